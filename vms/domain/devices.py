@@ -1,0 +1,102 @@
+"""Everything that a guest would see: one list, from which rows, XML, tabs and previews are made."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from enum import StrEnum
+from uuid import UUID, uuid5
+
+from .console import Protocol, Video
+from .machine import MachineSpec
+
+REDIRECTIONS = 4  # oVirt's NumberOfUSBSlots
+
+
+class DeviceKind(StrEnum):
+    """oVirt's VmDeviceGeneralType, by the word its Devices tab shows."""
+
+    GRAPHICS = "graphics"
+    VIDEO = "video"
+    CONSOLE = "console"
+    CONTROLLER = "controller"
+    REDIR = "redir"
+    SMARTCARD = "smartcard"
+    SOUND = "sound"
+    CHANNEL = "channel"
+    INPUT = "input"
+    INTERFACE = "interface"
+    BALLOON = "balloon"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Device:
+    """One device of one machine; the same machine always gives the same id to the same device."""
+
+    id: UUID
+    kind: DeviceKind
+    model: str
+    params: dict[str, str | int | bool] = field(default_factory=dict)
+
+    @property
+    def alias(self) -> str:
+        """libvirt's name for it; user aliases begin with `ua-`."""
+        return f"ua-{self.id}"
+
+
+def devices(spec: MachineSpec) -> tuple[Device, ...]:
+    """The devices that `spec` gives its guest, in a stable order; a headless console has neither graphics nor video."""
+    seen: dict[tuple[DeviceKind, str], int] = {}
+
+    def device(kind: DeviceKind, model: str, params: dict[str, str | int | bool]) -> Device:
+        index = seen.get((kind, model), 0)
+        seen[kind, model] = index + 1
+        return Device(id=uuid5(spec.id, f"{kind}/{model}/{index}"), kind=kind, model=model, params=params)
+
+    return tuple(device(*parts) for parts in _parts(spec))
+
+
+Part = tuple[DeviceKind, str, dict[str, str | int | bool]]
+
+
+def _parts(spec: MachineSpec) -> Iterator[Part]:
+    yield from _graphical(spec)
+    console = spec.console
+    if console.serial:
+        yield DeviceKind.CONSOLE, "serial", {}
+    if console.usb or not console.headless:
+        yield DeviceKind.CONTROLLER, "usb", {"model": "qemu-xhci"}
+    if Protocol.VNC in console.graphics:
+        # A tablet keeps the pointer where the viewer's is; it needs the controller above (ovirt 7aa5141c0a1).
+        yield DeviceKind.INPUT, "tablet", {}
+    if console.redirection:
+        yield from [(DeviceKind.REDIR, "spicevmc", {})] * REDIRECTIONS
+    if console.smartcard:
+        yield DeviceKind.SMARTCARD, "smartcard", {}
+    if console.sound:
+        yield DeviceKind.SOUND, "ich9", {}
+    yield DeviceKind.CHANNEL, "unix", {"name": "org.qemu.guest_agent.0"}
+    if Protocol.SPICE in console.graphics:
+        yield DeviceKind.CHANNEL, "spicevmc", {"name": "com.redhat.spice.0"}
+    for nic in spec.nics:
+        yield DeviceKind.INTERFACE, "virtio", {"mac": nic.mac}
+    yield DeviceKind.BALLOON, "memballoon", {"model": "virtio"}
+
+
+def _graphical(spec: MachineSpec) -> Iterator[Part]:
+    console = spec.console
+    # VNC first, SPICE last: the last one gets the sound (ovirt e06859fef6c).
+    for protocol in (Protocol.VNC, Protocol.SPICE):
+        if protocol in console.graphics:
+            keyboard: dict[str, str | int | bool] = (
+                {"keyboard": console.keyboard} if protocol == Protocol.VNC and console.keyboard else {}
+            )
+            yield DeviceKind.GRAPHICS, protocol.value, keyboard
+    if console.video == Video.QXL:
+        heads = console.heads
+        # KiB (oVirt: VideoDeviceSettings): a QXL card for a Linux guest carries all heads on one PCI device.
+        yield (
+            DeviceKind.VIDEO,
+            "qxl",
+            {"heads": heads, "vram": 32768 * heads, "ram": 65536 * heads, "vgamem": 16384 * heads},
+        )
+    elif console.video is not None:
+        yield DeviceKind.VIDEO, console.video.value, {"heads": 1, "vram": 16384}

@@ -1,0 +1,70 @@
+"""How the rules say no: one exception that carries a code, the field and parameters, never a text."""
+
+from enum import StrEnum
+from typing import Final
+
+
+class Kind(StrEnum):
+    """What sort of no it is; doors turn it into a status (400, 403, 404, 409, 503)."""
+
+    INVALID = "invalid"
+    FORBIDDEN = "forbidden"
+    MISSING = "missing"
+    CONFLICT = "conflict"
+    UNAVAILABLE = "unavailable"
+
+
+KINDS: Final[dict[str, Kind]] = {
+    # Names that oVirt's clients know are oVirt's (EngineMessage.java); the rest are ours.
+    "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_OS": Kind.INVALID,
+    "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_FIRMWARE": Kind.INVALID,
+    "ACTION_TYPE_FAILED_ILLEGAL_NUM_OF_MONITORS": Kind.INVALID,
+    "ACTION_TYPE_FAILED_ONLY_ONE_DEVICE_WITH_THIS_GRAPHICS_ALLOWED": Kind.INVALID,
+    "ACTION_TYPE_FAILED_GRAPHIC_TYPE_MUST_BE_SPECIFIED": Kind.INVALID,
+    "VALIDATION_VM_INVALID_KEYBOARD_LAYOUT": Kind.INVALID,
+    "GRAPHICS_CONSOLE_NOT_FOUND": Kind.MISSING,
+    "NO_HOST_OFFERS_GRAPHICS": Kind.INVALID,
+    "NO_HOST_OFFERS_PROTOCOL": Kind.INVALID,
+    "ILLEGAL_VALUE": Kind.INVALID,
+    "ACTION_TYPE_FAILED_NAME_ALREADY_USED": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME": Kind.INVALID,
+    "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_OBJECT_LOCKED": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_EDITED_MEANWHILE": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_STILL_IN_USE": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN": Kind.CONFLICT,
+    "VDS_NO_UUID": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_VDS_VM_CLUSTER": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_VM_IN_POOL": Kind.CONFLICT,
+    "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": Kind.FORBIDDEN,
+    "ACTION_TYPE_FAILED_VM_NOT_FOUND": Kind.MISSING,
+    "CONSTRAINT_VIOLATED": Kind.INVALID,
+    # What a hypervisor said when a job ran; stored on the job, shown with it.
+    "HOST_NOT_RESPONDING": Kind.UNAVAILABLE,
+    "HYPERVISOR_PACKAGE_MISSING": Kind.UNAVAILABLE,
+    "HYPERVISOR_REFUSED": Kind.CONFLICT,
+    "GUEST_DID_NOT_REACT": Kind.CONFLICT,
+    "BOOT_FILE_MISSING": Kind.CONFLICT,
+    "ENGINE_FAILED": Kind.UNAVAILABLE,
+}
+
+
+class Refusal(Exception):
+    """A request that the rules refuse: a code of `KINDS`, the field it is about, and what to say it with."""
+
+    def __init__(self, code: str, field: str | None = None, **params: object) -> None:
+        if code not in KINDS:
+            raise KeyError(f"{code} is no refusal code: add it to vms.domain.errors.KINDS")
+        super().__init__(code, field, params)
+        self.code = code
+        self.field = field
+        self.params = params
+
+    @property
+    def kind(self) -> Kind:
+        return KINDS[self.code]
+
+    def __str__(self) -> str:
+        about = f" ({self.field})" if self.field else ""
+        return f"{self.code}{about}"
