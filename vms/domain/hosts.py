@@ -55,7 +55,8 @@ class Observation:
     """What a hypervisor says of one machine at one moment.
 
     `run` is rebuilt from the live definition: null when it is not running or not started by us. `machine` and
-    `addresses` are what the hypervisor chose, keyed by device alias.
+    `addresses` are what the hypervisor chose, keyed by device alias; `cold_reboot` says that a reboot ends the run,
+    `rebooted` that the guest has just rebooted within it.
     """
 
     id: UUID
@@ -67,3 +68,4 @@ class Observation:
     machine: str = ""
     addresses: Mapping[str, Address] = field(default_factory=dict)
     cold_reboot: bool = False
+    rebooted: bool = False

@@ -1,0 +1,58 @@
+"""What makes a function an action: one transaction, and the database's no turned into a refusal in one place."""
+
+import re
+from collections.abc import Callable
+from functools import wraps
+from typing import ParamSpec, TypeVar, cast
+
+from django.db import IntegrityError, transaction
+
+from vms.domain.errors import Refusal
+from vms.models import Hardware
+
+P = ParamSpec("P")
+R = TypeVar("R")
+Row = TypeVar("Row", bound=Hardware)
+
+# What a violated constraint means; the laws of `Hardware` are refused by the domain before they get here.
+_MEANINGS: tuple[tuple[str, str, str | None], ...] = (
+    (r"one_exclusive_job_per_machine|vms_job\.machine", "ACTION_TYPE_FAILED_OBJECT_LOCKED", None),
+    (
+        r"name_used_once|(vm|pool|instancetype|template)\.name\b",
+        "ACTION_TYPE_FAILED_NAME_ALREADY_USED",
+        "name",
+    ),
+)
+
+
+def action(verb: Callable[P, R]) -> Callable[P, R]:
+    """Run a verb in one transaction; what the database refuses leaves as a `Refusal`, with nothing done."""
+
+    @wraps(verb)
+    def run(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with transaction.atomic():
+                return verb(*args, **kwargs)
+        except IntegrityError as error:
+            raise refusal_for(error) from error
+
+    return run
+
+
+def refusal_for(error: IntegrityError) -> Refusal:
+    """The refusal that a violated constraint stands for."""
+    diagnosis = getattr(error.__cause__, "diag", None)
+    told = f"{getattr(diagnosis, 'constraint_name', '') or ''} {error}"
+    for pattern, code, field in _MEANINGS:
+        if re.search(pattern, told):
+            return Refusal(code, field)
+    return Refusal("CONSTRAINT_VIOLATED", None, constraint=told.strip().splitlines()[0])
+
+
+def locked(row: Row) -> Row:
+    """The row as it is now, locked until the transaction ends; refused when it is gone."""
+    model = type(row)
+    try:
+        return cast(Row, model._default_manager.select_for_update().get(pk=row.pk))
+    except model.DoesNotExist as error:
+        raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=row.name) from error

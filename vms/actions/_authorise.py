@@ -1,0 +1,36 @@
+"""Who may: the one question that every action asks before it does anything."""
+
+from typing import Final
+
+from django.db import models
+
+from vms.domain.errors import Refusal
+from vms.models import ActionGroup, Permission, User
+from vms.models.users import SYSTEM_WIDE, permitted
+
+
+class Engine:
+    """The engine acting by itself: a guest rebooted, a run has ended."""
+
+    def __str__(self) -> str:
+        return "engine"
+
+
+ENGINE: Final = Engine()
+Actor = User | Engine
+
+
+def authorise(by: Actor, action_group: ActionGroup, on: models.Model | None) -> None:
+    """Refuse somebody who holds no role with the action group on the object, above it, or (None) on the system."""
+    if isinstance(by, Engine) or _holds(by, action_group, on):
+        return
+    raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", None, permit=action_group.value)
+
+
+def _holds(user: User, action_group: ActionGroup, on: models.Model | None) -> bool:
+    if on is not None:
+        return permitted(type(on)._default_manager.filter(pk=on.pk), user, action_group.value).exists()
+    if not user.is_active:
+        return False
+    held = Permission.objects.filter(user=user, role__permits__action_group=action_group, **SYSTEM_WIDE)
+    return user.is_superuser or held.exists()

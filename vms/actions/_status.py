@@ -1,0 +1,28 @@
+"""The columns that lists and search read: one function makes them from what is observed, configured and under way."""
+
+from vms.domain import lifecycle
+from vms.domain.lifecycle import Status, Verb
+from vms.models import ACTIVE, VM, Job
+
+
+def project(vm: VM) -> None:
+    """Write the projected columns of a locked VM."""
+    run, pending = vm.run, bool(vm.pending_changes)
+    shown = run.spec.console if run else None
+    vm.status = lifecycle.shown(Status(vm.observed), active_verb(vm)).value
+    vm.pending = pending
+    vm.run_once = run is not None and run.once is not None
+    vm.running_graphics = "+".join(sorted(shown.graphics)) if shown else ""
+    vm.running_video = shown.video.value if shown and shown.video else ""
+    vm.save(update_fields=VM.PROJECTED_FIELDS)
+
+
+def active_verb(vm: VM) -> Verb | None:
+    """The verb of the job that is at work on the machine, the exclusive one before one that waits for the guest."""
+    verbs = dict(
+        Job.objects.filter(machine=vm.pk, state__in=ACTIVE, verb__in=list(Verb))
+        .order_by("exclusive", "created_at")
+        .values_list("exclusive", "verb")
+    )
+    verb = verbs.get(True) or verbs.get(False)
+    return Verb(verb) if verb else None

@@ -1,0 +1,145 @@
+"""Verbs that change whether and how a VM runs; each records a job that the engine carries out."""
+
+from collections.abc import Callable
+from typing import Any
+
+from vms.domain import lifecycle
+from vms.domain.document import run_to_document
+from vms.domain.lifecycle import Status, Verb
+from vms.domain.machine import MachineSpec
+from vms.domain.console import Offer
+from vms.domain.runonce import Run, RunOnce
+from vms.models import VM, ActionGroup, Job, JobState
+
+from ._action import action, locked
+from ._audit import record
+from ._authorise import Actor, authorise
+from ._jobs import abort, enqueue
+from ._placement import choose_host
+from ._status import project
+
+_GROUPS = {
+    Verb.START: ActionGroup.RUN_VM,
+    Verb.RUN_ONCE: ActionGroup.RUN_VM,
+    Verb.RESUME: ActionGroup.RUN_VM,
+    Verb.SHUTDOWN: ActionGroup.SHUT_DOWN_VM,
+    Verb.STOP: ActionGroup.STOP_VM,
+    Verb.REBOOT: ActionGroup.REBOOT_VM,
+    Verb.RESET: ActionGroup.RESET_VM,
+    Verb.SUSPEND: ActionGroup.HIBERNATE_VM,
+}
+
+_CODES = {
+    Verb.START: "USER_STARTED_VM",
+    Verb.RUN_ONCE: "USER_STARTED_VM",
+    Verb.RESUME: "USER_RESUME_VM",
+    Verb.SHUTDOWN: "USER_INITIATED_SHUTDOWN_VM",
+    Verb.STOP: "USER_STOP_VM",
+    Verb.REBOOT: "USER_REBOOT_VM",
+    Verb.RESET: "USER_RESET_VM",
+    Verb.SUSPEND: "USER_SUSPEND_VM",
+}
+
+Overlay = Callable[[MachineSpec, Offer], RunOnce]
+
+
+@action
+def start(vm: VM, *, by: Actor) -> Job:
+    """Start a VM as it is configured; a paused or suspended one is resumed (oVirt: RunVm)."""
+    vm = locked(vm)
+    if lifecycle.allowed(Verb.RESUME, Status(vm.status)):
+        return _request(vm, Verb.RESUME, by=by)
+    return _launch(vm, Verb.START, None, by=by)
+
+
+@action
+def run_once(vm: VM, overlay: Overlay, *, by: Actor) -> Job:
+    """Start a VM one time with an overlay; what is configured stays and comes back by itself.
+
+    `overlay` builds the `RunOnce` from the locked machine and what its cluster offers.
+    """
+    return _launch(locked(vm), Verb.RUN_ONCE, overlay, by=by)
+
+
+@action
+def resume(vm: VM, *, by: Actor) -> Job:
+    """Let a paused or suspended VM go on as it was."""
+    return _request(locked(vm), Verb.RESUME, by=by)
+
+
+@action
+def shutdown(vm: VM, *, by: Actor) -> Job:
+    """Ask the guest to power off; a VM that is not up has nobody to ask and is stopped (oVirt: ShutdownVm)."""
+    vm = locked(vm)
+    if Status(vm.status) in {Status.UP, Status.POWERING_UP, Status.POWERING_DOWN}:
+        return _request(vm, Verb.SHUTDOWN, by=by)
+    authorise(by, _GROUPS[Verb.SHUTDOWN], vm)
+    return _stop(vm, by=by)
+
+
+@action
+def stop(vm: VM, *, by: Actor) -> Job:
+    """Power off at once; discards a suspended state, and calls off a start that the engine has not begun."""
+    return _stop(locked(vm), by=by)
+
+
+@action
+def reboot(vm: VM, *, by: Actor) -> Job:
+    """Ask the guest to reboot; with changes pending, or a run once that ends with a reboot, it starts anew instead."""
+    vm = locked(vm)
+    return _request(vm, Verb.REBOOT, by=by, cold=ends_with_reboot(vm))
+
+
+@action
+def reset(vm: VM, *, by: Actor) -> Job:
+    """Press the reset button; applies nothing and asks nobody."""
+    return _request(locked(vm), Verb.RESET, by=by)
+
+
+@action
+def suspend(vm: VM, *, by: Actor) -> Job:
+    """Save the VM's state and stop it; the next start goes on from there."""
+    return _request(locked(vm), Verb.SUSPEND, by=by)
+
+
+def ends_with_reboot(vm: VM) -> bool:
+    """Whether a reboot must end the present run, so that the next one starts as configured."""
+    run = vm.run
+    return run is not None and (run.volatile or bool(vm.pending_changes))
+
+
+def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor) -> Job:
+    authorise(by, _GROUPS[verb], vm)
+    lifecycle.require(verb, Status(vm.status))
+    spec, offer = vm.spec, vm.offer()
+    run = Run(base=spec, once=overlay(spec, offer) if overlay else None)
+    offer.check(run.spec.console)
+    host = choose_host(vm, run.spec.console.graphics)
+    return _enqueue(vm, verb, by=by, host=host, run=run_to_document(run))
+
+
+def _stop(vm: VM, *, by: Actor) -> Job:
+    authorise(by, _GROUPS[Verb.STOP], vm)
+    lifecycle.require(Verb.STOP, Status(vm.status))
+    queued = Job.objects.filter(machine=vm.pk, state=JobState.QUEUED, verb__in=(Verb.START, Verb.RUN_ONCE)).first()
+    if queued and abort(vm, JobState.QUEUED, verbs=(queued.verb,)):
+        project(vm)
+        record(by, _CODES[Verb.STOP], vm)
+        queued.refresh_from_db()
+        return queued
+    abort(vm, JobState.WAITING)
+    return _enqueue(vm, Verb.STOP, by=by, host=vm.host)
+
+
+def _request(vm: VM, verb: Verb, *, by: Actor, **params: Any) -> Job:
+    authorise(by, _GROUPS[verb], vm)
+    lifecycle.require(verb, Status(vm.status))
+    abort(vm, JobState.WAITING, verbs=(Verb.SHUTDOWN, Verb.REBOOT))
+    return _enqueue(vm, verb, by=by, host=vm.host, **params)
+
+
+def _enqueue(vm: VM, verb: Verb, *, by: Actor, **params: Any) -> Job:
+    job = enqueue(vm, verb, by=by, **params)
+    project(vm)
+    record(by, _CODES[verb], vm, verb=verb.value)
+    return job

@@ -1,0 +1,30 @@
+"""What somebody wants changed: only what is named changes, everything else stays as it is stored."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from .console import Console, Offer
+from .machine import MachineSpec
+
+ConsoleChange = Callable[[Console, Offer], Console]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Changes:
+    """New values for a row's plain attributes and for fields of its `MachineSpec`, and what becomes of its console.
+
+    `version` is the row's version that the editor saw; None where the client keeps none.
+    """
+
+    attributes: Mapping[str, Any] = field(default_factory=dict)
+    machine: Mapping[str, Any] = field(default_factory=dict)
+    console: ConsoleChange | None = None
+    version: int | None = None
+
+    def apply_to(self, spec: MachineSpec, offer_for: Callable[[MachineSpec], Offer]) -> MachineSpec:
+        """The machine with these changes; `offer_for` tells what its cluster offers the changed machine."""
+        changed = replace(spec, **self.machine)
+        if self.console is None:
+            return changed
+        return replace(changed, console=self.console(changed.console, offer_for(changed)))

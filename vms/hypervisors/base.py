@@ -1,0 +1,81 @@
+"""What every hypervisor promises: a dozen verbs that take values and return values, about machines known by id."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+from uuid import UUID
+
+from vms.domain.hosts import Capabilities, Ended, Observation
+from vms.domain.lifecycle import Status
+from vms.domain.runonce import Run
+
+
+@dataclass(frozen=True, slots=True)
+class Glance:
+    """The little that a quick look at all machines tells of one; `run_job` is not known from it."""
+
+    status: Status
+    ended: Ended | None = None
+
+
+# Called with the observation of a machine that something happened to, from a thread of the driver's;
+# with None when events may have been lost and everything has to be looked at again.
+Listener = Callable[[Observation | None], None]
+
+
+class Hypervisor(Protocol):
+    """One host. Every verb may be called from any thread and raises `Refusal` when it cannot keep its promise:
+    `HOST_NOT_RESPONDING` (nothing answers within its time limit; whether it was done is unknown), `BOOT_FILE_MISSING`,
+    or `HYPERVISOR_REFUSED` with the hypervisor's own words in `message`. After a refusal nothing is half done.
+    """
+
+    def open(self, listener: Listener) -> None:
+        """Connect and deliver events from now on; refused with the missing package where there is no hypervisor.
+
+        May be called again after the connection was lost."""
+
+    def close(self) -> None:
+        """Disconnect; machines run on."""
+
+    @property
+    def alive(self) -> bool:
+        """Whether the connection stands; never blocks."""
+
+    def capabilities(self) -> Capabilities:
+        """What the host offers."""
+
+    def start(self, run: Run) -> Observation:
+        """Define `run.base` persistently and start `run.spec`; the run is written into the live definition alone.
+
+        Idempotent for one `run.job`: a machine that this job has started already is observed and nothing is done.
+        Refused when it runs by another job. What the hypervisor chose (machine type, addresses) is in the answer."""
+
+    def resume(self, machine: UUID) -> Observation:
+        """Let a paused machine go on, or restore a saved one, with the run that it had."""
+
+    def shutdown(self, machine: UUID) -> None:
+        """Ask the guest to power off (ACPI); returns when asked, not when followed."""
+
+    def stop(self, machine: UUID) -> None:
+        """Power off at once and discard a saved state; a machine that is off already is left so."""
+
+    def reboot(self, machine: UUID) -> None:
+        """Ask the guest to reboot; returns when asked."""
+
+    def reset(self, machine: UUID) -> None:
+        """Press the reset button."""
+
+    def suspend(self, machine: UUID) -> None:
+        """Save the machine's state to disk and stop it."""
+
+    def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
+        """From now on a reboot inside the guest ends the run (`Ended.REBOOT`), or again restarts it within."""
+
+    def remove(self, machine: UUID) -> None:
+        """Forget a machine that is off, its saved state and firmware variables included; unknown ones are left so."""
+
+    def observe(self, machine: UUID) -> Observation | None:
+        """Everything about one machine; None when the host does not know it."""
+
+    def glance(self) -> Mapping[UUID, Glance]:
+        """Every machine that the host knows, quickly: no more than its state."""

@@ -1,0 +1,33 @@
+"""What the database remembers; a row exposes its value and accepts one, and never decides."""
+
+from .audit import AuditEvent
+from .devices import Device, Scope
+from .hardware import Hardware
+from .infrastructure import Cluster, DataCenter, Host, HostStatus
+from .jobs import ACTIVE, Job, JobState, Step
+from .machines import VM, InstanceType, Pool, Template
+from .users import ActionGroup, Permission, Role, RolePermit, User
+
+__all__ = [
+    "ACTIVE",
+    "VM",
+    "ActionGroup",
+    "AuditEvent",
+    "Cluster",
+    "DataCenter",
+    "Device",
+    "Hardware",
+    "Host",
+    "HostStatus",
+    "InstanceType",
+    "Job",
+    "JobState",
+    "Permission",
+    "Pool",
+    "Role",
+    "RolePermit",
+    "Scope",
+    "Step",
+    "Template",
+    "User",
+]

@@ -1,0 +1,105 @@
+"""Where machines run: data centers, clusters with a level, hosts with what they offer."""
+
+from typing import ClassVar
+from uuid import uuid4
+
+import msgspec
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from vms.domain.console import SPICE_AND_VNC, Graphics, Level
+from vms.domain.hosts import Capabilities
+
+from .fields import EncryptedField
+from .users import HeldQuerySet
+
+
+class DataCenter(models.Model):
+    """The outermost container; roles held on it reach everything in it."""
+
+    HELD_ON: ClassVar[dict[str, str]] = {"pk": "data_center"}
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=40, unique=True)
+    description = models.CharField(max_length=4000, blank=True)
+
+    objects = HeldQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Cluster(models.Model):
+    """Hosts that machines may run on, with the compatibility level that decides which devices exist."""
+
+    HELD_ON: ClassVar[dict[str, str]] = {"pk": "cluster", "data_center": "data_center"}
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=40, unique=True)
+    description = models.CharField(max_length=4000, blank=True)
+    data_center = models.ForeignKey(DataCenter, models.PROTECT, related_name="clusters")
+    level = models.CharField(
+        max_length=8, choices=[(level.value, level.value) for level in Level], default=Level.V4_8.value
+    )
+
+    objects = HeldQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def graphics(self) -> Graphics:
+        """The protocols that at least one host offers; everything while no host has told yet."""
+        known = [host.capabilities for host in self.hosts.all()]
+        told = [capabilities.graphics for capabilities in known if capabilities is not None]
+        return frozenset().union(*told) if told else SPICE_AND_VNC
+
+
+class HostStatus(models.TextChoices):
+    """oVirt's host_status, as far as a host here can be in it."""
+
+    UP = "up", _("Up")
+    DOWN = "down", _("Down")
+    NON_RESPONSIVE = "non_responsive", _("Non Responsive")
+    CONNECTING = "connecting", _("Connecting")
+    MAINTENANCE = "maintenance", _("Maintenance")
+
+
+class Host(models.Model):
+    """A machine with a hypervisor, reached by a libvirt URI; `auto` leaves the choice to the engine's settings.
+
+    `status`, `reason` and `capability_document` are written by the engine alone.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=255, unique=True)
+    cluster = models.ForeignKey(Cluster, models.PROTECT, related_name="hosts")
+    uri = models.CharField(max_length=255, default="auto")
+    username = models.CharField(max_length=255, blank=True)
+    password = EncryptedField(blank=True, default="", editable=False)
+    status = models.CharField(max_length=24, choices=HostStatus, default=HostStatus.CONNECTING)
+    reason = models.JSONField(default=dict, blank=True)
+    capability_document = models.JSONField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def capabilities(self) -> Capabilities | None:
+        """What the host offers; None until its hypervisor has told once."""
+        if self.capability_document is None:
+            return None
+        return msgspec.convert(self.capability_document, Capabilities)
+
+    @capabilities.setter
+    def capabilities(self, value: Capabilities) -> None:
+        self.capability_document = msgspec.to_builtins(value, order="deterministic")

@@ -1,0 +1,84 @@
+"""What is to be done on a hypervisor: recorded with the change that wants it, carried out by the engine."""
+
+from uuid import uuid4
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class JobState(models.TextChoices):
+    """`waiting`: the hypervisor was asked, the guest has yet to follow; other actions may overtake it."""
+
+    QUEUED = "queued", _("Queued")
+    STARTED = "started", _("Started")
+    WAITING = "waiting", _("Waiting")
+    FINISHED = "finished", _("Finished")
+    FAILED = "failed", _("Failed")
+    ABORTED = "aborted", _("Aborted")
+
+
+ACTIVE = (JobState.QUEUED.value, JobState.STARTED.value, JobState.WAITING.value)
+
+
+class Job(models.Model):
+    """One verb on one machine; a machine has at most one active exclusive job (a constraint, not a custom).
+
+    `machine` is no foreign key: a job outlives the machine it removed. A job is claimed by a conditional update that
+    sets `lease_owner` and `lease_until`.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    machine = models.UUIDField(db_index=True)
+    machine_name = models.CharField(max_length=64)
+    host = models.ForeignKey("Host", models.SET_NULL, null=True, blank=True, related_name="jobs")
+    verb = models.CharField(max_length=24)
+    params = models.JSONField(default=dict)
+    exclusive = models.BooleanField(default=True)
+    state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
+    error = models.JSONField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    lease_owner = models.CharField(max_length=64, blank=True)
+    lease_until = models.DateTimeField(null=True, blank=True)
+    correlation_id = models.CharField(max_length=50, blank=True)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.SET_NULL, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(auto_now_add=True)
+    deadline = models.DateTimeField(null=True, blank=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+        indexes = (models.Index(fields=("state", "created_at"), name="job_queue"),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("machine",),
+                condition=Q(exclusive=True, state__in=(JobState.QUEUED.value, JobState.STARTED.value)),
+                name="one_exclusive_job_per_machine",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.machine_name}"
+
+    @property
+    def active(self) -> bool:
+        return self.state in ACTIVE
+
+
+class Step(models.Model):
+    """One thing that a job did, with its outcome; oVirt's job steps."""
+
+    job = models.ForeignKey(Job, models.CASCADE, related_name="steps")
+    number = models.PositiveSmallIntegerField()
+    name = models.CharField(max_length=48)
+    state = models.CharField(max_length=12, choices=JobState, default=JobState.STARTED)
+    at = models.DateTimeField(auto_now_add=True)
+    finished_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ("number",)
+        constraints = (models.UniqueConstraint(fields=("job", "number"), name="step_once_per_job"),)
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,132 @@
+"""Who may do what: people, roles, and roles held on objects."""
+
+from typing import Any, Self
+from uuid import uuid4
+
+from django.contrib.auth.models import AbstractUser
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils.translation import gettext_lazy as _
+
+
+class ActionGroup(models.TextChoices):
+    """oVirt's action groups that a role may grant."""
+
+    CREATE_VM = "create_vm"
+    DELETE_VM = "delete_vm"
+    EDIT_VM_PROPERTIES = "edit_vm_properties"
+    RUN_VM = "run_vm"
+    STOP_VM = "stop_vm"
+    SHUT_DOWN_VM = "shut_down_vm"
+    REBOOT_VM = "reboot_vm"
+    RESET_VM = "reset_vm"
+    HIBERNATE_VM = "hibernate_vm"
+    CONNECT_TO_VM = "connect_to_vm"
+    CONNECT_TO_SERIAL_CONSOLE = "connect_to_serial_console"
+    CREATE_TEMPLATE = "create_template"
+    EDIT_TEMPLATE_PROPERTIES = "edit_template_properties"
+    DELETE_TEMPLATE = "delete_template"
+    CREATE_VM_POOL = "create_vm_pool"
+    EDIT_VM_POOL_CONFIGURATION = "edit_vm_pool_configuration"
+    DELETE_VM_POOL = "delete_vm_pool"
+    VM_POOL_BASIC_OPERATIONS = "vm_pool_basic_operations"
+    MANIPULATE_PERMISSIONS = "manipulate_permissions"
+    MANIPULATE_HOST = "manipulate_host"
+    LOGIN = "login"
+
+
+class User(AbstractUser):
+    """A person; rights come from the permissions that the person holds, `is_superuser` from `createsuperuser` stands
+    for SuperUser on the system."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+
+
+class Role(models.Model):
+    """A named set of action groups; an administrative one opens WebAdmin."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    name = models.CharField(max_length=126, unique=True)
+    description = models.CharField(max_length=4000, blank=True)
+    administrative = models.BooleanField(default=False)
+
+    class Meta:
+        ordering = ("name",)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class RolePermit(models.Model):
+    """One action group that a role grants."""
+
+    role = models.ForeignKey(Role, models.CASCADE, related_name="permits")
+    action_group = models.CharField(max_length=64, choices=ActionGroup)
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=("role", "action_group"), name="permit_once_per_role"),)
+
+    def __str__(self) -> str:
+        return self.action_group
+
+
+# The objects a role can be held on; none of them means the whole system.
+OBJECTS = ("vm", "template", "pool", "instance_type", "cluster", "data_center")
+
+
+class Permission(models.Model):
+    """A role that somebody holds on one object and everything below it, or on the system."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="permissions")
+    role = models.ForeignKey(Role, models.PROTECT, related_name="permissions")
+    vm = models.ForeignKey("VM", models.CASCADE, null=True, blank=True, related_name="permissions")
+    template = models.ForeignKey("Template", models.CASCADE, null=True, blank=True, related_name="permissions")
+    pool = models.ForeignKey("Pool", models.CASCADE, null=True, blank=True, related_name="permissions")
+    instance_type = models.ForeignKey("InstanceType", models.CASCADE, null=True, blank=True, related_name="permissions")
+    cluster = models.ForeignKey("Cluster", models.CASCADE, null=True, blank=True, related_name="permissions")
+    data_center = models.ForeignKey("DataCenter", models.CASCADE, null=True, blank=True, related_name="permissions")
+
+    class Meta:
+        verbose_name = _("permission")
+        constraints = (
+            models.CheckConstraint(
+                name="permission_on_one_object",
+                condition=Q(**{f"{name}__isnull": True for name in OBJECTS})
+                | Q(
+                    *[Q(**{f"{name}__isnull": name != chosen for name in OBJECTS}) for chosen in OBJECTS],
+                    _connector=Q.OR,
+                ),
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role} · {self.user}"
+
+
+SYSTEM_WIDE = {f"{name}__isnull": True for name in OBJECTS}
+
+
+def permitted(rows: models.QuerySet[Any], user: User, action_group: str | None = None) -> models.QuerySet[Any]:
+    """The rows on which, or above which, the user holds any role, or one that grants the action group.
+
+    The model's `HELD_ON` names the objects: path from the row → column of `Permission`.
+    """
+    if not user.is_active:
+        return rows.none()
+    if user.is_superuser:
+        return rows
+    held = Permission.objects.filter(user=user)
+    if action_group:
+        held = held.filter(role__permits__action_group=action_group)
+    above = Q(Exists(held.filter(**SYSTEM_WIDE)))
+    for path, column in rows.model.HELD_ON.items():
+        above |= Q(Exists(held.filter(**{column: OuterRef(path)})))
+    return rows.filter(above)
+
+
+class HeldQuerySet(models.QuerySet[Any]):
+    """Rows that roles are held on."""
+
+    def visible_to(self, user: User, action_group: str | None = None) -> Self:
+        return permitted(self, user, action_group)  # type: ignore[return-value]

@@ -1,0 +1,1 @@
+"""The doors for browsers: they translate requests into actions and answers into pages."""

@@ -1,0 +1,5 @@
+"""x"""
+
+
+def shell(request):
+    return {}
