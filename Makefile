@@ -1,0 +1,110 @@
+# What a person types. Every target brings what it needs; a second run of set-up only looks whether inputs changed.
+# In the environment or on the command line: PORT, DATA_DIR, DATABASE_URL, ADMIN_PASSWORD, HYPERVISOR, ACCELERATOR.
+
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+
+PYTHON ?= python3
+VENV := .venv
+# A mark for each step of set-up that is done; it is older than its inputs when the step is due again.
+DONE := $(VENV)/done
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet --require-hashes -r
+SYSTEM := $(shell [ -x $(BIN)/python ] && echo $(BIN)/python || echo $(PYTHON)) -I deploy/system.py
+
+# Trying the interface alone takes no hypervisor.
+ifneq ($(HYPERVISOR),memory)
+RUN_GROUPS := hypervisor binding firmware network guest
+LIBVIRT := libvirt
+endif
+
+.PHONY: help setup setup-dev run test test-guests prove bench lint types lock clean \
+	system system-dev libvirt
+
+help: ## Say what can be typed
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+run: setup ## Start the web interface and the engine; Ctrl-C stops both
+	@exec $(BIN)/python manage.py serve
+
+setup: system $(DONE)/runtime $(LIBVIRT) $(DONE)/vendor ## Bring what `make run` needs
+
+setup-dev: system-dev $(DONE)/dev libvirt $(DONE)/vendor ## Bring what the tests and checks need too
+
+test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real guest, a browser story
+	@deploy/test.sh
+
+test-guests: setup-dev ## Slower real guests, from a cache
+	@deploy/pytest.sh -m guests -p no:xdist
+
+prove: setup-dev ## Long searches for a fault; empty until a later issue brings them
+	@deploy/pytest.sh -m stress -p no:xdist
+
+bench: setup-dev ## Measurements against the goals; empty until a later issue brings them
+	@echo "There is nothing to measure yet: a later issue brings the benchmarks."
+
+lint: setup-dev types ## Style, types, the laws between the rooms, missing migrations
+	@$(BIN)/ruff check
+	@$(BIN)/ruff format --check
+	@$(BIN)/lint-imports
+	@$(BIN)/python manage.py makemigrations --check --dry-run
+
+types: setup-dev ## Types alone
+	@$(BIN)/mypy
+
+COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-config --no-emit-index-url --no-emit-find-links
+lock: $(DONE)/dev ## Write the hashed locks again; UPGRADE=--upgrade takes newer versions
+	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-libvirt.txt --extra libvirt -c requirements.txt
+	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-dev.txt --group dev -c requirements.txt
+	@$(COMPILE) $(UPGRADE) -o requirements-npm.txt --group pyproject.toml:npm
+	@PATH="$(BIN):$$PATH" && cd static && npm install --package-lock-only
+
+clean: ## Remove what set-up and tools made; data in DATA_DIR stays
+	@rm -rf $(VENV) static/node_modules static/vendor build dist \
+		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# ---- the steps of set-up
+
+system:
+	@$(SYSTEM) ensure python $(RUN_GROUPS)
+
+system-dev:
+	@$(SYSTEM) ensure python hypervisor binding firmware network guest database browser
+
+$(BIN)/python: | system
+	@echo "Making the virtual environment in $(VENV) ..."
+	@$(PYTHON) -m venv $(VENV)
+
+$(DONE)/runtime: requirements.txt | $(BIN)/python
+	@echo "Installing the Python packages ..."
+	@$(PIP) requirements.txt
+	@mkdir -p $(@D) && touch $@
+
+$(DONE)/dev: requirements-dev.txt | $(BIN)/python
+	@echo "Installing the Python packages for tests and checks ..."
+	@$(PIP) requirements-dev.txt
+	@mkdir -p $(@D) && touch $@ $(DONE)/runtime
+
+# Without its headers the rest works; system.py has said so, and the next run tries again.
+libvirt: $(DONE)/runtime
+	@if [ ! $(DONE)/libvirt -nt requirements-libvirt.txt ] && $(SYSTEM) check binding; then \
+		echo "Building libvirt-python ..."; \
+		if $(PIP) requirements-libvirt.txt; then touch $(DONE)/libvirt; \
+		else echo "libvirt-python cannot be built: no machine can be started." >&2; fi; \
+	fi
+
+$(DONE)/vendor: static/package.json static/package-lock.json static/.npmrc deploy/vendor.py | $(BIN)/python
+	@if ! npm --version >/dev/null 2>&1; then \
+		echo "Installing npm, which this machine does not have ..."; \
+		$(PIP) requirements-npm.txt; \
+	fi
+	@echo "Fetching the front-end packages ..."
+	@export PATH="$$PATH:$(CURDIR)/$(BIN)" && cd static && npm ci --loglevel=error >/dev/null
+	@$(BIN)/python -I deploy/vendor.py
+	@mkdir -p $(@D) && touch $@

@@ -1,0 +1,39 @@
+#!/usr/bin/env bash
+# The parts of `make test`: all run, whatever fails, and the end says how each of them went.
+set -uo pipefail
+cd "$(dirname "$0")/.." || exit
+
+failed=0
+summary=()
+
+# part NAME GROUPS COMMAND...: run a command if the system packages in GROUPS are there. On a developer's machine a
+# part without its programs is left out aloud; where CI=true it fails, since there nobody reads along.
+part() {
+    local name=$1 groups=$2 began=$SECONDS outcome
+    shift 2
+    printf '\n==== %s\n' "$name"
+    # shellcheck disable=SC2086 # the groups are words
+    if [ -n "$groups" ] && ! .venv/bin/python -I deploy/system.py check $groups; then
+        outcome="left out: system packages are missing"
+        [ "${CI:-}" = true ] && failed=1
+    elif "$@"; then
+        outcome=passed
+    else
+        outcome=FAILED
+        failed=1
+    fi
+    summary+=("$(printf '%-22s %-10s %4d s' "$name" "$outcome" $((SECONDS - began)))")
+}
+
+part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh -n auto \
+    -m "not sql_server and not hypervisor and not browser and not guests and not stress"
+part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py deploy/pytest.sh -n auto \
+    -m "(sql or sql_server) and not hypervisor and not browser and not guests and not stress"
+part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+    -m "hypervisor and not guests and not stress"
+part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+    -m "browser and not hypervisor and not guests and not stress"
+
+printf '\n==== summary\n'
+printf '%s\n' "${summary[@]}"
+exit "$failed"
