@@ -115,8 +115,8 @@ class Offer:
         self.require(console.graphics)
         if self.accepts(console.graphics, console.video):
             return
-        wrong_firmware = console.video == Video.BOCHS and self.firmware != Firmware.UEFI
-        reason = "FIRMWARE" if wrong_firmware else "OS"
+        uefi_would_help = replace(self, firmware=Firmware.UEFI).accepts(console.graphics, console.video)
+        reason = "FIRMWARE" if uefi_would_help else "OS"
         raise Refusal(
             f"ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_{reason}",
             "video_type",
