@@ -55,7 +55,7 @@ lint: setup-dev types ## Style, types, the laws between the rooms, missing migra
 types: setup-dev ## Types alone
 	@$(BIN)/mypy
 
-COMPILE := $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+COMPILE := $(BIN)/uv pip compile --quiet --python-platform linux --python-version 3.11 --generate-hashes \
 	--no-header --no-config --no-emit-index-url --no-emit-find-links
 lock: $(DONE)/dev ## Write the hashed locks again; UPGRADE=--upgrade takes newer versions
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
