@@ -132,7 +132,7 @@ class MachineSpec:
             "monitors": console.heads or None,
             "usb": console.usb,
             "smartcard": console.smartcard if spice else None,
-            "sound": console.sound,
+            "sound": None if console.headless else console.sound,
             "file_transfer": console.file_transfer if spice else None,
             "copy_paste": console.copy_paste if spice else None,
             "serial": console.serial,

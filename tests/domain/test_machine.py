@@ -1,0 +1,357 @@
+"""A machine as a value: its bounds, what it inherits, and what a running one must be restarted for."""
+
+from collections.abc import Iterator
+from dataclasses import fields, replace
+from itertools import product
+from uuid import UUID
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from vms.domain.console import HEADLESS, MONITORS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Level, Protocol, Video
+from vms.domain.devices import devices
+from vms.domain.errors import Refusal
+from vms.domain.machine import (
+    FROM_INSTANCE_TYPE,
+    FROM_TEMPLATE,
+    Boot,
+    MachineSpec,
+    Nic,
+    Topology,
+    VmType,
+    check_name,
+    mac_of,
+)
+
+ID = UUID("6b1f5a52-7a60-4a1b-9a39-0f2b6d1c9f11")
+SPEC = MachineSpec(id=ID, name="web-1")
+HEADLESS_CONSOLE = Console(graphics=HEADLESS, video=None)
+SPICE_CONSOLE = Console(graphics=SPICE, video=Video.QXL)
+FLAGS = (False, True)
+
+
+def consoles() -> Iterator[Console]:
+    displays = [(HEADLESS, None), *product((VNC, SPICE, SPICE_AND_VNC), Video)]
+    for (graphics, video), serial, usb, smartcard, sound, extras, monitors in product(
+        displays, FLAGS, FLAGS, FLAGS, FLAGS, FLAGS, MONITORS
+    ):
+        if Protocol.VNC in graphics and monitors != 1:
+            continue
+        yield Console(
+            graphics=graphics,
+            video=video,
+            serial=serial,
+            monitors=monitors,
+            wants_usb=usb,
+            wants_smartcard=smartcard,
+            wants_sound=sound,
+            keyboard="de" if extras else "",
+            wants_file_transfer=extras,
+            wants_copy_paste=not extras,
+        )
+
+
+EVERY = tuple(consoles())
+GRAPHICAL = tuple(console for console in EVERY if not console.headless)
+
+
+def with_console(console: Console, spec: MachineSpec = SPEC) -> MachineSpec:
+    return replace(spec, console=console)
+
+
+# -- bounds
+
+
+@pytest.mark.parametrize("name", ["a", "A1", "web-1.example_org", "9", "x" * 64])
+def test_an_ordinary_name_is_taken(name: str) -> None:
+    assert replace(SPEC, name=name).name == name
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", " ", "-a", ".a", "_a", "a b", "a\n", "a/b", "../a", "a\x00", "<a>", "ä", "a;b", "x" * 65, "a'b", 'a"b', "a,b"],
+)
+def test_a_name_that_libvirt_or_a_file_system_would_not_take_is_refused(name: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        replace(SPEC, name=name)
+    assert (refusal.value.code, refusal.value.field) == ("ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME", "name")
+
+
+def test_the_refusal_of_a_name_does_not_repeat_all_of_a_huge_one() -> None:
+    with pytest.raises(Refusal) as refusal:
+        check_name("x" * 1_000_000)
+    assert len(str(refusal.value.params["name"])) == 64
+
+
+def test_the_refusal_of_a_name_tells_which_field_it_was_in() -> None:
+    with pytest.raises(Refusal) as refusal:
+        check_name("", "template")
+    assert refusal.value.field == "template"
+
+
+@pytest.mark.parametrize(
+    ("memory", "taken"), [(-1, False), (0, False), (63, False), (64, True), (4 << 20, True), ((4 << 20) + 1, False)]
+)
+def test_memory_has_bounds_in_mib(memory: int, taken: bool) -> None:
+    try:
+        built = replace(SPEC, memory=memory).memory == memory
+    except Refusal as refusal:
+        built = (refusal.code, refusal.field) != ("ILLEGAL_VALUE", "memory")
+    assert built == taken
+
+
+@pytest.mark.parametrize("field", ["sockets", "cores", "threads"])
+@pytest.mark.parametrize(("value", "taken"), [(-1, False), (0, False), (1, True), (256, True), (257, False)])
+def test_each_part_of_the_topology_has_bounds(field: str, value: int, taken: bool) -> None:
+    try:
+        built = Topology(**{field: value}).total == value
+    except Refusal as refusal:
+        built = (refusal.code, refusal.field) != ("ILLEGAL_VALUE", field)
+    assert built == taken
+
+
+def test_the_topology_counts_threads_of_all_cores_of_all_sockets() -> None:
+    assert Topology(sockets=2, cores=3, threads=4).total == 24
+
+
+def test_more_virtual_cpus_than_a_machine_can_have_are_refused() -> None:
+    with pytest.raises(Refusal) as refusal:
+        Topology(sockets=16, cores=17)
+    assert (refusal.value.code, refusal.value.field) == ("ILLEGAL_VALUE", "sockets")
+
+
+@pytest.mark.parametrize("field", ["kernel", "initrd"])
+@pytest.mark.parametrize("name", ["/etc/shadow", "../x", "..", ".", "a/b", "-x", "a\n", "a\x00", "ä", "a b"])
+def test_a_boot_file_is_a_plain_name(field: str, name: str) -> None:
+    names = {"kernel": "vmlinuz", field: name}
+    with pytest.raises(Refusal) as refusal:
+        Boot(**names)
+    assert (refusal.value.code, refusal.value.field) == ("ILLEGAL_VALUE", field)
+
+
+@pytest.mark.parametrize("field", ["initrd", "parameters"])
+def test_what_goes_with_a_kernel_is_refused_without_one(field: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        Boot(**{field: "something"})
+    assert refusal.value.field == field
+
+
+@pytest.mark.parametrize("parameters", ["a\nb", "a\x00", "a\tb", "\x1b[2J", "a\u2028b"])
+def test_kernel_parameters_are_one_printable_line(parameters: str) -> None:
+    with pytest.raises(Refusal) as refusal:
+        Boot(kernel="vmlinuz", parameters=parameters)
+    assert refusal.value.field == "parameters"
+
+
+def test_a_kernel_with_its_companions_is_taken() -> None:
+    boot = Boot(kernel="vmlinuz-6.1", initrd="demo.cpio.gz", parameters="console=ttyS0 quiet")
+    assert (boot.kernel, boot.initrd, boot.parameters) == ("vmlinuz-6.1", "demo.cpio.gz", "console=ttyS0 quiet")
+
+
+# -- inheriting
+
+SOURCE = MachineSpec(
+    id=UUID(int=7),
+    name="source",
+    level=Level.V4_2,
+    memory=2048,
+    cpu=Topology(sockets=2),
+    vm_type=VmType.DESKTOP,
+    firmware=Firmware.UEFI,
+    boot=Boot(kernel="vmlinuz"),
+    console=replace(SPICE_CONSOLE, serial=True).as_headless(),
+    start_paused=True,
+    nics=(Nic(mac="52:54:00:00:00:01"),),
+    machine="pc-q35-7.2",
+    addresses={"ua-1": {"type": "pci"}},
+)
+
+
+@pytest.mark.parametrize(
+    ("names", "taken"),
+    [
+        (FROM_INSTANCE_TYPE, {"memory", "cpu", "console"}),
+        (FROM_TEMPLATE, {"memory", "cpu", "console", "vm_type", "firmware", "boot", "start_paused"}),
+    ],
+)
+def test_a_machine_inherits_the_named_fields_and_nothing_else(names: tuple[str, ...], taken: set[str]) -> None:
+    child = SPEC.inherit(SOURCE, names)
+    origin = {entry.name: getattr(child, entry.name) is getattr(SOURCE, entry.name) for entry in fields(child)}
+    assert {name for name, from_source in origin.items() if from_source} == taken
+
+
+@pytest.mark.parametrize("names", [FROM_INSTANCE_TYPE, FROM_TEMPLATE])
+def test_a_headless_source_makes_a_headless_machine_that_can_be_unticked_to_what_it_had(names: tuple[str, ...]) -> None:
+    child = SPEC.inherit(SOURCE, names)
+    back = child.console.as_graphical(child.offer(Level.V4_8, SPICE_AND_VNC))
+    assert (child.console.headless, back) == (True, replace(SPICE_CONSOLE, serial=True))
+
+
+@pytest.mark.parametrize("vm_type", VmType)
+@pytest.mark.parametrize("firmware", Firmware)
+def test_what_a_cluster_offers_a_machine_follows_its_firmware_and_type(vm_type: VmType, firmware: Firmware) -> None:
+    offer = replace(SPEC, vm_type=vm_type, firmware=firmware).offer(Level.V4_6, VNC)
+    assert (offer.level, offer.firmware, offer.server, offer.protocols) == (
+        Level.V4_6,
+        firmware,
+        vm_type == "server",
+        VNC,
+    )
+
+
+# -- network cards
+
+
+def test_a_machine_keeps_its_mac_addresses_for_ever() -> None:
+    assert [mac_of(ID, index) for index in range(2)] == ["52:54:00:a1:bc:29", "52:54:00:f9:ec:66"]
+
+
+def test_mac_addresses_differ_between_cards_and_machines() -> None:
+    addresses = {mac_of(UUID(int=number), index) for number, index in product(range(50), range(4))}
+    assert len(addresses) == 200
+
+
+# -- what a running guest must be restarted for
+
+
+def test_a_machine_does_not_differ_from_itself() -> None:
+    assert all(with_console(console).differs_from(with_console(console)) == () for console in EVERY)
+
+
+# One edit each, on a machine where it takes effect, and the one key under which it is listed.
+_USB_WITHOUT_SCREEN = replace(HEADLESS_CONSOLE, serial=True)
+EDITS = [
+    (SPEC, replace(SPEC, name="web-2"), "name"),
+    (SPEC, replace(SPEC, memory=2048), "memory"),
+    (SPEC, replace(SPEC, cpu=Topology(sockets=2)), "cpu"),
+    (replace(SPEC, cpu=Topology(sockets=2)), replace(SPEC, cpu=Topology(cores=2)), "cpu"),
+    (SPEC, replace(SPEC, vm_type=VmType.DESKTOP), "vm_type"),
+    (SPEC, replace(SPEC, firmware=Firmware.UEFI), "firmware"),
+    (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="b")), "kernel"),
+    (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", initrd="b")), "initrd"),
+    (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", parameters="b")), "parameters"),
+    (SPEC, with_console(Console(serial=True)), "serial"),
+    (with_console(HEADLESS_CONSOLE), with_console(_USB_WITHOUT_SCREEN), "serial"),
+    (SPEC, with_console(Console(keyboard="de")), "keyboard"),
+    (SPEC, with_console(Console(video=Video.QXL)), "video_type"),
+    (SPEC, with_console(Console(wants_sound=True)), "sound"),
+    (
+        with_console(Console(video=Video.QXL)),
+        with_console(Console(graphics=SPICE_AND_VNC, video=Video.QXL)),
+        "graphics_protocol",
+    ),
+    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, monitors=4)), "monitors"),
+    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_usb=True)), "usb"),
+    (with_console(_USB_WITHOUT_SCREEN), with_console(replace(_USB_WITHOUT_SCREEN, wants_usb=True)), "usb"),
+    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_smartcard=True)), "smartcard"),
+    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_file_transfer=False)), "file_transfer"),
+    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_copy_paste=False)), "copy_paste"),
+]
+
+
+@pytest.mark.parametrize(("running", "configured", "key"), EDITS)
+def test_an_edit_waits_for_a_restart_under_its_own_name(
+    running: MachineSpec, configured: MachineSpec, key: str
+) -> None:
+    assert configured.differs_from(running) == (key,)
+
+
+@pytest.mark.parametrize(("running", "configured", "key"), EDITS)
+def test_editing_back_leaves_nothing_pending(running: MachineSpec, configured: MachineSpec, key: str) -> None:
+    back = replace(configured, **{entry.name: getattr(running, entry.name) for entry in fields(running)})
+    assert back.differs_from(running) == ()
+
+
+def test_every_key_of_the_shape_has_an_edit_that_shows_it() -> None:
+    assert {key for _, _, key in EDITS} == SPEC.shape().keys() - {"headless"}
+
+
+def test_every_field_of_a_machine_counts_as_a_change_or_is_named_here() -> None:
+    # The level is the cluster's, the cards cannot be edited yet, starting paused is over when the guest runs, and
+    # the machine type and the addresses are pinned by the run itself.
+    silent = {"id", "level", "start_paused", "nics", "machine", "addresses"}
+    edited = {
+        entry.name
+        for running, configured, _ in EDITS
+        for entry in fields(SPEC)
+        if getattr(running, entry.name) != getattr(configured, entry.name)
+    }
+    assert edited == {entry.name for entry in fields(SPEC)} - silent
+
+
+def test_pinning_what_the_first_start_chose_is_no_pending_change() -> None:
+    pinned = replace(SPEC, machine="pc-q35-7.2", addresses={"ua-1": {"type": "pci", "slot": "0x01"}})
+    assert pinned.differs_from(SPEC) == ()
+
+
+@pytest.mark.parametrize(
+    ("console", "changes"),
+    [
+        (SPICE_CONSOLE, {"keyboard": "de"}),
+        (HEADLESS_CONSOLE, {"keyboard": "de"}),
+        (HEADLESS_CONSOLE, {"monitors": 4}),
+        (HEADLESS_CONSOLE, {"wants_sound": True}),
+        (HEADLESS_CONSOLE, {"wants_usb": True}),
+        (HEADLESS_CONSOLE, {"wants_smartcard": True}),
+        (HEADLESS_CONSOLE, {"wants_file_transfer": False}),
+        (HEADLESS_CONSOLE, {"wants_copy_paste": False}),
+        (Console(), {"wants_smartcard": True}),
+        (Console(), {"wants_file_transfer": False}),
+        (Console(), {"wants_copy_paste": False}),
+        (Console(graphics=SPICE, video=Video.VGA), {"monitors": 4}),
+    ],
+)
+def test_a_choice_without_effect_is_no_pending_change(console: Console, changes: dict[str, object]) -> None:
+    assert with_console(replace(console, **changes)).differs_from(with_console(console)) == ()
+
+
+def test_what_a_headless_machine_remembers_is_no_pending_change() -> None:
+    remembering = Console().as_headless()
+    assert with_console(remembering).differs_from(with_console(HEADLESS_CONSOLE)) == ()
+
+
+def _toggled(console: Console) -> set[str]:
+    loses_usb = console.wants_usb and not console.serial
+    return {"headless", "video_type", "graphics_protocol"} | ({"usb"} if loses_usb else set())
+
+
+def test_headless_is_listed_with_both_its_columns_and_usb_only_where_the_rule_switches_it_off() -> None:
+    wrong = [
+        console
+        for console in GRAPHICAL
+        if set(with_console(console.as_headless()).differs_from(with_console(console))) != _toggled(console)
+    ]
+    assert wrong == []
+
+
+def test_leaving_headless_is_listed_as_entering_it() -> None:
+    wrong = [
+        console
+        for console in GRAPHICAL
+        if set(with_console(console).differs_from(with_console(console.as_headless()))) != _toggled(console)
+    ]
+    assert wrong == []
+
+
+def test_headless_and_back_leaves_nothing_pending() -> None:
+    offer = SPEC.offer(Level.V4_8, SPICE_AND_VNC)
+    offered = [console for console in GRAPHICAL if console.video and offer.accepts(console.graphics, console.video)]
+    back = [with_console(console.as_headless().as_graphical(offer)) for console in offered]
+    assert [spec.differs_from(with_console(console)) for spec, console in zip(back, offered, strict=True)] == [
+        () for _ in offered
+    ]
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.sampled_from(EVERY), st.sampled_from(EVERY))
+def test_a_change_of_the_guests_devices_is_never_silent(running: Console, configured: Console) -> None:
+    seen = [(device.kind, device.model, device.params) for device in devices(with_console(running))]
+    wanted = [(device.kind, device.model, device.params) for device in devices(with_console(configured))]
+    assert seen == wanted or with_console(configured).differs_from(with_console(running))
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.sampled_from(EVERY), st.sampled_from(EVERY))
+def test_a_difference_has_two_ends(one: Console, other: Console) -> None:
+    assert with_console(one).differs_from(with_console(other)) == with_console(other).differs_from(with_console(one))
