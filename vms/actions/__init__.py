@@ -1,1 +1,1 @@
-"""The verbs: each locks, authorises, requires, changes, saves named fields, projects and records; nobody else writes."""
+"""The verbs: each locks, authorises, requires, changes, saves, projects and records; nobody else writes."""

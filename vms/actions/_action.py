@@ -3,7 +3,7 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar, cast
+from typing import ParamSpec, TypeVar
 
 from django.db import IntegrityError, transaction
 
@@ -53,6 +53,6 @@ def locked(row: Row) -> Row:
     """The row as it is now, locked until the transaction ends; refused when it is gone."""
     model = type(row)
     try:
-        return cast(Row, model._default_manager.select_for_update().get(pk=row.pk))
+        return model._default_manager.select_for_update().get(pk=row.pk)
     except model.DoesNotExist as error:
         raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=row.name) from error

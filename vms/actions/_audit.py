@@ -27,7 +27,8 @@ class Origin:
     correlation_id: str = ""
 
 
-_origin: ContextVar[Origin] = ContextVar("origin", default=Origin())
+_NOBODY = Origin()
+_origin: ContextVar[Origin] = ContextVar("origin", default=_NOBODY)
 
 
 @contextmanager
@@ -52,7 +53,7 @@ def record(
     after: Mapping[str, Any] | None = None,
     *,
     severity: str = "normal",
-    **params: object,
+    **details: object,
 ) -> AuditEvent:
     """Append what happened; `before` and `after` hold the changed fields alone."""
     origin = _origin.get()
@@ -70,7 +71,7 @@ def record(
         entity_name=str(entity)[:255],
         before=before or {},
         after=after or {},
-        params=params,
+        params=details,
     )
 
 
@@ -116,7 +117,7 @@ def _digest(event: AuditEvent, sequence: int, previous: str) -> str:
 
 def _flat(spec: MachineSpec) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(spec, order="deterministic")
-    flat = {}
+    flat: dict[str, Any] = {}
     for key, value in plain.items():
         if key in {"addresses", "machine", "nics", "id", "level"}:
             continue

@@ -6,7 +6,6 @@ from vms.domain.devices import devices
 from vms.domain.machine import MachineSpec
 from vms.models import VM, Device, Hardware, InstanceType, Pool, Scope, Template
 
-
 _OWNERS: Final[dict[type[Hardware], str]] = {
     VM: "vm",
     Template: "template",

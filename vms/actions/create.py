@@ -124,7 +124,7 @@ def _fill(row: Hardware, name: str, sources: Sources, changes: Changes) -> None:
 
 
 def _displayable(spec: MachineSpec, offer: Offer) -> MachineSpec:
-    """The machine with a card that this cluster pairs with the inherited protocols (oVirt: autoSelectGraphicsDevice)."""
+    """The machine with a card that this cluster pairs with the inherited protocols."""
     graphics, video = spec.console.graphics, spec.console.video
     if video is None or offer.accepts(graphics, video):
         return spec

@@ -4,10 +4,10 @@ from collections.abc import Callable
 from typing import Any
 
 from vms.domain import lifecycle
+from vms.domain.console import Offer
 from vms.domain.document import run_to_document
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import MachineSpec
-from vms.domain.console import Offer
 from vms.domain.runonce import Run, RunOnce
 from vms.models import VM, ActionGroup, Job, JobState
 

@@ -1,7 +1,7 @@
 """How the rules say no: one exception that carries a code, the field and parameters, never a text."""
 
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 
 
 class Kind(StrEnum):
@@ -64,6 +64,10 @@ class Refusal(Exception):
     @property
     def kind(self) -> Kind:
         return KINDS[self.code]
+
+    def as_document(self) -> dict[str, Any]:
+        """The refusal as plain data, as jobs and hosts keep it."""
+        return {"code": self.code, "params": {key: str(value) for key, value in self.params.items()}}
 
     def __str__(self) -> str:
         about = f" ({self.field})" if self.field else ""

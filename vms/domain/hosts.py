@@ -27,6 +27,7 @@ class Capabilities:
     cpus: int = 1
     memory: int = 1024
     hypervisor: str = ""
+    emulator: str = "/usr/bin/qemu-system-x86_64"
 
 
 class Ended(StrEnum):
@@ -55,8 +56,7 @@ class Observation:
     """What a hypervisor says of one machine at one moment.
 
     `run` is rebuilt from the live definition: null when it is not running or not started by us. `machine` and
-    `addresses` are what the hypervisor chose, keyed by device alias; `cold_reboot` says that a reboot ends the run,
-    `rebooted` that the guest has just rebooted within it.
+    `addresses` are what the hypervisor chose, keyed by device alias; `cold_reboot` says that a reboot ends the run.
     """
 
     id: UUID
@@ -68,4 +68,3 @@ class Observation:
     machine: str = ""
     addresses: Mapping[str, Address] = field(default_factory=dict)
     cold_reboot: bool = False
-    rebooted: bool = False

@@ -1,4 +1,4 @@
-"""In which state a machine is, and which verb is allowed when (oVirt: ActionUtils.java and the commands' own checks)."""
+"""In which state a machine is, and which verb is allowed when (oVirt: ActionUtils.java)."""
 
 from enum import StrEnum
 from typing import Final

@@ -59,7 +59,7 @@ class RunOnce:
         start_paused: bool | None = None,
         volatile: bool = False,
     ) -> Self:
-        """The overlay for a choice in the dialog, with a card that the chosen protocols accept; refused if not offered."""
+        """The overlay for a choice in the dialog, with a card that fits it; refused where it is not offered."""
         graphics = choice.graphics
         video = None
         if graphics is None:

@@ -12,15 +12,22 @@ from vms.domain.runonce import Run
 
 @dataclass(frozen=True, slots=True)
 class Glance:
-    """The little that a quick look at all machines tells of one; `run_job` is not known from it."""
+    """The little that a quick look at all machines tells of one."""
 
     status: Status
     ended: Ended | None = None
 
 
-# Called with the observation of a machine that something happened to, from a thread of the driver's;
-# with None when events may have been lost and everything has to be looked at again.
-Listener = Callable[[Observation | None], None]
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something happened to a machine, or (None) events may have been lost and everything has to be looked at again."""
+
+    machine: UUID | None
+    rebooted: bool = False
+
+
+# Called from a thread of the driver's: it must return at once and call no verb.
+Listener = Callable[[Event], None]
 
 
 class Hypervisor(Protocol):
@@ -63,7 +70,7 @@ class Hypervisor(Protocol):
         """Ask the guest to reboot; returns when asked."""
 
     def reset(self, machine: UUID) -> None:
-        """Press the reset button."""
+        """Press the reset button; the run goes on, whatever `set_cold_reboot` says about a guest's own reboot."""
 
     def suspend(self, machine: UUID) -> None:
         """Save the machine's state to disk and stop it."""
@@ -75,7 +82,8 @@ class Hypervisor(Protocol):
         """Forget a machine that is off, its saved state and firmware variables included; unknown ones are left so."""
 
     def observe(self, machine: UUID) -> Observation | None:
-        """Everything about one machine; None when the host does not know it."""
+        """Everything about one machine; None when the host does not know it. `ended` tells a reboot that ended the run
+        from a power-off as long as the connection saw it happen."""
 
     def glance(self) -> Mapping[UUID, Glance]:
         """Every machine that the host knows, quickly: no more than its state."""

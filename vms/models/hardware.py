@@ -26,7 +26,7 @@ from vms.domain.console import (
     Protocol,
     Video,
 )
-from vms.domain.machine import CPUS, MEMORY_MIB, NAME_LENGTH, Boot, MachineSpec, Topology, VmType
+from vms.domain.machine import CPUS, MEMORY_MIB, NAME_LENGTH, Address, Boot, MachineSpec, Nic, Topology, VmType
 
 NONE: Final = "none"
 
@@ -106,7 +106,7 @@ class Hardware(models.Model):
 
     class Meta:
         abstract = True
-        ordering = ("name", "id")
+        ordering: ClassVar[tuple[str, ...]] = ("name", "id")
         constraints = tuple(
             models.CheckConstraint(name=f"%(class)s_{name}", condition=law) for name, law in _LAWS.items()
         )
@@ -152,7 +152,7 @@ class Hardware(models.Model):
 
     @property
     def spec(self) -> MachineSpec:
-        """The configured machine; a subclass adds what only it knows (`_identity`)."""
+        """The configured machine; a VM adds its cards and what its first start pinned."""
         return MachineSpec(
             id=self.id,
             name=self.name,
@@ -164,7 +164,9 @@ class Hardware(models.Model):
             boot=Boot(kernel=self.kernel, initrd=self.initrd, parameters=self.parameters),
             console=self.console,
             start_paused=self.start_paused,
-            **self._own_parts(),
+            nics=self._nics(),
+            machine=self._pinned_machine(),
+            addresses=self._pinned_addresses(),
         )
 
     @spec.setter
@@ -189,5 +191,11 @@ class Hardware(models.Model):
         cluster = getattr(self, "cluster", None)
         return (spec or self.spec).offer(self.level, cluster.graphics if cluster else SPICE_AND_VNC)
 
-    def _own_parts(self) -> Mapping[str, object]:
+    def _nics(self) -> tuple[Nic, ...]:
+        return ()
+
+    def _pinned_machine(self) -> str:
+        return ""
+
+    def _pinned_addresses(self) -> Mapping[str, Address]:
         return {}

@@ -1,7 +1,7 @@
 """The four kinds of machine: VM, Template, Pool and InstanceType."""
 
 from collections.abc import Mapping
-from typing import Any, ClassVar, Self, TypeVar
+from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
 from django.db import models
@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from vms.domain.console import Console, GraphicalAccess, graphical_access
 from vms.domain.document import run_from_document, run_to_document
 from vms.domain.lifecycle import REACHABLE, Status
-from vms.domain.machine import Nic, mac_of
+from vms.domain.machine import Address, Nic, mac_of
 from vms.domain.runonce import Run
 
 from .hardware import NONE, Hardware
@@ -214,9 +214,12 @@ class VM(Hardware):
     def graphical_access(self) -> GraphicalAccess:
         return graphical_access(self.console, self.running_console, reachable=Status(self.status) in REACHABLE)
 
-    def _own_parts(self) -> Mapping[str, Any]:
-        return {
-            "nics": (Nic(mac=mac_of(self.id, 0)),),
-            "machine": self.pinned.get("machine", ""),
-            "addresses": self.pinned.get("addresses", {}),
-        }
+    def _nics(self) -> tuple[Nic, ...]:
+        return (Nic(mac=mac_of(self.id, 0)),)
+
+    def _pinned_machine(self) -> str:
+        return str(self.pinned.get("machine", ""))
+
+    def _pinned_addresses(self) -> Mapping[str, Address]:
+        addresses: Mapping[str, Address] = self.pinned.get("addresses", {})
+        return addresses

@@ -1,0 +1,142 @@
+"""How the engine takes jobs and says what became of them; each is a conditional update, so that one engine wins."""
+
+from collections.abc import Collection
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from django.db.models import F
+from django.utils import timezone
+
+from vms.domain.errors import Refusal
+from vms.domain.hosts import Observation
+from vms.models import VM, Job, JobState, Step
+
+from ._action import action
+from ._audit import coming_from, record
+from ._authorise import ENGINE
+from ._status import project
+from .reports import apply
+
+LEASE: Final = timedelta(seconds=60)
+
+
+def claim(owner: str, hosts: Collection[UUID]) -> Job | None:
+    """Take the oldest waiting job of one of these hosts; None when there is none. Nobody else gets it."""
+    queue = Job.objects.filter(state=JobState.QUEUED, host__in=hosts).order_by("created_at", "id")
+    for job in queue[:16]:
+        taken = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
+            state=JobState.STARTED,
+            lease_owner=owner,
+            lease_until=timezone.now() + LEASE,
+            attempts=F("attempts") + 1,
+        )
+        if taken:
+            job.refresh_from_db()
+            return job
+    return None
+
+
+def extend(owner: str) -> None:
+    """Say that the owner still works on what it has claimed."""
+    Job.objects.filter(state=JobState.STARTED, lease_owner=owner).update(lease_until=timezone.now() + LEASE)
+
+
+def reclaim(owner: str | None = None) -> int:
+    """Queue again what another engine left behind: what its lease has run out on, or everything but `owner`'s.
+
+    With an owner: that one holds the engine's lock, so whoever else began a job is dead.
+    """
+    left = Job.objects.filter(state=JobState.STARTED)
+    left = left.exclude(lease_owner=owner) if owner else left.filter(lease_until__lt=timezone.now())
+    return left.update(state=JobState.QUEUED, lease_owner="", lease_until=None)
+
+
+def begin_step(job: Job, name: str) -> Step:
+    """Record that a part of the job begins."""
+    return Step.objects.create(job=job, number=job.steps.count() + 1, name=name)
+
+
+@action
+def finish(job: Job, observation: Observation | None = None) -> bool:
+    """The job is done; what was observed after it is reported with it. False when it is no longer ours."""
+    vm = _vm(job)
+    if not _leave(job, JobState.FINISHED):
+        return False
+    if vm is not None:
+        if observation is not None:
+            apply(vm, observation, job.host)
+        project(vm)
+    return True
+
+
+@action
+def wait(job: Job, until: datetime) -> bool:
+    """The guest has been asked and has until then to follow; other actions may overtake the job from now on."""
+    vm = _vm(job)
+    if not _leave(job, JobState.WAITING, exclusive=False, deadline=until, finished_at=None):
+        return False
+    if vm is not None:
+        project(vm)
+    return True
+
+
+@action
+def fail(job: Job, refusal: Refusal) -> bool:
+    """The job came to nothing, for the reason that the refusal names."""
+    vm = _vm(job)
+    if not _leave(job, JobState.FAILED, error=refusal.as_document()):
+        return False
+    _failed(job, vm)
+    return True
+
+
+@action
+def retry(job: Job) -> bool:
+    """Back into the queue: the host went away before it could say whether the job was done."""
+    return bool(
+        Job.objects.filter(pk=job.pk, state=JobState.STARTED, lease_owner=job.lease_owner).update(
+            state=JobState.QUEUED, lease_owner="", lease_until=None
+        )
+    )
+
+
+@action
+def expire() -> int:
+    """End the jobs whose guests have not followed in time; returns how many."""
+    late = Job.objects.filter(state=JobState.WAITING, deadline__lt=timezone.now())
+    ended = 0
+    for job in late:
+        vm = _vm(job)
+        changed = Job.objects.filter(pk=job.pk, state=JobState.WAITING).update(
+            state=JobState.FAILED, error=Refusal("GUEST_DID_NOT_REACT").as_document(), finished_at=timezone.now()
+        )
+        if changed:
+            ended += 1
+            job.refresh_from_db()
+            _failed(job, vm)
+    return ended
+
+
+def _failed(job: Job, vm: VM | None) -> None:
+    if vm is None:
+        return
+    project(vm)
+    with coming_from(None, job.correlation_id):
+        record(ENGINE, f"USER_FAILED_{job.verb.upper()}_VM", vm, severity="error", error=job.error)
+
+
+def _vm(job: Job) -> VM | None:
+    """The job's machine, locked; None when it has been removed."""
+    return VM.objects.select_for_update().filter(pk=job.machine).first()
+
+
+def _leave(job: Job, state: JobState, **columns: object) -> bool:
+    columns = {"finished_at": timezone.now(), **columns}
+    mine = Job.objects.filter(pk=job.pk, state=JobState.STARTED, lease_owner=job.lease_owner)
+    left = mine.update(state=state, lease_until=None, **columns)
+    if left:
+        job.refresh_from_db()
+        outcome = JobState.FAILED if state == JobState.FAILED else JobState.FINISHED
+        job.steps.filter(state=JobState.STARTED).update(state=outcome, finished_at=timezone.now())
+    return bool(left)

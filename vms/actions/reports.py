@@ -1,0 +1,136 @@
+"""What the engine has seen: the only writer of the observed columns; never touches what is configured."""
+
+from collections.abc import Iterable
+from uuid import UUID
+
+import msgspec
+from django.utils import timezone
+
+from vms.domain.errors import Refusal
+from vms.domain.hosts import Capabilities, Ended, Observation
+from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
+from vms.models import VM, Host, HostStatus, Job, JobState
+
+from . import power
+from ._action import action
+from ._audit import record
+from ._authorise import ENGINE
+from ._devices import sync_devices
+from ._status import project
+from .edit import set_reboot
+
+
+@action
+def machine_seen(host: Host, observation: Observation, *, rebooted: bool = False) -> bool:
+    """A machine was looked at, perhaps since its guest has just rebooted; False for one that is not ours."""
+    vm = VM.objects.select_for_update().filter(pk=observation.id).first()
+    if vm is None:
+        return False
+    apply(vm, observation, host, rebooted=rebooted)
+    return True
+
+
+@action
+def machine_missing(host: Host, machine: UUID) -> None:
+    """The host does not know a machine that was last seen there: it is off."""
+    vm = VM.objects.select_for_update().filter(pk=machine, host=host).first()
+    if vm is not None:
+        apply(vm, Observation(id=vm.pk, name=vm.name, status=Status.DOWN, ended=Ended.UNKNOWN), host)
+
+
+@action
+def host_seen(host: Host, capabilities: Capabilities) -> None:
+    """The host answers, and tells what it offers."""
+    if host.status != HostStatus.UP:
+        record(ENGINE, "VDS_DETECTED", host)
+    host.status, host.reason, host.capabilities = HostStatus.UP, {}, capabilities
+    host.save(update_fields=["status", "reason", "capability_document"])
+
+
+@action
+def host_lost(host: Host, refusal: Refusal) -> None:
+    """The host does not answer: what ran on it is unknown until it does."""
+    gone = refusal.code == "HYPERVISOR_PACKAGE_MISSING"
+    status = HostStatus.DOWN if gone else HostStatus.NON_RESPONSIVE
+    reason = refusal.as_document()
+    if (host.status, host.reason) == (status, reason):
+        return
+    host.status, host.reason = status, reason
+    host.save(update_fields=["status", "reason"])
+    record(ENGINE, "VDS_FAILURE", host, severity="error", reason=reason)
+    for vm in VM.objects.select_for_update().filter(host=host).exclude(observed__in=NOT_RUNNING).order_by("pk"):
+        vm.observed = Status.UNKNOWN.value
+        vm.save(update_fields=["observed"])
+        project(vm)
+
+
+@action
+def engine_stopped(hosts: Iterable[Host]) -> None:
+    """The engine goes away politely: nobody watches its hosts until it is back."""
+    for host in hosts:
+        Host.objects.filter(pk=host.pk, status=HostStatus.UP).update(status=HostStatus.CONNECTING)
+
+
+def expected(host: Host) -> dict[UUID, Status]:
+    """The machines that the database believes to be on a host, with the status it believes them in."""
+    rows = VM.objects.filter(host=host).values_list("pk", "observed")
+    return {key: Status(observed) for key, observed in rows}
+
+
+def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = False) -> None:
+    """Bring a locked VM's observed columns up to what was seen, and go on with what waited for it."""
+    was, known = Status(vm.observed), (vm.running, vm.pinned)
+    _set_observed(vm, seen, host)
+    vm.save(update_fields=VM.OBSERVED_FIELDS)
+    if (vm.running, vm.pinned) != known:
+        sync_devices(vm)
+    restart = _settle(vm, seen, was, rebooted=rebooted)
+    project(vm)
+    set_reboot(vm)
+    if restart:
+        _restart(vm)
+
+
+def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
+    running = seen.status not in NOT_RUNNING
+    vm.observed = seen.status.value
+    vm.ended = seen.ended.value if seen.ended else ""
+    vm.host = host or vm.host
+    vm.endpoints = msgspec.to_builtins(seen.endpoints) if running else []
+    vm.cold_reboot = running and seen.cold_reboot
+    if seen.machine:
+        addresses = {**vm.pinned.get("addresses", {}), **seen.addresses}
+        vm.pinned = {"machine": seen.machine, "addresses": msgspec.to_builtins(addresses)}
+    if running:
+        vm.run = seen.run or vm.run
+        vm.started_at = vm.started_at or timezone.now()
+    elif seen.status != Status.SUSPENDED:
+        vm.run, vm.started_at = None, None
+
+
+def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:
+    """End the jobs that waited for what has happened; True when the machine is to be started again."""
+    waiting = Job.objects.filter(machine=vm.pk, state=JobState.WAITING)
+    done = {"state": JobState.FINISHED, "finished_at": timezone.now()}
+    if seen.status == Status.DOWN:
+        cold = waiting.filter(verb=Verb.REBOOT).update(**done)
+        waiting.update(**done)
+        if was not in NOT_RUNNING:
+            _record_end(vm, seen)
+        return bool(cold) or (was not in NOT_RUNNING and seen.ended == Ended.REBOOT)
+    if rebooted:
+        waiting.filter(verb=Verb.REBOOT).update(**done)
+    return False
+
+
+def _record_end(vm: VM, seen: Observation) -> None:
+    crashed = seen.ended == Ended.CRASHED
+    code, severity = ("VM_DOWN_ERROR", "error") if crashed else ("VM_DOWN", "normal")
+    record(ENGINE, code, vm, severity=severity, ended=seen.ended.value if seen.ended else "")
+
+
+def _restart(vm: VM) -> None:
+    try:
+        power.start(vm, by=ENGINE)
+    except Refusal as refusal:
+        record(ENGINE, "USER_FAILED_START_VM", vm, severity="error", reason=refusal.code)

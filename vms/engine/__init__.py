@@ -1,0 +1,1 @@
+"""The one process that talks to hypervisors: it watches hosts, carries out jobs and answers wake-up calls."""

@@ -1,0 +1,133 @@
+"""The engine as a whole: one per installation, its watchers and workers, and an orderly end."""
+
+import fcntl
+import logging
+import os
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Final
+from uuid import UUID
+
+from django.db import DatabaseError, close_old_connections
+
+from vms.actions import jobs, reports
+from vms.actions._audit import chain
+from vms.hypervisors.base import Hypervisor
+from vms.models import Host
+
+from .door import Door
+from .watcher import Busy, Watcher
+from .worker import carry_out
+
+logger = logging.getLogger(__name__)
+
+WORKERS: Final = 4
+FALLBACK: Final = 1.0  # seconds after which a worker looks for jobs although nobody woke it
+HOUSEKEEPING: Final = 1.0
+
+
+class AnotherEngine(Exception):
+    """This installation's engine runs already."""
+
+
+class Engine:
+    """Runs until `stop()`; `hypervisor_for` gives the driver of a host."""
+
+    def __init__(self, run_dir: Path, hypervisor_for: Callable[[Host], Hypervisor]) -> None:
+        self._run_dir = run_dir
+        self._hypervisor_for = hypervisor_for
+        self._owner = f"engine-{os.getpid()}"
+        self._busy = Busy()
+        self._stopping = threading.Event()
+        self._bell = threading.Condition()
+        self._rings = 0
+        self._watchers: dict[UUID, Watcher] = {}
+
+    def run(self) -> None:
+        """Take the lock, carry on what an engine before left behind, and work until stopped."""
+        with self._alone():
+            left = jobs.reclaim(self._owner)
+            logger.info("engine %s: %d jobs left behind are queued again", self._owner, left)
+            self._watchers = {host.pk: self._watch(host) for host in Host.objects.select_related("cluster")}
+            workers = [threading.Thread(target=self._work, name=f"work-{n}", daemon=True) for n in range(WORKERS)]
+            door = Door(self._run_dir, self.wake)
+            door.open()
+            for thread in (*self._watchers.values(), *workers):
+                thread.start()
+            try:
+                self._keep_house()
+            finally:
+                self._close(door, workers)
+
+    def wake(self) -> None:
+        """A job has been recorded: have the workers look."""
+        with self._bell:
+            self._rings += 1
+            self._bell.notify_all()
+
+    def stop(self) -> None:
+        """Finish the jobs at hand and end; machines run on."""
+        self._stopping.set()
+        self.wake()
+
+    def _watch(self, host: Host) -> Watcher:
+        return Watcher(host, self._hypervisor_for(host), self._busy)
+
+    def _close(self, door: Door, workers: list[threading.Thread]) -> None:
+        self.stop()
+        door.close()
+        for worker in workers:
+            worker.join(timeout=30)
+        for watcher in self._watchers.values():
+            watcher.stop()
+            watcher.join(timeout=10)
+        reports.engine_stopped(watcher.host for watcher in self._watchers.values())
+
+    def _work(self) -> None:
+        while not self._stopping.is_set():
+            seen = self._rings
+            try:
+                busy = self._work_once()
+            except DatabaseError:
+                logger.exception("the database does not answer")
+                busy = False
+                close_old_connections()
+            if not busy:
+                self._rest(seen)
+
+    def _rest(self, seen: int) -> None:
+        with self._bell:
+            self._bell.wait_for(lambda: self._rings != seen or self._stopping.is_set(), FALLBACK)
+
+    def _work_once(self) -> bool:
+        ready = [key for key, watcher in self._watchers.items() if watcher.ready.is_set()]
+        job = jobs.claim(self._owner, ready)
+        if job is None or job.host_id is None:
+            return False
+        with self._busy.lock(job.machine):
+            carry_out(job, self._watchers[job.host_id].hypervisor)
+        return True
+
+    def _keep_house(self) -> None:
+        while not self._stopping.wait(HOUSEKEEPING):
+            try:
+                jobs.extend(self._owner)
+                jobs.expire()
+                chain()
+            except DatabaseError:
+                logger.exception("housekeeping: the database does not answer")
+                close_old_connections()
+
+    @contextmanager
+    def _alone(self) -> Iterator[None]:
+        self._run_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
+        lock = (self._run_dir / "engine.lock").open("w")
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError as error:
+            lock.close()
+            raise AnotherEngine(f"an engine runs already on {self._run_dir}") from error
+        with lock:
+            yield

@@ -1,0 +1,121 @@
+"""Carries out jobs: each verb calls its hypervisor, tells what became of it, and may be begun again after a crash."""
+
+import logging
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Final
+
+from django.utils import timezone
+
+from vms.actions import jobs
+from vms.actions._jobs import SET_REBOOT, UNDEFINE
+from vms.actions.power import ends_with_reboot
+from vms.domain.document import run_from_document
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Verb
+from vms.domain.runonce import Run
+from vms.hypervisors.base import Hypervisor
+from vms.models import VM, Job
+
+from .crashpoints import crash_point
+
+logger = logging.getLogger(__name__)
+
+# How long a guest has to follow a request before the job is given up and Power Off is the advice.
+PATIENCE: Final = {Verb.SHUTDOWN: timedelta(minutes=5), Verb.REBOOT: timedelta(minutes=5)}
+ATTEMPTS: Final = 5
+
+Call = Callable[[Hypervisor, Job], None]
+
+
+def carry_out(job: Job, hypervisor: Hypervisor) -> None:
+    """Do a claimed job and record its outcome; whatever goes wrong ends in a refusal on the job."""
+    crash_point(job.verb, "claimed")
+    jobs.begin_step(job, job.verb)
+    try:
+        CALLS[job.verb](hypervisor, job)
+        crash_point(job.verb, "called")
+        _conclude(job, hypervisor)
+    except Refusal as refusal:
+        _give_up_or_retry(job, refusal)
+    except Exception:
+        logger.exception("job %s (%s) failed", job.pk, job.verb)
+        jobs.fail(job, Refusal("ENGINE_FAILED"))
+    crash_point(job.verb, "finished")
+
+
+def _conclude(job: Job, hypervisor: Hypervisor) -> None:
+    patience = PATIENCE.get(Verb(job.verb)) if job.verb in set(Verb) else None
+    if patience:
+        jobs.wait(job, timezone.now() + patience)
+        return
+    jobs.finish(job, hypervisor.observe(job.machine) if job.verb != UNDEFINE else None)
+
+
+def _give_up_or_retry(job: Job, refusal: Refusal) -> None:
+    logger.warning("job %s (%s %s): %s %s", job.pk, job.verb, job.machine_name, refusal, refusal.params)
+    if refusal.code == "HOST_NOT_RESPONDING" and job.verb in REPEATABLE and job.attempts < ATTEMPTS:
+        jobs.retry(job)
+    else:
+        jobs.fail(job, refusal)
+
+
+def _start(hypervisor: Hypervisor, job: Job) -> None:
+    run = run_from_document(job.params["run"])
+    if run is None:
+        raise Refusal("ENGINE_FAILED")
+    # The job's id goes into the live definition: a start that was cut off is recognised when it is begun again.
+    hypervisor.start(Run(base=run.base, once=run.once, job=job.pk))
+
+
+def _resume(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.resume(job.machine)
+
+
+def _shutdown(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.shutdown(job.machine)
+
+
+def _stop(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.stop(job.machine)
+
+
+def _reboot(hypervisor: Hypervisor, job: Job) -> None:
+    if job.params.get("cold"):
+        hypervisor.shutdown(job.machine)
+    else:
+        hypervisor.reboot(job.machine)
+
+
+def _reset(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.reset(job.machine)
+
+
+def _suspend(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.suspend(job.machine)
+
+
+def _set_reboot(hypervisor: Hypervisor, job: Job) -> None:
+    vm = VM.objects.filter(pk=job.machine).first()
+    if vm is not None and vm.run is not None:
+        hypervisor.set_cold_reboot(job.machine, ends_with_reboot(vm))
+
+
+def _undefine(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.remove(job.machine)
+
+
+CALLS: Final[dict[str, Call]] = {
+    Verb.START: _start,
+    Verb.RUN_ONCE: _start,
+    Verb.RESUME: _resume,
+    Verb.SHUTDOWN: _shutdown,
+    Verb.STOP: _stop,
+    Verb.REBOOT: _reboot,
+    Verb.RESET: _reset,
+    Verb.SUSPEND: _suspend,
+    SET_REBOOT: _set_reboot,
+    UNDEFINE: _undefine,
+}
+# Doing these twice does no more than doing them once.
+REPEATABLE: Final = frozenset(CALLS) - {Verb.RESET, Verb.REBOOT}

@@ -1,0 +1,508 @@
+"""libvirt's QEMU driver: the only place that imports libvirt.
+
+One connection receives events, every thread that calls has one of its own: a call that hangs on one QEMU stalls the
+others of its connection (measured). Keepalive bounds every wait for a daemon to four seconds.
+"""
+
+import contextlib
+import hashlib
+import logging
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final, Protocol
+from uuid import UUID
+
+import libvirt
+import libvirt_qemu
+from lxml import etree
+
+from vms.domain.console import Firmware
+from vms.domain.console import Protocol as GraphicsProtocol
+from vms.domain.errors import Refusal
+from vms.domain.hosts import Capabilities, Ended, Observation
+from vms.domain.lifecycle import Status
+from vms.domain.runonce import Run
+from vms.domain.secret import Secret
+from vms.libvirtxml.observe import observe
+from vms.libvirtxml.write import write
+
+from .base import Event, Glance, Listener
+
+logger = logging.getLogger(__name__)
+
+KEEPALIVE: Final = (1, 3)  # seconds between questions, unanswered ones before the connection counts as dead
+
+_STATUS: Final = {
+    libvirt.VIR_DOMAIN_RUNNING: Status.UP,
+    libvirt.VIR_DOMAIN_BLOCKED: Status.UP,
+    libvirt.VIR_DOMAIN_PAUSED: Status.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: Status.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: Status.POWERING_DOWN,
+    libvirt.VIR_DOMAIN_SHUTOFF: Status.DOWN,
+    libvirt.VIR_DOMAIN_CRASHED: Status.DOWN,
+}
+_ENDED: Final = {
+    libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: Ended.GUEST,
+    libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED: Ended.STOPPED,
+    libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: Ended.CRASHED,
+    libvirt.VIR_DOMAIN_SHUTOFF_FAILED: Ended.CRASHED,
+    libvirt.VIR_DOMAIN_SHUTOFF_SAVED: Ended.SAVED,
+}
+_GONE: Final = {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID}
+
+
+class BootFiles(Protocol):
+    """How a file of the boot library becomes one that the host's QEMU can open."""
+
+    def path(self, connection: "libvirt.virConnect", name: str) -> str:
+        """The path on the host; refused when there is no such file."""
+
+
+class LocalFiles:
+    """For a daemon that runs as we do: its QEMU opens our files where they are."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, connection: "libvirt.virConnect", name: str) -> str:
+        return str(_existing(self._directory, name))
+
+
+class PoolFiles:
+    """For every other daemon: its QEMU runs as another user or on another host, so files go through a storage pool."""
+
+    POOL: Final = "headless-webadmin"
+    TARGET: Final = "/var/lib/libvirt/headless-webadmin"
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+
+    def path(self, connection: "libvirt.virConnect", name: str) -> str:
+        source = _existing(self._directory, name)
+        content = source.read_bytes()
+        pool = self._pool(connection)
+        volume_name = f"{hashlib.sha256(content).hexdigest()[:16]}-{name}"
+        with contextlib.suppress(libvirt.libvirtError):
+            return str(pool.storageVolLookupByName(volume_name).path())
+        volume = pool.createXML(
+            f"<volume><name>{volume_name}</name><capacity>{len(content)}</capacity>"
+            "<target><format type='raw'/><permissions><mode>0644</mode></permissions></target></volume>"
+        )
+        try:
+            self._upload(connection, volume, content)
+        except libvirt.libvirtError:
+            volume.delete()
+            raise
+        return str(volume.path())
+
+    def _upload(self, connection: "libvirt.virConnect", volume: Any, content: bytes) -> None:
+        stream = connection.newStream()
+        volume.upload(stream, 0, len(content))
+        rest = memoryview(content)
+        while rest:
+            rest = rest[stream.send(bytes(rest[: 256 * 1024])) :]
+        stream.finish()
+
+    def _pool(self, connection: "libvirt.virConnect") -> Any:
+        try:
+            pool = connection.storagePoolLookupByName(self.POOL)
+        except libvirt.libvirtError:
+            pool = connection.storagePoolDefineXML(
+                f"<pool type='dir'><name>{self.POOL}</name><target><path>{self.TARGET}</path>"
+                "<permissions><mode>0711</mode></permissions></target></pool>"
+            )
+            pool.setAutostart(1)
+            pool.build()
+        if not pool.isActive():
+            pool.create()
+        return pool
+
+
+def _existing(directory: Path, name: str) -> Path:
+    path = directory / name
+    if not path.is_file():
+        raise Refusal("BOOT_FILE_MISSING", "kernel", file=name)
+    return path
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Location:
+    """Where a host's hypervisor is and how to use it; `accelerator` is `kvm` or `qemu`, decided beforehand, for what
+    libvirt advertises may be unusable."""
+
+    uri: str
+    files: BootFiles
+    accelerator: str = "qemu"
+    accelerator_reason: str = ""
+    username: str = ""
+    password: Secret = field(default_factory=lambda: Secret(""))
+
+
+class LibvirtHypervisor:
+    """One host; see `base.Hypervisor` for what each verb promises.
+
+    `locate` is asked at each opening: it may have to start a daemon first.
+    """
+
+    def __init__(self, locate: Callable[[], Location], name: str = "") -> None:
+        self._locate = locate
+        self._name = name
+        self._location: Location | None = None
+        self._events: Any = None
+        self._threads = threading.local()
+        self._generation = 0
+        self._opened: list[Any] = []
+        self._lock = threading.Lock()
+        self._lost = threading.Event()
+        self._rebooted: set[UUID] = set()
+        self._capabilities: Capabilities | None = None
+
+    # -- the contract
+
+    def open(self, listener: Listener) -> None:
+        _run_event_loop()
+        self.close()
+        location = self._location = self._locate()
+        with self._refusals():
+            events = self._connect(location)
+            self._lost.clear()
+            self._events = events
+            events.registerCloseCallback(self._closed, listener)
+            for kind in (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT):
+                events.domainEventRegisterAny(None, kind, _tell, (kind, listener, self._rebooted))
+            # Life-cycle events cannot tell a guest's reboot from its power-off when both end the run; QEMU's can.
+            with contextlib.suppress(libvirt.libvirtError):
+                libvirt_qemu.qemuMonitorEventRegister(events, None, "SHUTDOWN", _shut_down, self._rebooted, 0)
+
+    def close(self) -> None:
+        with self._lock:
+            opened, self._opened, self._events = [*self._opened, self._events], [], None
+            self._generation += 1
+        for connection in filter(None, opened):
+            with contextlib.suppress(libvirt.libvirtError):
+                connection.close()
+
+    @property
+    def alive(self) -> bool:
+        return self._events is not None and not self._lost.is_set()
+
+    def capabilities(self) -> Capabilities:
+        with self._refusals():
+            connection, location = self._connection(), self._here
+            self._capabilities = _capabilities(connection, location.accelerator, location.accelerator_reason)
+            return self._capabilities
+
+    def start(self, run: Run) -> Observation:
+        with self._refusals():
+            connection = self._connection()
+            domain = self._find(run.base.id)
+            if domain is not None and domain.isActive():
+                return self._started_before(domain, run)
+            self._rebooted.discard(run.base.id)
+            host = self._capabilities or self.capabilities()
+            files = {
+                name: self._here.files.path(connection, name)
+                for name in {run.base.boot.kernel, run.base.boot.initrd} - {""}
+            }
+            if domain is not None:
+                _make_ready(domain, run.base.name)
+            defined = connection.defineXML(write(run.base, host, boot_file=files.__getitem__))
+            flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused else 0
+            try:
+                connection.createXML(write(run.spec, host, boot_file=files.__getitem__, run=run), flags)
+            except libvirt.libvirtError:
+                if domain is None and self._alive(connection):
+                    defined.undefineFlags(_UNDEFINE)
+                raise
+            return self._observation(defined)
+
+    def resume(self, machine: UUID) -> Observation:
+        with self._refusals():
+            domain = self._get(machine)
+            state, _reason = domain.state()
+            if state == libvirt.VIR_DOMAIN_PAUSED:
+                domain.resume()
+            elif not domain.isActive():
+                if not domain.hasManagedSaveImage():
+                    raise Refusal("HYPERVISOR_REFUSED", None, message="there is no saved state to go on from")
+                self._rebooted.discard(machine)
+                domain.create()
+            return self._observation(domain)
+
+    def shutdown(self, machine: UUID) -> None:
+        with self._refusals():
+            self._get(machine).shutdown()
+
+    def stop(self, machine: UUID) -> None:
+        with self._refusals():
+            domain = self._find(machine)
+            if domain is None:
+                return
+            with _already(_GONE):
+                domain.destroy()
+            with _already(_GONE):
+                if domain.hasManagedSaveImage():
+                    domain.managedSaveRemove()
+
+    def reboot(self, machine: UUID) -> None:
+        with self._refusals():
+            self._get(machine).reboot()
+
+    def reset(self, machine: UUID) -> None:
+        with self._refusals():
+            domain = self._get(machine)
+            cold = observe(domain.XMLDesc()).cold_reboot
+            if cold:  # else QEMU takes the reset for a reboot that ends the run (measured)
+                _on_reboot(domain, cold=False)
+            domain.reset()
+            if cold:
+                _on_reboot(domain, cold=True)
+
+    def suspend(self, machine: UUID) -> None:
+        with self._refusals():
+            domain = self._get(machine)
+            if domain.isActive() or not domain.hasManagedSaveImage():
+                domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
+    def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
+        with self._refusals():
+            _on_reboot(self._get(machine), cold=cold)
+
+    def remove(self, machine: UUID) -> None:
+        with self._refusals():
+            domain = self._find(machine)
+            if domain is None:
+                return
+            if domain.isActive():
+                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is active")
+            domain.undefineFlags(_UNDEFINE)
+
+    def observe(self, machine: UUID) -> Observation | None:
+        with self._refusals():
+            domain = self._find(machine)
+            try:
+                return self._observation(domain) if domain is not None else None
+            except libvirt.libvirtError as error:
+                if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                    return None
+                raise
+
+    def glance(self) -> Mapping[UUID, Glance]:
+        with self._refusals():
+            told = self._connection().getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+            return {
+                UUID(bytes=domain.UUID()): self._glance(domain, stats["state.state"], stats["state.reason"])
+                for domain, stats in told
+            }
+
+    # -- inside
+
+    @property
+    def _here(self) -> Location:
+        if self._location is None:
+            raise Refusal("HOST_NOT_RESPONDING", None, host=self._name)
+        return self._location
+
+    def _connect(self, location: Location) -> Any:
+        def answer(asked: list[Any], _: Any) -> int:
+            answers = {
+                libvirt.VIR_CRED_AUTHNAME: location.username,
+                libvirt.VIR_CRED_PASSPHRASE: location.password.reveal(),
+            }
+            for credential in asked:
+                credential[4] = answers.get(credential[0], "")
+            return 0
+
+        try:
+            connection = libvirt.openAuth(location.uri, [_CREDENTIALS, answer, None], 0)
+        except libvirt.libvirtError as error:
+            raise Refusal("HOST_NOT_RESPONDING", None, host=self._name, message=str(error)) from error
+        connection.setKeepAlive(*KEEPALIVE)
+        return connection
+
+    def _connection(self) -> Any:
+        """This thread's own connection, opened anew after the host was lost."""
+        if not self.alive:
+            raise Refusal("HOST_NOT_RESPONDING", None, host=self._name)
+        mine = getattr(self._threads, "connection", None)
+        if mine is None or self._threads.generation != self._generation or not self._alive(mine):
+            mine = self._threads.connection = self._connect(self._here)
+            self._threads.generation = self._generation
+            with self._lock:
+                self._opened.append(mine)
+        return mine
+
+    def _closed(self, _connection: Any, _reason: int, listener: Listener) -> None:
+        self._lost.set()
+        listener(Event(None))
+
+    def _find(self, machine: UUID) -> Any:
+        try:
+            return self._connection().lookupByUUID(machine.bytes)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+                return None
+            raise
+
+    def _get(self, machine: UUID) -> Any:
+        domain = self._find(machine)
+        if domain is None:
+            raise Refusal("HYPERVISOR_REFUSED", None, message="the host does not know this machine")
+        return domain
+
+    def _started_before(self, domain: Any, run: Run) -> Observation:
+        observation = self._observation(domain)
+        if observation.run is None or observation.run.job != run.job:
+            raise Refusal("HYPERVISOR_REFUSED", None, message="the machine is running already")
+        return observation
+
+    def _observation(self, domain: Any) -> Observation:
+        machine = UUID(bytes=domain.UUID())
+        state, reason = domain.state()
+        glance = self._glance(domain, state, reason)
+        seen = observe(domain.XMLDesc())
+        running = glance.status != Status.DOWN and glance.status != Status.SUSPENDED
+        return Observation(
+            id=machine,
+            name=seen.name,
+            status=glance.status,
+            ended=glance.ended,
+            run=seen.run if running else None,
+            endpoints=seen.endpoints if running else (),
+            machine=seen.machine,
+            addresses=seen.addresses if running else {},
+            cold_reboot=running and seen.cold_reboot,
+        )
+
+    def _glance(self, domain: Any, state: int, reason: int) -> Glance:
+        status = _STATUS.get(state, Status.UNKNOWN)
+        if status != Status.DOWN:
+            return Glance(status)
+        if reason == libvirt.VIR_DOMAIN_SHUTOFF_SAVED and domain.hasManagedSaveImage():
+            return Glance(Status.SUSPENDED, Ended.SAVED)
+        if reason == libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN and UUID(bytes=domain.UUID()) in self._rebooted:
+            return Glance(status, Ended.REBOOT)
+        return Glance(status, _ENDED.get(reason, Ended.UNKNOWN))
+
+    @staticmethod
+    def _alive(connection: Any) -> bool:
+        try:
+            return bool(connection.isAlive())
+        except libvirt.libvirtError:
+            return False
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        """libvirt's no becomes ours: the host does not answer, or it answers and refuses in its own words."""
+        try:
+            yield
+        except libvirt.libvirtError as error:
+            mine = getattr(self._threads, "connection", None)
+            if not self.alive or mine is None or not self._alive(mine) or error.get_error_domain() == _RPC:
+                raise Refusal("HOST_NOT_RESPONDING", None, host=self._name, message=str(error)) from error
+            raise Refusal("HYPERVISOR_REFUSED", None, host=self._name, message=str(error)) from error
+
+
+_RPC: Final = libvirt.VIR_FROM_RPC
+_CREDENTIALS: Final = [libvirt.VIR_CRED_AUTHNAME, libvirt.VIR_CRED_PASSPHRASE]
+_UNDEFINE: Final = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
+
+
+def _make_ready(domain: Any, name: str) -> None:
+    """An inactive domain takes the machine's name and loses a saved state that a later start would go on from."""
+    if domain.hasManagedSaveImage():
+        domain.managedSaveRemove()
+    if domain.name() != name:
+        domain.rename(name)
+
+
+def _on_reboot(domain: Any, *, cold: bool) -> None:
+    action = libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY if cold else libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_RESTART
+    domain.setLifecycleAction(libvirt.VIR_DOMAIN_LIFECYCLE_REBOOT, action, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+
+@contextlib.contextmanager
+def _already(codes: set[int]) -> Iterator[None]:
+    """What is done already is no error."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in codes:
+            raise
+
+
+# -- events
+
+
+def _tell(_connection: Any, domain: Any, *details: Any) -> None:
+    kind, listener, rebooted = details[-1]
+    machine = UUID(bytes=domain.UUID())
+    if kind == libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE and details[0] == libvirt.VIR_DOMAIN_EVENT_STARTED:
+        rebooted.discard(machine)
+    listener(Event(machine, rebooted=kind == libvirt.VIR_DOMAIN_EVENT_ID_REBOOT))
+
+
+def _shut_down(_connection: Any, domain: Any, *details: Any) -> None:
+    rebooted = details[-1]
+    if '"guest-reset"' in str(details[-2]):
+        rebooted.add(UUID(bytes=domain.UUID()))
+
+
+_loop_started = threading.Lock()
+_loop: threading.Thread | None = None
+
+
+def _run_event_loop() -> None:
+    """Start libvirt's event loop, once a process and before the first connection."""
+    global _loop
+    with _loop_started:
+        if _loop is not None:
+            return
+        libvirt.registerErrorHandler(_quiet, None)
+        libvirt.virEventRegisterDefaultImpl()
+        _loop = threading.Thread(target=_turn, name="libvirt-events", daemon=True)
+        _loop.start()
+
+
+def _turn() -> None:
+    while True:
+        libvirt.virEventRunDefaultImpl()
+
+
+def _quiet(_context: Any, error: Any) -> None:
+    """libvirt prints every error on stderr otherwise; ours are raised and told where they belong."""
+    logger.debug("libvirt: %s", error)
+
+
+# -- what a host offers
+
+
+def _capabilities(connection: Any, accelerator: str, reason: str) -> Capabilities:
+    told = etree.fromstring(connection.getDomainCapabilities(None, "x86_64", "q35", accelerator, 0).encode())
+    info = connection.getInfo()
+    version = connection.getVersion()
+    graphics = _values(told, "devices/graphics", "type")
+    return Capabilities(
+        accelerator=accelerator,
+        accelerator_reason=reason,
+        graphics=frozenset(protocol for protocol in GraphicsProtocol if protocol.value in graphics),
+        videos=frozenset(_values(told, "devices/video", "modelType")),
+        firmwares=frozenset(
+            {Firmware.BIOS, Firmware.UEFI} if "efi" in _values(told, "os", "firmware") else {Firmware.BIOS}
+        ),
+        machine=told.findtext("machine") or "q35",
+        cpus=info[2],
+        memory=info[1],
+        hypervisor=f"QEMU {version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
+        emulator=told.findtext("path") or "",
+    )
+
+
+def _values(told: Any, path: str, name: str) -> set[str]:
+    return {value.text or "" for value in told.iterfind(f"{path}/enum[@name='{name}']/value")}

@@ -1,0 +1,203 @@
+"""A hypervisor in a dictionary: the same contract without a host, for tests and for trying the interface."""
+
+import threading
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from uuid import UUID
+
+from vms.domain.console import Protocol
+from vms.domain.devices import DeviceKind, devices
+from vms.domain.errors import Refusal
+from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
+from vms.domain.lifecycle import Status
+from vms.domain.machine import MachineSpec
+from vms.domain.runonce import Run
+
+from .base import Event, Glance, Listener
+
+_PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
+
+
+@dataclass
+class _Machine:
+    spec: MachineSpec
+    run: Run | None = None
+    status: Status = Status.DOWN
+    ended: Ended | None = None
+    cold_reboot: bool = False
+    ports: int = field(default=0)
+
+
+class MemoryHypervisor:
+    """Machines that exist in this process only; guests obey at once.
+
+    `guest_powers_off`, `guest_reboots` and `guest_crashes` are what a guest does by itself; `unplug` takes the host
+    away and `plug` brings it back.
+    """
+
+    def __init__(self, capabilities: Capabilities | None = None) -> None:
+        self._capabilities = capabilities or Capabilities(hypervisor="memory", accelerator_reason="memory")
+        self._machines: dict[UUID, _Machine] = {}
+        self._listener: Listener | None = None
+        self._lock = threading.RLock()
+        self._plugged = True
+        self.starts = 0
+
+    # -- the contract
+
+    def open(self, listener: Listener) -> None:
+        if not self._plugged:
+            raise Refusal("HOST_NOT_RESPONDING", None, host="memory")
+        self._listener = listener
+
+    def close(self) -> None:
+        self._listener = None
+
+    @property
+    def alive(self) -> bool:
+        return self._plugged and self._listener is not None
+
+    def capabilities(self) -> Capabilities:
+        return self._capabilities
+
+    def start(self, run: Run) -> Observation:
+        with self._lock:
+            self._require_plugged()
+            machine = self._machines.setdefault(run.base.id, _Machine(run.base))
+            if machine.status not in {Status.DOWN, Status.SUSPENDED}:
+                if machine.run is not None and machine.run.job == run.job:
+                    return self._observation(run.base.id, machine)
+                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is already active")
+            self.starts += 1
+            machine.spec, machine.run = run.base, run
+            machine.status = Status.PAUSED if run.spec.start_paused else Status.UP
+            machine.ended, machine.cold_reboot, machine.ports = None, run.volatile, self.starts
+            return self._told(run.base.id, machine)
+
+    def resume(self, machine: UUID) -> Observation:
+        with self._lock:
+            there = self._get(machine, Status.PAUSED, Status.SUSPENDED, Status.UP)
+            there.status, there.ended = Status.UP, None
+            return self._told(machine, there)
+
+    def shutdown(self, machine: UUID) -> None:
+        with self._lock:
+            self._end(machine, self._get(machine, Status.UP, Status.PAUSED), Ended.GUEST)
+
+    def stop(self, machine: UUID) -> None:
+        with self._lock:
+            self._require_plugged()
+            there = self._machines.get(machine)
+            if there and there.status != Status.DOWN:
+                self._end(machine, there, Ended.STOPPED)
+
+    def reboot(self, machine: UUID) -> None:
+        with self._lock:
+            self._get(machine, Status.UP)
+            self.guest_reboots(machine)
+
+    def reset(self, machine: UUID) -> None:
+        with self._lock:
+            self._get(machine, Status.UP)
+            self._tell(Event(machine, rebooted=True))
+
+    def suspend(self, machine: UUID) -> None:
+        with self._lock:
+            there = self._get(machine, Status.UP, Status.SUSPENDED)
+            there.status, there.ended = Status.SUSPENDED, Ended.SAVED
+            self._tell(Event(machine))
+
+    def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
+        with self._lock:
+            self._get(machine, Status.UP, Status.PAUSED).cold_reboot = cold
+            self._tell(Event(machine))
+
+    def remove(self, machine: UUID) -> None:
+        with self._lock:
+            self._require_plugged()
+            there = self._machines.get(machine)
+            if there and there.status not in {Status.DOWN, Status.SUSPENDED}:
+                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is active")
+            self._machines.pop(machine, None)
+
+    def observe(self, machine: UUID) -> Observation | None:
+        with self._lock:
+            self._require_plugged()
+            there = self._machines.get(machine)
+            return self._observation(machine, there) if there else None
+
+    def glance(self) -> Mapping[UUID, Glance]:
+        with self._lock:
+            self._require_plugged()
+            return {key: Glance(there.status, there.ended) for key, there in self._machines.items()}
+
+    # -- what guests and hosts do by themselves
+
+    def guest_powers_off(self, machine: UUID) -> None:
+        with self._lock:
+            self._end(machine, self._get(machine, Status.UP), Ended.GUEST)
+
+    def guest_reboots(self, machine: UUID) -> None:
+        with self._lock:
+            there = self._get(machine, Status.UP)
+            if there.cold_reboot:
+                self._end(machine, there, Ended.REBOOT)
+            else:
+                self._tell(Event(machine, rebooted=True))
+
+    def guest_crashes(self, machine: UUID) -> None:
+        with self._lock:
+            self._end(machine, self._get(machine, Status.UP, Status.PAUSED), Ended.CRASHED)
+
+    def unplug(self) -> None:
+        self._plugged = False
+
+    def plug(self) -> None:
+        self._plugged = True
+
+    # -- inside
+
+    def _get(self, machine: UUID, *statuses: Status) -> _Machine:
+        self._require_plugged()
+        there = self._machines.get(machine)
+        if there is None or there.status not in statuses:
+            raise Refusal("HYPERVISOR_REFUSED", None, message=f"domain is {there.status if there else 'not there'}")
+        return there
+
+    def _require_plugged(self) -> None:
+        if not self._plugged:
+            raise Refusal("HOST_NOT_RESPONDING", None, host="memory")
+
+    def _end(self, key: UUID, machine: _Machine, ended: Ended) -> None:
+        machine.status, machine.ended, machine.run, machine.cold_reboot = Status.DOWN, ended, None, False
+        self._tell(Event(key))
+
+    def _told(self, key: UUID, machine: _Machine) -> Observation:
+        self._tell(Event(key))
+        return self._observation(key, machine)
+
+    def _tell(self, event: Event) -> None:
+        if self._listener:
+            self._listener(event)
+
+    def _observation(self, key: UUID, machine: _Machine) -> Observation:
+        there = Observation(
+            id=key, name=machine.spec.name, status=machine.status, ended=machine.ended, machine="memory-1"
+        )
+        if machine.run is None or machine.status == Status.SUSPENDED:
+            return there
+        spec = machine.run.spec
+        return replace(
+            there,
+            run=machine.run,
+            cold_reboot=machine.cold_reboot,
+            endpoints=tuple(
+                Endpoint(protocol=protocol, address="127.0.0.1", port=_PORTS[protocol] + machine.ports)
+                for protocol in sorted(spec.console.graphics)
+            ),
+            addresses={
+                device.alias: {"type": "memory", "slot": str(number)}
+                for number, device in enumerate(devices(spec))
+                if device.kind in {DeviceKind.INTERFACE, DeviceKind.BALLOON}
+            },
+        )

@@ -1,0 +1,25 @@
+"""`manage.py engine`: the process that talks to hypervisors."""
+
+import logging
+import signal
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from vms import runtime
+from vms.engine.service import AnotherEngine, Engine
+
+
+class Command(BaseCommand):
+    help = "Watches the hosts and carries out jobs until it is told to stop (SIGTERM, Ctrl-C); machines run on."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        logging.getLogger("vms").setLevel(logging.INFO)
+        engine = Engine(settings.RUN_DIR, runtime.hypervisor_for)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: engine.stop())
+        try:
+            engine.run()
+        except AnotherEngine as error:
+            raise CommandError(str(error)) from error

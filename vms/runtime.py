@@ -1,0 +1,148 @@
+"""From the settings to drivers: which hypervisor a host has and how fast it can be. Imported by the engine only."""
+
+import importlib.util
+import json
+import logging
+import os
+import platform
+import shutil
+import socket
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from django.conf import settings
+
+from vms.domain.errors import Refusal
+from vms.hypervisors.base import Hypervisor
+from vms.hypervisors.memory import MemoryHypervisor
+from vms.models import Host
+
+if TYPE_CHECKING:
+    from vms.hypervisors.libvirt import Location
+
+logger = logging.getLogger(__name__)
+
+SYSTEM: Final = "qemu:///system"
+SESSION: Final = "qemu:///session"
+PRIVATE: Final = "private"
+SYSTEM_SOCKETS: Final = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
+EMULATOR: Final = "qemu-system-x86_64"
+
+
+def hypervisor_for(host: Host) -> Hypervisor:
+    """The driver of a host; one whose software is missing is given all the same, and says so when it is opened."""
+    uri = settings.HYPERVISOR if host.uri == "auto" else host.uri
+    if uri == "memory":
+        return MemoryHypervisor()
+    if importlib.util.find_spec("libvirt") is None:
+        return _Missing("libvirt-python")
+    from vms.hypervisors.libvirt import LibvirtHypervisor  # an extra: it has no wheel
+
+    return LibvirtHypervisor(_locator(host, uri), host.name)
+
+
+class _Missing(MemoryHypervisor):
+    """In place of a hypervisor whose software is not installed: opening it names the package."""
+
+    def __init__(self, package: str) -> None:
+        super().__init__()
+        self._package = package
+
+    def open(self, listener: object) -> None:
+        raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package=self._package)
+
+
+def _locator(host: Host, uri: str) -> "Callable[[], Location]":
+    from vms.hypervisors.libvirt import LocalFiles, Location, PoolFiles
+
+    def locate() -> Location:
+        chosen = _choose() if uri == "auto" else uri
+        kind, reason = accelerator(local=uri == "auto" or chosen.startswith("qemu:///"))
+        private = chosen == PRIVATE
+        return Location(
+            uri=_private_uri() if private else chosen,
+            files=(LocalFiles if private or chosen == SESSION else PoolFiles)(settings.BOOT_DIR),
+            accelerator=kind,
+            accelerator_reason=reason,
+            username=host.username,
+            password=host.password,
+        )
+
+    return locate
+
+
+def _choose() -> str:
+    """The system daemon where it answers, else the user's session, else as root a daemon of our own.
+
+    A choice is kept: another daemon would not know the machines that run on the first.
+    """
+    kept = settings.DATA_DIR / "hypervisor"
+    if kept.exists():
+        return kept.read_text().strip()
+    if shutil.which(EMULATOR) is None:
+        raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package="qemu-system-x86")
+    if any(_answers(path) for path in SYSTEM_SOCKETS):
+        chosen = SYSTEM
+    elif shutil.which("libvirtd") is None:
+        raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package="libvirt-daemon")
+    else:
+        chosen = SESSION if os.geteuid() != 0 else PRIVATE
+    kept.write_text(f"{chosen}\n")
+    logger.info("hypervisor: %s (kept in %s)", chosen, kept)
+    return chosen
+
+
+def _private_uri() -> str:
+    from vms.hypervisors.private import DaemonUnavailable, PrivateDaemon
+
+    try:
+        return PrivateDaemon(settings.DATA_DIR / "libvirt").start()
+    except DaemonUnavailable as error:
+        raise Refusal("HOST_NOT_RESPONDING", None, host="private libvirtd", message=str(error)) from error
+
+
+def _answers(path: str) -> bool:
+    try:
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(1)
+            connection.connect(path)
+    except OSError:
+        return False
+    return True
+
+
+def accelerator(*, local: bool) -> tuple[str, str]:
+    """`kvm` or `qemu` (emulation) with the reason; timed once for each kernel and QEMU, for KVM may be a trap.
+
+    A host elsewhere cannot be timed from here: emulation, unless the settings say kvm.
+    """
+    from vms.hypervisors.accelerator import probe
+
+    if settings.ACCELERATOR != "auto" or not local:
+        return ("kvm" if settings.ACCELERATOR == "kvm" else "qemu"), f"ACCELERATOR={settings.ACCELERATOR}"
+    cache, key = settings.DATA_DIR / "accelerator.json", f"{platform.release()} {_emulator_version()}"
+    known = _read(cache)
+    if key not in known:
+        found = probe("auto")
+        known = {key: [found.kind, found.reason]}
+        cache.write_text(json.dumps(known))
+    kind, reason = known[key]
+    return kind, reason
+
+
+def _emulator_version() -> str:
+    try:
+        told = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True, timeout=10, check=True)
+    except (OSError, subprocess.SubprocessError):
+        return "none"
+    return told.stdout.partition("\n")[0]
+
+
+def _read(path: Path) -> dict[str, list[str]]:
+    try:
+        content: dict[str, list[str]] = json.loads(path.read_text())
+    except (OSError, ValueError):
+        return {}
+    return content
