@@ -1,6 +1,6 @@
 """Look for what set-up cannot bring itself, install it where it may, and else say what will not work without it.
 
-    system.py ensure GROUP...   install what is missing, or say so in one sentence for each group; always succeeds
+    system.py ensure GROUP...   install what is missing, or say in one sentence what will not work; always succeeds
     system.py check GROUP...    succeed when nothing is missing
 
 It runs before there is a virtual environment, so it uses the standard library alone. Packages carry Debian's names;
@@ -55,7 +55,7 @@ GROUPS = {
         (Need("python3-venv", sysconfig.get_path("stdlib") + "/ensurepip/__init__.py"),),
     ),
     "hypervisor": Group(
-        "the interface works, but no machine can be started",
+        "no machine can be started (the interface works)",
         (
             Need("libvirt-daemon", "libvirtd"),
             Need("libvirt-daemon-driver-qemu", "/usr/lib*/*/libvirt/connection-driver/libvirt_driver_qemu.so"),
@@ -65,7 +65,7 @@ GROUPS = {
         ),
     ),
     "binding": Group(
-        "libvirt-python cannot be built, so the interface works, but no machine can be started",
+        "libvirt-python cannot be built and no machine be started (the interface works)",
         (
             Need("libvirt-dev", "/usr/include/libvirt/libvirt.h"),
             Need("pkg-config", "pkg-config"),
@@ -109,23 +109,22 @@ def main(arguments: list[str]) -> int:
 
 
 def ensure(groups: list[Group]) -> None:
-    """Install what the groups miss, in one go; what is missing still gets one sentence for each group."""
+    """Install what the groups miss, in one go; say in one sentence what is missing still and what that costs."""
     packages = [package for group in groups for package in group.missing()]
     if not packages:
         return
     reason = install(packages)
-    for group in groups:
-        if still := group.missing():
-            verb = "is" if len(still) == 1 else "are"
-            print(f"{', '.join(still)} {verb} missing ({reason}): {group.without}.", file=sys.stderr)
+    losses = [f"without {_listed(still)} {group.without}" for group in groups if (still := group.missing())]
+    if losses:
+        print(f"Not everything will work, since {reason}: {'; '.join(losses)}.", file=sys.stderr)
 
 
 def install(packages: list[str]) -> str:
     """Install Debian packages and answer why some of them may be missing still."""
     if shutil.which("apt-get") is None:
-        return "there is no apt-get here to install it with"
+        return "there is no apt-get here"
     if (become := _become_root()) is None:
-        return "installing it takes root or a password-less sudo"
+        return "installing packages takes root or a password-less sudo"
     print(f"Installing {', '.join(packages)} by apt-get ...", flush=True)
     apt = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     add = [*apt, "install", "--yes", "--no-install-recommends", *packages]
@@ -140,7 +139,7 @@ def install(packages: list[str]) -> str:
     finally:
         if "postgresql" in packages:
             _run([*become, "rm", "-f", str(NO_MAIN_CLUSTER)])
-    return f"apt-get says: {complaint}" if complaint else "apt-get brought another version"
+    return f"apt-get says: {complaint}" if complaint else "apt-get brought something else"
 
 
 def _become_root() -> list[str] | None:
@@ -150,6 +149,10 @@ def _become_root() -> list[str] | None:
     if shutil.which("sudo") and not _run(["sudo", "-n", "true"]):
         return ["sudo", "-n"]
     return None
+
+
+def _listed(words: list[str]) -> str:
+    return " and ".join(filter(None, [", ".join(words[:-1]), words[-1]]))
 
 
 def _write_as(become: list[str], path: Path, text: str) -> None:
