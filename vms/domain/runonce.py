@@ -100,6 +100,10 @@ class Run:
     once: RunOnce | None = None
     job: UUID | None = None
 
+    def __post_init__(self) -> None:
+        if self.once:
+            self.once.overlay(self.base)  # refused here, not when the run has begun or its document is read again
+
     @property
     def spec(self) -> MachineSpec:
         """What the guest was started with."""
