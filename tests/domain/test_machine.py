@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from itertools import product
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -302,7 +303,7 @@ def test_pinning_what_the_first_start_chose_is_no_pending_change() -> None:
         (Console(graphics=SPICE, video=Video.VGA), {"monitors": 4}),
     ],
 )
-def test_a_choice_without_effect_is_no_pending_change(console: Console, changes: dict[str, object]) -> None:
+def test_a_choice_without_effect_is_no_pending_change(console: Console, changes: dict[str, Any]) -> None:
     assert with_console(replace(console, **changes)).differs_from(with_console(console)) == ()
 
 
