@@ -46,11 +46,13 @@ prove: setup-dev ## Long searches for a fault; empty until a later issue brings 
 bench: setup-dev ## Measurements against the goals; empty until a later issue brings them
 	@echo "There is nothing to measure yet: a later issue brings the benchmarks."
 
-lint: setup-dev types ## Style, types, the laws between the rooms, missing migrations
-	@$(BIN)/ruff check
-	@$(BIN)/ruff format --check
-	@$(BIN)/lint-imports
-	@$(BIN)/python manage.py makemigrations --check --dry-run
+lint: setup-dev ## Style, types, the laws between the rooms, missing migrations; all run, whatever fails
+	@failed=0; \
+	for check in "ruff check" "ruff format --check" mypy "lint-imports --no-logo" \
+			"python manage.py makemigrations --check --dry-run"; do \
+		echo "-- $$check"; $(BIN)/$$check || failed=1; \
+	done; \
+	exit $$failed
 
 types: setup-dev ## Types alone
 	@$(BIN)/mypy
