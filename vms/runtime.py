@@ -118,13 +118,13 @@ def accelerator(*, local: bool) -> tuple[str, str]:
 
     A host elsewhere cannot be timed from here: emulation, unless the settings say kvm.
     """
-    from vms.hypervisors.accelerator import probe
-
     if settings.ACCELERATOR != "auto" or not local:
         return ("kvm" if settings.ACCELERATOR == "kvm" else "qemu"), f"ACCELERATOR={settings.ACCELERATOR}"
     cache, key = settings.DATA_DIR / "accelerator.json", f"{platform.release()} {_emulator_version()}"
     known = _read(cache)
     if key not in known:
+        from vms.hypervisors.accelerator import probe
+
         found = probe("auto")
         known = {key: [found.kind, found.reason]}
         cache.write_text(json.dumps(known))

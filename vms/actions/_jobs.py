@@ -4,9 +4,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
 
 from vms.domain.lifecycle import Verb
-from vms.models import VM, Host, Job, JobState, User
+from vms.models import ACTIVE, VM, Host, Job, JobState, User
 from vms.wire.client import EngineClient
 
 from ._audit import correlation_id
@@ -33,12 +35,14 @@ def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive
     return job
 
 
-def abort(vm: VM, *states: JobState, verbs: tuple[str, ...] = ()) -> bool:
-    """End the machine's jobs in these states without carrying them out; False when the engine was quicker."""
-    jobs = Job.objects.filter(machine=vm.pk, state__in=states)
-    if verbs:
-        jobs = jobs.filter(verb__in=verbs)
-    return bool(jobs.update(state=JobState.ABORTED, exclusive=False))
+def requests(vm: VM) -> QuerySet[Job]:
+    """The machine's requests to its guest that are still open: asked once or more, not yet followed."""
+    return Job.objects.filter(machine=vm.pk, exclusive=False, state__in=ACTIVE, verb__in=(Verb.SHUTDOWN, Verb.REBOOT))
+
+
+def call_off(jobs: QuerySet[Job]) -> bool:
+    """End jobs without carrying them out; False when none was left to end."""
+    return bool(jobs.update(state=JobState.ABORTED, finished_at=timezone.now()))
 
 
 def wake() -> None:

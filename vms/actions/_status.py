@@ -1,14 +1,14 @@
 """The columns that lists and search read: one function makes them from what is observed, configured and under way."""
 
 from vms.domain import lifecycle
-from vms.domain.lifecycle import Status, Verb
+from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.models import ACTIVE, VM, Job
 
 
 def project(vm: VM) -> None:
     """Write the projected columns of a locked VM."""
     run, pending = vm.run, bool(vm.pending_changes)
-    shown = run.spec.console if run else None
+    shown = run.spec.console if run and Status(vm.observed) not in NOT_RUNNING else None
     vm.status = lifecycle.shown(Status(vm.observed), active_verb(vm)).value
     vm.pending = pending
     vm.run_once = run is not None and run.once is not None

@@ -5,11 +5,12 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import F
+from django.db.models import F, Q
 from django.utils import timezone
 
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Observation
+from vms.domain.lifecycle import Verb
 from vms.models import VM, Job, JobState, Step
 
 from ._action import action
@@ -19,6 +20,7 @@ from ._status import project
 from .reports import apply
 
 LEASE: Final = timedelta(seconds=60)
+ASK_EVERY: Final = timedelta(seconds=5)
 
 
 def claim(owner: str, hosts: Collection[UUID]) -> Job | None:
@@ -74,7 +76,9 @@ def finish(job: Job, observation: Observation | None = None) -> bool:
 def wait(job: Job, until: datetime) -> bool:
     """The guest has been asked and has until then to follow; other actions may overtake the job from now on."""
     vm = _vm(job)
-    if not _leave(job, JobState.WAITING, exclusive=False, deadline=until, finished_at=None):
+    again = timezone.now() + ASK_EVERY
+    until = job.deadline or until
+    if not _leave(job, JobState.WAITING, exclusive=False, deadline=until, lease_until=again, finished_at=None):
         return False
     if vm is not None:
         project(vm)
@@ -99,6 +103,13 @@ def retry(job: Job) -> bool:
             state=JobState.QUEUED, lease_owner="", lease_until=None
         )
     )
+
+
+def ask_again() -> int:
+    """Queue anew the requests for a power-off that a guest has not followed: one that was booting did not hear it."""
+    unheard = Job.objects.filter(state=JobState.WAITING, lease_until__lt=timezone.now())
+    asks = Q(verb=Verb.SHUTDOWN) | Q(verb=Verb.REBOOT, params__cold=True)
+    return unheard.filter(asks).update(state=JobState.QUEUED, lease_owner="", lease_until=None)
 
 
 @action
@@ -132,9 +143,9 @@ def _vm(job: Job) -> VM | None:
 
 
 def _leave(job: Job, state: JobState, **columns: object) -> bool:
-    columns = {"finished_at": timezone.now(), **columns}
+    columns = {"finished_at": timezone.now(), "lease_until": None, **columns}
     mine = Job.objects.filter(pk=job.pk, state=JobState.STARTED, lease_owner=job.lease_owner)
-    left = mine.update(state=state, lease_until=None, **columns)
+    left = mine.update(state=state, **columns)
     if left:
         job.refresh_from_db()
         outcome = JobState.FAILED if state == JobState.FAILED else JobState.FINISHED

@@ -14,7 +14,7 @@ from vms.models import VM, ActionGroup, Job, JobState
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise
-from ._jobs import abort, enqueue
+from ._jobs import call_off, enqueue, requests
 from ._placement import choose_host
 from ._status import project
 
@@ -122,19 +122,19 @@ def _stop(vm: VM, *, by: Actor) -> Job:
     authorise(by, _GROUPS[Verb.STOP], vm)
     lifecycle.require(Verb.STOP, Status(vm.status))
     queued = Job.objects.filter(machine=vm.pk, state=JobState.QUEUED, verb__in=(Verb.START, Verb.RUN_ONCE)).first()
-    if queued and abort(vm, JobState.QUEUED, verbs=(queued.verb,)):
+    if queued and call_off(Job.objects.filter(pk=queued.pk, state=JobState.QUEUED)):
         project(vm)
         record(by, _CODES[Verb.STOP], vm)
         queued.refresh_from_db()
         return queued
-    abort(vm, JobState.WAITING)
+    call_off(requests(vm))
     return _enqueue(vm, Verb.STOP, by=by, host=vm.host)
 
 
 def _request(vm: VM, verb: Verb, *, by: Actor, **params: Any) -> Job:
     authorise(by, _GROUPS[verb], vm)
     lifecycle.require(verb, Status(vm.status))
-    abort(vm, JobState.WAITING, verbs=(Verb.SHUTDOWN, Verb.REBOOT))
+    call_off(requests(vm))
     return _enqueue(vm, verb, by=by, host=vm.host, **params)
 
 

@@ -6,16 +6,18 @@ from uuid import UUID
 import msgspec
 from django.utils import timezone
 
+from vms.domain.devices import OUR_ALIAS
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.models import VM, Host, HostStatus, Job, JobState
+from vms.models import VM, Host, HostStatus, JobState
 
 from . import power
 from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
 from ._devices import sync_devices
+from ._jobs import requests
 from ._status import project
 from .edit import set_reboot
 
@@ -99,7 +101,8 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
     vm.endpoints = msgspec.to_builtins(seen.endpoints) if running else []
     vm.cold_reboot = running and seen.cold_reboot
     if seen.machine:
-        addresses = {**vm.pinned.get("addresses", {}), **seen.addresses}
+        ours = {alias: address for alias, address in seen.addresses.items() if alias.startswith(OUR_ALIAS)}
+        addresses = {**vm.pinned.get("addresses", {}), **ours}
         vm.pinned = {"machine": seen.machine, "addresses": msgspec.to_builtins(addresses)}
     if running:
         vm.run = seen.run or vm.run
@@ -110,7 +113,7 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
 
 def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:
     """End the jobs that waited for what has happened; True when the machine is to be started again."""
-    waiting = Job.objects.filter(machine=vm.pk, state=JobState.WAITING)
+    waiting = requests(vm)
     done = {"state": JobState.FINISHED, "finished_at": timezone.now()}
     if seen.status == Status.DOWN:
         cold = waiting.filter(verb=Verb.REBOOT).update(**done)

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import Final
 from uuid import UUID, uuid5
 
 from .console import Protocol, Video
 from .machine import MachineSpec
 
-REDIRECTIONS = 4  # oVirt's NumberOfUSBSlots
+REDIRECTIONS: Final = 4  # oVirt's NumberOfUSBSlots
+OUR_ALIAS: Final = "ua-"  # libvirt takes an alias from outside only with this beginning
 
 
 class DeviceKind(StrEnum):
@@ -38,8 +40,8 @@ class Device:
 
     @property
     def alias(self) -> str:
-        """libvirt's name for it; user aliases begin with `ua-`."""
-        return f"ua-{self.id}"
+        """libvirt's name for it."""
+        return f"{OUR_ALIAS}{self.id}"
 
 
 def devices(spec: MachineSpec) -> tuple[Device, ...]:

@@ -115,6 +115,8 @@ class Engine:
             try:
                 jobs.extend(self._owner)
                 jobs.expire()
+                if jobs.ask_again():
+                    self.wake()
                 chain()
             except DatabaseError:
                 logger.exception("housekeeping: the database does not answer")

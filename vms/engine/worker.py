@@ -12,7 +12,7 @@ from vms.actions._jobs import SET_REBOOT, UNDEFINE
 from vms.actions.power import ends_with_reboot
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import Verb
+from vms.domain.lifecycle import NOT_RUNNING, Verb
 from vms.domain.runonce import Run
 from vms.hypervisors.base import Hypervisor
 from vms.models import VM, Job
@@ -37,7 +37,8 @@ def carry_out(job: Job, hypervisor: Hypervisor) -> None:
         crash_point(job.verb, "called")
         _conclude(job, hypervisor)
     except Refusal as refusal:
-        _give_up_or_retry(job, refusal)
+        if not _done_already(job, hypervisor, refusal):
+            _give_up_or_retry(job, refusal)
     except Exception:
         logger.exception("job %s (%s) failed", job.pk, job.verb)
         jobs.fail(job, Refusal("ENGINE_FAILED"))
@@ -50,6 +51,16 @@ def _conclude(job: Job, hypervisor: Hypervisor) -> None:
         jobs.wait(job, timezone.now() + patience)
         return
     jobs.finish(job, hypervisor.observe(job.machine) if job.verb != UNDEFINE else None)
+
+
+def _done_already(job: Job, hypervisor: Hypervisor, refusal: Refusal) -> bool:
+    """A guest that was quicker than the request to power off has done what was asked."""
+    if job.verb != Verb.SHUTDOWN or refusal.code != "HYPERVISOR_REFUSED":
+        return False
+    observation = hypervisor.observe(job.machine)
+    if observation is None or observation.status not in NOT_RUNNING:
+        return False
+    return jobs.finish(job, observation)
 
 
 def _give_up_or_retry(job: Job, refusal: Refusal) -> None:

@@ -1,6 +1,6 @@
 """Columns that hold what must not be read from a copy of the database."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings
@@ -15,7 +15,13 @@ def _cipher() -> MultiFernet:
     return MultiFernet([Fernet(key) for key in settings.FIELD_KEYS])
 
 
-class EncryptedField(models.TextField):
+if TYPE_CHECKING:
+    _Text = models.TextField[Secret | str, Secret]
+else:
+    _Text = models.TextField
+
+
+class EncryptedField(_Text):
     """A `Secret`, encrypted with a key that lies outside the database; the row gives a `Secret`, never a text."""
 
     description = "an encrypted text"

@@ -1,0 +1,65 @@
+"""Starting, stopping and what lies between: jobs, states and rights."""
+
+import pytest
+
+from vms.actions import jobs, power
+from vms.domain.console import Offer
+from vms.domain.errors import Refusal
+from vms.domain.machine import MachineSpec
+from vms.domain.runonce import ConsoleChoice, RunOnce
+from vms.models import VM, AuditEvent, Job, User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+
+
+def with_vnc(spec: MachineSpec, offer: Offer) -> RunOnce:
+    return RunOnce.choose(ConsoleChoice.VNC, spec, offer)
+
+
+def test_a_start_is_a_job_that_carries_the_machine_as_it_is_now(headless_vm: VM, admin: User) -> None:
+    job = power.start(headless_vm, by=admin)
+    assert job.params["run"]["base"]["console"]["graphics"] == []
+
+
+def test_run_once_with_vnc_carries_the_headless_machine_beside_the_overlay(headless_vm: VM, admin: User) -> None:
+    run = power.run_once(headless_vm, with_vnc, by=admin).params["run"]
+    assert (run["base"]["console"]["graphics"], run["once"]["graphics"]) == ([], ["vnc"])
+
+
+def test_a_machine_that_starts_waits_for_launch(vm: VM, admin: User) -> None:
+    power.start(vm, by=admin)
+    vm.refresh_from_db()
+    assert vm.status == "wait_for_launch"
+
+
+def test_a_second_start_is_refused(vm: VM, admin: User) -> None:
+    power.start(vm, by=admin)
+    with pytest.raises(Refusal, match="STATUS_ILLEGAL"):
+        power.start(vm, by=admin)
+
+
+def test_stopping_calls_off_a_start_that_the_engine_has_not_begun(vm: VM, admin: User) -> None:
+    power.start(vm, by=admin)
+    power.stop(vm, by=admin)
+    vm.refresh_from_db()
+    assert (vm.status, Job.objects.get().state) == ("down", "aborted")
+
+
+def test_a_job_that_the_engine_has_begun_is_not_called_off(vm: VM, host, admin: User) -> None:
+    power.start(vm, by=admin)
+    assert jobs.claim("engine", [host.pk]) is not None
+    with pytest.raises(Refusal, match="OBJECT_LOCKED"):
+        power.stop(vm, by=admin)
+
+
+def test_bob_may_start_but_carol_may_not(vm: VM, bob: User, carol: User) -> None:
+    with pytest.raises(Refusal, match="NOT_AUTHORIZED"):
+        power.start(vm, by=carol)
+    assert power.start(vm, by=bob).created_by == bob
+
+
+def test_what_is_refused_leaves_no_trace(vm: VM, carol: User) -> None:
+    before = AuditEvent.objects.count()
+    with pytest.raises(Refusal):
+        power.start(vm, by=carol)
+    assert (Job.objects.count(), AuditEvent.objects.count()) == (0, before)
