@@ -25,7 +25,7 @@ SECRET_KEY = env.str("SECRET_KEY", "") or kept_secret(DATA_DIR / "secrets" / "se
 FIELD_KEYS = env.list("FIELD_KEYS", []) or [kept_secret(DATA_DIR / "secrets" / "field_key", new_field_key)]
 
 # The addresses that browsers use; behind a proxy with TLS: https://vms.example.org
-ORIGINS = env.list("ORIGINS", [])
+ORIGINS: list[str] = env.list("ORIGINS", [])
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, (urlsplit(origin).hostname for origin in ORIGINS))]
 CSRF_TRUSTED_ORIGINS = ORIGINS
 SECURE = bool(ORIGINS) and all(origin.startswith("https://") for origin in ORIGINS)
