@@ -4,10 +4,8 @@ import importlib.util
 import json
 import logging
 import os
-import platform
 import shutil
 import socket
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -15,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from django.conf import settings
 
 from vms.domain.errors import Refusal
+from vms.hypervisors.accelerator import cache_key, probe
 from vms.hypervisors.base import Hypervisor
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import Host
@@ -120,24 +119,15 @@ def accelerator(*, local: bool) -> tuple[str, str]:
     """
     if settings.ACCELERATOR != "auto" or not local:
         return ("kvm" if settings.ACCELERATOR == "kvm" else "qemu"), f"ACCELERATOR={settings.ACCELERATOR}"
-    cache, key = settings.DATA_DIR / "accelerator.json", f"{platform.release()} {_emulator_version()}"
+    cache, key = settings.DATA_DIR / "accelerator.json", cache_key()
     known = _read(cache)
     if key not in known:
-        from vms.hypervisors.accelerator import probe
-
         found = probe("auto")
-        known = {key: [found.kind, found.reason]}
+        told = ", ".join(f"{name} {value}" for name, value in found.params.items())
+        known = {key: [found.kind, f"{found.reason} ({told})" if told else found.reason]}
         cache.write_text(json.dumps(known))
     kind, reason = known[key]
     return kind, reason
-
-
-def _emulator_version() -> str:
-    try:
-        told = subprocess.run([EMULATOR, "--version"], capture_output=True, text=True, timeout=10, check=True)
-    except (OSError, subprocess.SubprocessError):
-        return "none"
-    return told.stdout.partition("\n")[0]
 
 
 def _read(path: Path) -> dict[str, list[str]]:
