@@ -544,7 +544,7 @@ _CHANGES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(EVERY), st.lists(_CHANGES, max_size=12))
 def test_no_sequence_of_changes_breaks_the_law(start: Console, changes: list[tuple[object, ...]]) -> None:
     console = start

@@ -344,7 +344,7 @@ def test_headless_and_back_leaves_nothing_pending() -> None:
     ]
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(EVERY), st.sampled_from(EVERY))
 def test_a_change_of_the_guests_devices_is_never_silent(running: Console, configured: Console) -> None:
     seen = [(device.kind, device.model, device.params) for device in devices(with_console(running))]

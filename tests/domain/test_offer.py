@@ -211,6 +211,11 @@ def test_what_a_console_comes_back_with_can_be_shown(offer: Offer) -> None:
 
 
 @pytest.mark.parametrize("offer", OFFERS)
+def test_without_a_wish_a_console_comes_back_with_vnc_alone(offer: Offer) -> None:
+    assert offer.fit(HEADLESS, None) == (VNC, offer.recommend(VNC))
+
+
+@pytest.mark.parametrize("offer", OFFERS)
 def test_a_wish_that_is_offered_is_granted(offer: Offer) -> None:
     wishes = [(graphics, video) for graphics in GRAPHICS for video in offer.videos(graphics)]
     assert [offer.fit(*wish) for wish in wishes] == wishes
