@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections
 
-from vms.actions import jobs, reports
+from vms.actions import hosts, jobs, reports
 from vms.actions._audit import chain
 from vms.hypervisors.base import Hypervisor
 from vms.models import Host
@@ -50,12 +50,13 @@ class Engine:
         with self._alone():
             left = jobs.reclaim(self._owner)
             logger.info("engine %s: %d jobs left behind are queued again", self._owner, left)
-            self._watchers = {host.pk: self._watch(host) for host in Host.objects.select_related("cluster")}
+            hosts.ensure_one()
             workers = [threading.Thread(target=self._work, name=f"work-{n}", daemon=True) for n in range(WORKERS)]
             door = Door(self._run_dir, self.wake)
             door.open()
-            for thread in (*self._watchers.values(), *workers):
-                thread.start()
+            self._follow_hosts()
+            for worker in workers:
+                worker.start()
             try:
                 self._keep_house()
             finally:
@@ -72,8 +73,14 @@ class Engine:
         self._stopping.set()
         self.wake()
 
-    def _watch(self, host: Host) -> Watcher:
-        return Watcher(host, self._hypervisor_for(host), self._busy)
+    def _follow_hosts(self) -> None:
+        """Watch the hosts that have been added, and leave those that have been removed."""
+        known = {host.pk: host for host in Host.objects.all()}
+        for key in known.keys() - self._watchers.keys():
+            self._watchers[key] = Watcher(known[key], self._hypervisor_for(known[key]), self._busy)
+            self._watchers[key].start()
+        for key in self._watchers.keys() - known.keys():
+            self._watchers.pop(key).stop()
 
     def _close(self, door: Door, workers: list[threading.Thread]) -> None:
         self.stop()
@@ -102,17 +109,18 @@ class Engine:
             self._bell.wait_for(lambda: self._rings != seen or self._stopping.is_set(), FALLBACK)
 
     def _work_once(self) -> bool:
-        ready = [key for key, watcher in self._watchers.items() if watcher.ready.is_set()]
+        ready = {key: watcher for key, watcher in list(self._watchers.items()) if watcher.ready.is_set()}
         job = jobs.claim(self._owner, ready)
         if job is None or job.host_id is None:
             return False
         with self._busy.lock(job.machine):
-            carry_out(job, self._watchers[job.host_id].hypervisor)
+            carry_out(job, ready[job.host_id].hypervisor)
         return True
 
     def _keep_house(self) -> None:
         while not self._stopping.wait(HOUSEKEEPING):
             try:
+                self._follow_hosts()
                 jobs.extend(self._owner)
                 jobs.expire()
                 if jobs.ask_again():

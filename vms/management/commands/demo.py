@@ -9,12 +9,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from vms.actions import create
+from vms.actions import create, hosts
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer
 from vms.domain.machine import Boot
 from vms.hypervisors.guest import GuestUnavailable, build
-from vms.models import VM, Cluster, Host, InstanceType, Pool, Template, User
+from vms.models import VM, Cluster, InstanceType, Pool, Template, User
 
 KERNEL, INITRD = "demo-vmlinuz", "demo-initrd"
 ADMIN = "admin"
@@ -33,7 +33,7 @@ class Command(BaseCommand):
         self._administrator()
         self._guest()
         with transaction.atomic():
-            Host.objects.get_or_create(name="local", defaults={"cluster": Cluster.objects.get(name="Default")})
+            hosts.ensure_one()
             if not VM.objects.exists() and not Template.objects.filter(name="tiny-linux").exists():
                 self._machines()
 
