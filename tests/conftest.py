@@ -16,8 +16,11 @@ def _own_state(settings: Settings, tmp_path: Path) -> None:
     """No test touches the state of an installation, nor wakes its engine."""
     settings.RUN_DIR = tmp_path / "run"
     settings.BOOT_DIR = tmp_path / "boot"
-    settings.RUN_DIR.mkdir()
-    settings.BOOT_DIR.mkdir()
+    settings.STATIC_ROOT = tmp_path / "static"
+    for directory in (settings.RUN_DIR, settings.BOOT_DIR, settings.STATIC_ROOT):
+        directory.mkdir()
+    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
 
 
 @pytest.fixture

@@ -48,6 +48,8 @@ def access_of(view: Callable[..., Any]) -> Access | None:
     declared = getattr(view, _MARK, None)
     if declared is not None:
         return Access(declared)
+    if hasattr(view, "model_admin"):  # of ours, wrapped by the admin site
+        return _FOREIGN["django.contrib.admin"]
     owner = getattr(view, "admin_site", None) or getattr(view, "view_class", None) or view
     module = getattr(owner, "__module__", "")
     for prefix, access in _FOREIGN.items():

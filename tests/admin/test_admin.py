@@ -1,0 +1,147 @@
+"""Django admin: the same checks and actions as every other door."""
+
+from typing import Any
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+
+from vms.domain.console import Protocol
+from vms.models import VM, AuditEvent, Hardware, InstanceType, Pool, Template, User
+
+pytestmark = pytest.mark.django_db
+
+KINDS = [VM, Template, Pool, InstanceType]
+
+
+@pytest.fixture
+def root(client: Client, host: Any) -> Client:
+    """An administrator who may open Django admin."""
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+def url(kind: type[Hardware], page: str, *args: Any) -> str:
+    return reverse(f"admin:vms_{kind._meta.model_name}_{page}", args=args)
+
+
+def form_of(client: Client, address: str) -> dict[str, Any]:
+    """What a browser would post from the page: the values of the form that are not greyed out."""
+    form = client.get(address).context["adminform"].form
+    shown = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items() if not field.disabled}
+    data = {name: value for name, value in shown.items() if value not in (False, None)}
+    return {name: "on" if value is True else value for name, value in data.items()}
+
+
+def made(client: Client, kind: type[Hardware], name: str = "made", **values: Any) -> Any:
+    data = {**form_of(client, url(kind, "add")), "name": name, **values}
+    return client.post(url(kind, "add"), data)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_kind_is_made_headless_by_the_box(root: Client, kind: type[Hardware]) -> None:
+    made(root, kind, headless="on")
+    assert kind._default_manager.get(name="made").console.headless
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_unticking_the_box_brings_back_what_was_shown(root: Client, kind: type[Hardware]) -> None:
+    made(root, kind, protocol="spice", video_type="qxl")
+    row = kind._default_manager.get(name="made")
+    change = url(kind, "change", row.pk)
+    root.post(change, {**form_of(root, change), "headless": "on"})
+    headless = form_of(root, change)
+    headless.pop("headless")
+    root.post(change, headless)
+    assert kind._default_manager.get(pk=row.pk).console.graphics == {Protocol.SPICE}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_name_in_use_is_an_error_at_the_name(root: Client, kind: type[Hardware]) -> None:
+    made(root, kind)
+    answer = made(root, kind)
+    assert (answer.status_code, list(answer.context["adminform"].form.errors)) == (200, ["name"])
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("memory", "abc"),
+        ("memory", "1" * 400),
+        ("protocol", "rdp"),
+        ("video_type", "none"),
+        ("name", "<script>"),
+        ("name", "nul\x00"),
+        ("keyboard", "klingon"),
+        ("version", "-1"),
+    ],
+)
+def test_nonsense_is_an_error_and_changes_nothing(root: Client, vm: VM, field: str, value: str) -> None:
+    change = url(VM, "change", vm.pk)
+    answer = root.post(change, {**form_of(root, change), field: value})
+    assert answer.status_code == 200
+    assert answer.context["adminform"].form.errors
+    assert VM.objects.get(pk=vm.pk).version == vm.version
+
+
+def test_a_form_that_somebody_overtook_is_refused(root: Client, vm: VM) -> None:
+    change = url(VM, "change", vm.pk)
+    mine, theirs = form_of(root, change), form_of(root, change)
+    root.post(change, {**theirs, "description": "theirs"})
+    answer = root.post(change, {**mine, "description": "mine"})
+    assert answer.status_code == 200
+    assert VM.objects.get(pk=vm.pk).description == "theirs"
+
+
+def test_a_protected_machine_is_not_removed_and_the_reason_is_told(root: Client, vm: VM) -> None:
+    VM.objects.filter(pk=vm.pk).update(delete_protected=True)
+    answer = root.post(url(VM, "delete", vm.pk), {"post": "yes"}, follow=True)
+    assert "protected against deletion" in answer.content.decode()
+    assert VM.objects.filter(pk=vm.pk).exists()
+
+
+def test_removing_goes_through_the_action(root: Client, vm: VM) -> None:
+    root.post(url(VM, "delete", vm.pk), {"post": "yes"})
+    assert not VM.objects.filter(pk=vm.pk).exists()
+    assert AuditEvent.objects.filter(code="USER_REMOVE_VM_FINISHED", entity_id=vm.pk).count() == 1
+
+
+def test_a_template_in_use_stays(root: Client) -> None:
+    made(root, Template, name="golden")
+    made(root, VM, name="copy", template=Template.objects.get(name="golden").pk)
+    root.post(url(Template, "delete", Template.objects.get(name="golden").pk), {"post": "yes"})
+    assert Template.objects.filter(name="golden").exists()
+
+
+def test_a_pool_brings_its_machines(root: Client) -> None:
+    made(root, Pool, name="farm", size="3", headless="on")
+    assert VM.objects.headless().filter(pool__name="farm").count() == 3
+
+
+def test_there_is_no_bulk_delete(root: Client, vm: VM) -> None:
+    root.post(url(VM, "changelist"), {"action": "delete_selected", "_selected_action": [vm.pk], "post": "yes"})
+    assert VM.objects.filter(pk=vm.pk).exists()
+
+
+@pytest.mark.parametrize("answer", ["yes", "no"])
+def test_the_list_is_filtered_by_headless(root: Client, vm: VM, headless_vm: VM, answer: str) -> None:
+    page = root.get(url(VM, "changelist"), {"headless": answer})
+    assert [row.name for row in page.context["cl"].result_list] == {"yes": ["db"], "no": ["web"]}[answer]
+
+
+def test_devices_can_only_be_looked_at(root: Client, vm: VM) -> None:
+    device = vm.devices.first()
+    assert root.get(reverse("admin:vms_device_change", args=[device.pk])).status_code == 200
+    assert root.get(reverse("admin:vms_device_add")).status_code == 403
+
+
+def test_staff_without_a_role_sees_and_changes_nothing(client: Client, vm: VM) -> None:
+    client.force_login(User.objects.create_user("staff", is_staff=True))
+    assert list(client.get(url(VM, "changelist")).context["cl"].result_list) == []
+    assert client.post(url(VM, "change", vm.pk), {"name": "taken"}).status_code in {302, 403}
+    assert VM.objects.get(pk=vm.pk).name == "web"
+
+
+@pytest.mark.parametrize("model", ["cluster", "datacenter", "host", "role", "permission", "user", "job", "auditevent"])
+def test_every_list_opens(root: Client, vm: VM, model: str) -> None:
+    assert root.get(reverse(f"admin:vms_{model}_changelist")).status_code == 200

@@ -1,0 +1,275 @@
+"""Django admin: thin adapters over the same forms and actions; it saves and deletes nothing by itself."""
+
+from collections.abc import Callable
+from typing import Any, ClassVar
+
+from django import forms
+from django.contrib import admin, messages
+from django.contrib.admin import ModelAdmin
+from django.contrib.auth.admin import UserAdmin
+from django.db.models import QuerySet
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.utils.translation import gettext_lazy as _
+
+from vms import messages as catalogue
+from vms.actions import create
+from vms.actions.edit import GROUPS as EDIT_GROUPS
+from vms.actions.edit import edit
+from vms.actions.remove import GROUPS as REMOVE_GROUPS
+from vms.actions.remove import remove
+from vms.domain.errors import Refusal
+from vms.forms.kinds import FORMS
+from vms.models import (
+    VM,
+    AuditEvent,
+    Cluster,
+    DataCenter,
+    Device,
+    Hardware,
+    Host,
+    InstanceType,
+    Job,
+    Permission,
+    Pool,
+    Role,
+    Template,
+    User,
+)
+from vms.models.users import permitted
+
+_CREATE: dict[type[Hardware], Callable[..., Hardware]] = {
+    VM: create.vm,
+    Template: create.template,
+    Pool: create.pool,
+    InstanceType: create.instance_type,
+}
+
+
+class HardwareAdminForm(forms.ModelForm):
+    """Wears the fields of the one form for machines, and is valid once the action has accepted what they say.
+
+    The action runs within the transaction that Django admin opens for the whole request, so a refusal is a field
+    error and nothing has happened.
+    """
+
+    by: User
+
+    class Meta:
+        fields: ClassVar[tuple[str, ...]] = ()
+
+    def __init__(self, data: Any = None, files: Any = None, instance: Any = None, **options: Any) -> None:
+        row = instance or self._meta.model()
+        self.inner = FORMS[type(row)](data, row=row, by=self.by, initial=options.get("initial"))
+        super().__init__(self.inner.data if self.inner.is_bound else None, files, instance=row, **options)
+        self.fields = self.inner.fields
+        self.initial = self.inner.initial
+
+    def _post_clean(self) -> None:
+        # Django's own would copy the fields into the row and judge the row: neither is ours to do.
+        if not self.inner.is_valid():
+            for name, errors in self.inner.errors.as_data().items():
+                self.add_error(None if name == "__all__" else name, errors)
+            return
+        try:
+            self.instance = self._act()
+        except Refusal as no:
+            self.add_error(no.field if no.field in self.fields else None, catalogue.refusal(no))
+
+    def _act(self) -> Hardware:
+        row = self.inner.row
+        if self.inner.is_new:
+            return _CREATE[type(row)](**self.inner.creation(), by=self.by)
+        return edit(row, self.inner.changes(), by=self.by)
+
+    def save(self, commit: bool = True) -> Hardware:
+        """The row that the action has made or changed."""
+        self.save_m2m = lambda: None
+        return self.instance
+
+
+class HeadlessFilter(admin.SimpleListFilter):
+    title = _("headless")
+    parameter_name = "headless"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [("yes", _("Yes")), ("no", _("No"))]
+
+    def queryset(self, request: HttpRequest, queryset: Any) -> Any:
+        match self.value():
+            case "yes":
+                return queryset.headless()
+            case "no":
+                return queryset.graphical()
+        return queryset
+
+
+class DeviceInline(admin.TabularInline):
+    model = Device
+    fields = ("scope", "kind", "model", "params", "address")
+    readonly_fields = fields
+    extra = 0
+    can_delete = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    has_change_permission = has_delete_permission = has_add_permission
+
+
+class SilentAdmin(ModelAdmin):
+    """No log of its own beside the audit trail, and no bulk delete beside the actions."""
+
+    actions = None
+
+    def log_addition(self, *_args: Any) -> None:
+        """The action has recorded it."""
+
+    log_change = log_deletions = log_addition
+
+
+class HardwareAdmin(SilentAdmin):
+    form = HardwareAdminForm
+    list_display: Any = ("name", "graphics", "video", "serial_console", "memory", "description")
+    list_filter: Any = (HeadlessFilter, "serial_console", "vm_type")
+    search_fields = ("name", "description")
+    inlines: ClassVar[Any] = (DeviceInline,)
+
+    @admin.display(description=_("Graphics"))
+    def graphics(self, row: Hardware) -> str:
+        return row.console.graphics_label
+
+    @admin.display(description=_("Video"))
+    def video(self, row: Hardware) -> str:
+        return row.console.video_label
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return permitted(super().get_queryset(request), _user(request))
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        made = super().get_form(request, obj, change, fields=(), form=HardwareAdminForm)
+        return type(made.__name__, (made,), {"by": _user(request)})
+
+    def get_fieldsets(self, request: HttpRequest, obj: Any = None) -> Any:
+        form = FORMS[self.model](row=obj or self.model(), by=_user(request))
+        sections = [(section.heading or tab.label, section) for tab in form.tabs for section in tab.sections]
+        shown = [(heading, {"fields": [field.name for field in section.fields]}) for heading, section in sections]
+        return [*shown, (None, {"fields": ["version", "state"], "classes": ["hidden"]})]
+
+    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
+        # Devices are shown, never posted.
+        return {**super().get_formset_kwargs(request, obj, inline, prefix), "data": None, "files": None}
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        """The form's action has saved it."""
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Devices follow the machine by themselves."""
+
+    def delete_model(self, request: HttpRequest, obj: Hardware) -> None:
+        remove(obj, by=_user(request))
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except Refusal as no:
+            messages.error(request, catalogue.refusal(no))
+            return self._response_back(object_id)
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The machines alone: what belongs to them needs no permission of its own, what uses them is refused."""
+        return [str(obj) for obj in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
+
+    def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_active and (obj is None or self._may(request, obj, None))
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_active and (obj is None or self._may(request, obj, EDIT_GROUPS[self.model]))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return request.user.is_active and (obj is None or self._may(request, obj, REMOVE_GROUPS[self.model]))
+
+    def has_module_permission(self, request: HttpRequest) -> bool:
+        return request.user.is_active
+
+    def _may(self, request: HttpRequest, obj: Any, group: str | None) -> bool:
+        return permitted(self.model._default_manager.filter(pk=obj.pk), _user(request), group).exists()
+
+    def _response_back(self, object_id: str) -> HttpResponse:
+        return redirect(f"admin:vms_{self.opts.model_name}_change", object_id)
+
+
+@admin.register(VM)
+class VMAdmin(HardwareAdmin):
+    list_display = ("name", "status", "graphics", "video", "serial_console", "pending", "run_once", "cluster", "pool")
+    list_filter = (HeadlessFilter, "status", "pending", "run_once", "serial_console", "cluster")
+
+
+@admin.register(Template)
+class TemplateAdmin(HardwareAdmin):
+    list_display = ("name", "version_number", "graphics", "video", "serial_console", "memory", "cluster")
+
+
+@admin.register(Pool)
+class PoolAdmin(HardwareAdmin):
+    list_display = ("name", "graphics", "video", "serial_console", "memory", "cluster", "template")
+
+
+@admin.register(InstanceType)
+class InstanceTypeAdmin(HardwareAdmin):
+    list_display = ("name", "graphics", "video", "serial_console", "memory", "description")
+
+
+class ReadOnlyAdmin(SilentAdmin):
+    """Rows that only the engine or the actions write."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Device)
+class DeviceAdmin(ReadOnlyAdmin):
+    list_display = ("kind", "model", "scope", "vm", "template", "pool", "instance_type")
+    list_filter = ("scope", "kind")
+    list_select_related = ("vm", "template", "pool", "instance_type")
+
+
+@admin.register(Job)
+class JobAdmin(ReadOnlyAdmin):
+    list_display = ("created_at", "verb", "machine_name", "state", "created_by", "finished_at")
+    list_filter = ("state", "verb")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    list_display = ("at", "severity", "code", "entity_name", "actor_name", "address", "sequence")
+    list_filter = ("severity", "code")
+
+
+@admin.register(Host)
+class HostAdmin(SilentAdmin):
+    list_display = ("name", "cluster", "uri", "status", "reason")
+    fields = ("name", "cluster", "uri", "username")
+
+
+@admin.register(Cluster)
+class ClusterAdmin(SilentAdmin):
+    list_display = ("name", "data_center", "level")
+
+
+admin.site.register([DataCenter, Role, Permission], SilentAdmin)
+admin.site.register(User, UserAdmin)
+
+
+def _user(request: HttpRequest) -> User:
+    assert isinstance(request.user, User)
+    return request.user
