@@ -1,0 +1,288 @@
+"""The one catalogue of sentences: what codes, keys and states of the domain are called when people read them."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.utils.functional import Promise
+from django.utils.translation import gettext_lazy as _
+
+from vms.domain.console import Frozen, NoConsole
+from vms.domain.devices import DeviceKind
+from vms.domain.errors import KINDS, Refusal
+from vms.domain.hosts import Ended
+from vms.domain.lifecycle import Verb
+from vms.models.machines import STATUSES as _STATUSES
+
+Text = str | Promise
+
+REFUSALS: Final[dict[str, Text]] = {
+    "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_OS": _(
+        "The video type %(video)s does not go with the graphics protocol %(graphics)s in this cluster."
+    ),
+    "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_FIRMWARE": _(
+        "The video type %(video)s does not go with this firmware; choose one of: %(offered)s."
+    ),
+    "ACTION_TYPE_FAILED_ILLEGAL_NUM_OF_MONITORS": _("The console cannot have %(monitors)s monitors."),
+    "ACTION_TYPE_FAILED_ONLY_ONE_DEVICE_WITH_THIS_GRAPHICS_ALLOWED": _("There is a %(protocol)s console already."),
+    "ACTION_TYPE_FAILED_GRAPHIC_TYPE_MUST_BE_SPECIFIED": _("A graphics protocol has to be named."),
+    "VALIDATION_VM_INVALID_KEYBOARD_LAYOUT": _("There is no keyboard layout “%(layout)s”."),
+    "GRAPHICS_CONSOLE_NOT_FOUND": _("There is no %(protocol)s console."),
+    "NO_HOST_OFFERS_GRAPHICS": _("No host of the cluster offers a graphical console; headless is possible."),
+    "NO_HOST_OFFERS_PROTOCOL": _("No host of the cluster offers %(protocol)s."),
+    "ILLEGAL_VALUE": _("“%(value)s” is not possible here. Allowed: %(allowed)s."),
+    "ACTION_TYPE_FAILED_NAME_ALREADY_USED": _("This name is in use already."),
+    "ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME": _(
+        "A name begins with a letter or digit, goes on with letters, digits, dots, hyphens and underscores, "
+        "and has %(length)s characters at most."
+    ),
+    "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL": _(
+        "“%(verb)s” is not possible while the virtual machine is in status “%(status)s”."
+    ),
+    "ACTION_TYPE_FAILED_OBJECT_LOCKED": _("Another action is at work on it; try again when that is done."),
+    "ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED": _(
+        "%(name)s is protected against deletion; switch Delete Protection off first."
+    ),
+    "ACTION_TYPE_FAILED_EDITED_MEANWHILE": _(
+        "%(name)s was changed by somebody else while you edited it. Nothing was saved; open the form again."
+    ),
+    "ACTION_TYPE_FAILED_STILL_IN_USE": _("%(name)s is still in use by: %(users)s."),
+    "ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN": _("%(name)s is built in and stays as it is."),
+    "VDS_NO_UUID": _("The host has no identity of its own."),
+    "ACTION_TYPE_FAILED_VDS_VM_CLUSTER": _("No host in cluster %(cluster)s can run this virtual machine now."),
+    "ACTION_TYPE_FAILED_VM_IN_POOL": _("The virtual machine belongs to pool %(pool)s; change it there."),
+    "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
+    "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
+    "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
+    "HOST_NOT_RESPONDING": _("Host %(host)s does not respond."),
+    "HYPERVISOR_PACKAGE_MISSING": _(
+        "The hypervisor is not installed: the system package %(package)s is missing on the host."
+    ),
+    "HYPERVISOR_REFUSED": _("The hypervisor refused: %(message)s."),
+    "GUEST_DID_NOT_REACT": _("The guest did not react in time. Power Off stops it without asking."),
+    "BOOT_FILE_MISSING": _("The boot library has no file %(file)s."),
+    "ENGINE_FAILED": _("The engine failed; its log tells why."),
+}
+
+STATUSES: Final[dict[str, Text]] = dict(_STATUSES)
+
+VERBS: Final[dict[str, Text]] = {
+    Verb.START: _("Run"),
+    Verb.RUN_ONCE: _("Run Once"),
+    Verb.RESUME: _("Resume"),
+    Verb.SHUTDOWN: _("Shutdown"),
+    Verb.STOP: _("Power Off"),
+    Verb.REBOOT: _("Reboot"),
+    Verb.RESET: _("Reset"),
+    Verb.SUSPEND: _("Suspend"),
+    Verb.EDIT: _("Edit"),
+    Verb.REMOVE: _("Remove"),
+    "set_reboot": _("Prepare the next reboot"),
+    "undefine": _("Remove from the host"),
+}
+
+PERMITS: Final[dict[str, Text]] = {
+    "create_vm": _("create virtual machines"),
+    "delete_vm": _("remove virtual machines"),
+    "edit_vm_properties": _("edit virtual machines"),
+    "run_vm": _("run virtual machines"),
+    "stop_vm": _("power off virtual machines"),
+    "shut_down_vm": _("shut down virtual machines"),
+    "reboot_vm": _("reboot virtual machines"),
+    "reset_vm": _("reset virtual machines"),
+    "hibernate_vm": _("suspend virtual machines"),
+    "connect_to_vm": _("open consoles"),
+    "connect_to_serial_console": _("open serial consoles"),
+    "create_template": _("create templates"),
+    "edit_template_properties": _("edit templates"),
+    "delete_template": _("remove templates"),
+    "create_vm_pool": _("create pools"),
+    "edit_vm_pool_configuration": _("edit pools"),
+    "delete_vm_pool": _("remove pools"),
+    "vm_pool_basic_operations": _("use pools"),
+    "manipulate_permissions": _("change permissions"),
+    "manipulate_host": _("change hosts"),
+    "login": _("log in"),
+}
+
+# Phrases with which the domain says what `ILLEGAL_VALUE` would have allowed; ranges of numbers speak for themselves.
+_ALLOWED: Final[dict[str, Text]] = {
+    "a file name in the boot library": _("the name of a file in the boot library"),
+    "nothing without a kernel": _("nothing without a kernel"),
+    "one line of printable text": _("one line of printable text"),
+}
+
+# Form field → label; oVirt's words where it has the field.
+FIELDS: Final[dict[str, Text]] = {
+    "name": _("Name"),
+    "description": _("Description"),
+    "comment": _("Comment"),
+    "delete_protected": _("Delete Protection"),
+    "cluster": _("Cluster"),
+    "template": _("Template"),
+    "instance_type": _("Instance Type"),
+    "version_name": _("Version Name"),
+    "size": _("Number of VMs"),
+    "memory": _("Memory Size (MiB)"),
+    "sockets": _("Virtual Sockets"),
+    "cores": _("Cores per Virtual Socket"),
+    "threads": _("Threads per Core"),
+    "vm_type": _("Optimized for"),
+    "firmware": _("Chipset/Firmware Type"),
+    "kernel": _("Kernel Path"),
+    "initrd": _("Initrd Path"),
+    "parameters": _("Kernel Parameters"),
+    "start_paused": _("Start in Pause Mode"),
+    "headless": _("Headless Mode"),
+    "protocol": _("Graphics Protocol"),
+    "video_type": _("Video Type"),
+    "keyboard": _("VNC Keyboard Layout"),
+    "monitors": _("Monitors"),
+    "usb": _("USB Enabled"),
+    "smartcard": _("Smartcard Enabled"),
+    "sound": _("Soundcard Enabled"),
+    "file_transfer": _("Enable SPICE File Transfer"),
+    "copy_paste": _("Enable SPICE Clipboard Copy and Paste"),
+    "serial": _("Enable VirtIO Serial Console"),
+    "console": _("Console"),
+    "volatile": _("Rollback this configuration during reboots"),
+}
+
+# Key of `MachineSpec.shape()` → the name under which a pending change is listed (oVirt: NextRunFieldMessages).
+CHANGES: Final[dict[str, Text]] = {
+    "name": _("Name"),
+    "memory": _("Memory Size"),
+    "cpu": _("CPU Topology"),
+    "vm_type": _("Optimized for"),
+    "firmware": _("Chipset/Firmware Type"),
+    "kernel": _("Kernel Path"),
+    "initrd": _("Initrd Path"),
+    "parameters": _("Kernel Parameters"),
+    "headless": _("Headless Mode"),
+    "video_type": _("Video Type"),
+    "graphics_protocol": _("Graphics Protocol"),
+    "keyboard": _("VNC Keyboard Layout"),
+    "monitors": _("Number of Monitors"),
+    "usb": _("USB Policy"),
+    "smartcard": _("Smartcard"),
+    "sound": _("Sound Card"),
+    "file_transfer": _("SPICE File Transfer"),
+    "copy_paste": _("SPICE Clipboard Copy and Paste"),
+    "serial": _("Serial Console"),
+}
+
+FROZEN: Final[dict[Frozen, Text]] = {
+    Frozen.HEADLESS: _("Not used while Headless Mode is on."),
+    Frozen.NEEDS_VNC: _("Used with VNC only."),
+    Frozen.NEEDS_SPICE: _("Used with SPICE only."),
+    Frozen.NEEDS_SPICE_AND_QXL: _("More than one monitor takes SPICE alone and the video type QXL."),
+}
+
+NO_CONSOLE: Final[dict[NoConsole, Text]] = {
+    NoConsole.HEADLESS: _("This virtual machine is headless: it has no graphical console."),
+    NoConsole.HEADLESS_THIS_RUN: _("This virtual machine runs headless until it is shut down."),
+    NoConsole.NOT_RUNNING: _("The virtual machine is not running; its graphical console opens when it is."),
+    NoConsole.RESTART_NEEDED: _("The virtual machine runs headless; it gets its graphical console with a restart."),
+}
+
+ENDED: Final[dict[Ended, Text]] = {
+    Ended.GUEST: _("powered off by its guest"),
+    Ended.REBOOT: _("ended by a reboot"),
+    Ended.STOPPED: _("powered off"),
+    Ended.CRASHED: _("crashed"),
+    Ended.SAVED: _("suspended"),
+    Ended.UNKNOWN: _("ended, nobody saw how"),
+}
+
+DEVICES: Final[dict[DeviceKind, Text]] = {
+    DeviceKind.GRAPHICS: _("Graphics"),
+    DeviceKind.VIDEO: _("Video"),
+    DeviceKind.CONSOLE: _("Console"),
+    DeviceKind.CONTROLLER: _("Controller"),
+    DeviceKind.REDIR: _("USB Redirection"),
+    DeviceKind.SMARTCARD: _("Smartcard"),
+    DeviceKind.SOUND: _("Sound"),
+    DeviceKind.CHANNEL: _("Channel"),
+    DeviceKind.INPUT: _("Input"),
+    DeviceKind.INTERFACE: _("Interface"),
+    DeviceKind.BALLOON: _("Balloon"),
+}
+
+# Audit code → sentence; `entity` and `actor` are always there, the event's own parameters besides.
+EVENTS: Final[dict[str, Text]] = {
+    "USER_ADD_VM": _("%(entity)s was created by %(actor)s."),
+    "USER_ADD_VM_TEMPLATE": _("Template %(entity)s was created by %(actor)s."),
+    "USER_ADD_INSTANCE_TYPE": _("Instance type %(entity)s was created by %(actor)s."),
+    "USER_ADD_VM_POOL": _("Pool %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_VM": _("The configuration of %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_VM_TEMPLATE": _("Template %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_INSTANCE_TYPE": _("Instance type %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_VM_POOL": _("Pool %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_VM_FINISHED": _("%(entity)s was removed by %(actor)s."),
+    "USER_REMOVE_VM_TEMPLATE": _("Template %(entity)s was removed by %(actor)s."),
+    "USER_REMOVE_INSTANCE_TYPE": _("Instance type %(entity)s was removed by %(actor)s."),
+    "USER_REMOVE_VM_POOL": _("Pool %(entity)s was removed by %(actor)s."),
+    "USER_STARTED_VM": _("%(actor)s started %(entity)s (%(verb)s)."),
+    "USER_RESUME_VM": _("%(actor)s resumed %(entity)s."),
+    "USER_INITIATED_SHUTDOWN_VM": _("%(actor)s asked %(entity)s to shut down."),
+    "USER_STOP_VM": _("%(actor)s powered %(entity)s off."),
+    "USER_REBOOT_VM": _("%(actor)s rebooted %(entity)s."),
+    "USER_RESET_VM": _("%(actor)s reset %(entity)s."),
+    "USER_SUSPEND_VM": _("%(actor)s suspended %(entity)s."),
+    "VM_DOWN": _("%(entity)s is down: %(ended)s."),
+    "VM_DOWN_ERROR": _("%(entity)s is down with an error: %(ended)s."),
+    "USER_ADD_VDS": _("Host %(entity)s was added by %(actor)s."),
+    "VDS_DETECTED": _("Host %(entity)s responds."),
+    "VDS_FAILURE": _("Host %(entity)s was lost. %(reason)s"),
+}
+_FAILED: Final = _("%(verb)s of %(entity)s failed. %(reason)s")
+
+
+class _Params(dict[str, Any]):
+    """Parameters of a sentence; one that a caller did not give shows as an ellipsis, not as an error page."""
+
+    def __missing__(self, key: str) -> str:
+        return "…"
+
+
+_SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
+    "verb": VERBS,
+    "status": STATUSES,
+    "permit": PERMITS,
+    "allowed": _ALLOWED,
+    "ended": {ended.value: text for ended, text in ENDED.items()},
+}
+
+
+def refusal(no: Refusal) -> str:
+    """The sentence that a refusal is told with."""
+    return sentence(no.code, no.params)
+
+
+def job_error(error: Mapping[str, Any] | None) -> str:
+    """The sentence for what a job or a host keeps as its error, `{"code", "params"}`; empty for none."""
+    return sentence(error["code"], error.get("params") or {}) if error else ""
+
+
+def sentence(code: str, params: Mapping[str, Any]) -> str:
+    """The sentence of a refusal code, its parameters in people's words."""
+    return str(REFUSALS[code if code in KINDS else "ENGINE_FAILED"]) % _spoken(params)
+
+
+def event(code: str, *, entity: str, actor: str, params: Mapping[str, Any]) -> str:
+    """The sentence of an audit event; one that this version does not know is told by its code."""
+    told = _spoken({**params, "entity": entity, "actor": actor})
+    failed = code.startswith("USER_FAILED_") and code.endswith("_VM")
+    told["reason"] = job_error(_error_of(params))
+    if failed:
+        told["verb"] = VERBS.get(code.removeprefix("USER_FAILED_").removesuffix("_VM").lower(), code)
+        return (str(_FAILED) % told).strip()
+    return (str(EVENTS[code]) % told).strip() if code in EVENTS else f"{code} {entity}"
+
+
+def _error_of(params: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    code = params.get("code") or params.get("reason")
+    return {"code": code, "params": params.get("params") or {}} if code else None
+
+
+def _spoken(params: Mapping[str, Any]) -> _Params:
+    return _Params({key: _SPOKEN.get(key, {}).get(str(value), value) for key, value in params.items()})
