@@ -599,3 +599,8 @@ def test_there_is_a_reason_exactly_when_nothing_can_be_opened() -> None:
         for configured, running, reachable in product(PLAIN, (None, *PLAIN), FLAGS)
     ]
     assert all((answer.reason is None) == bool(answer.protocols) for answer in answers)
+
+
+def test_a_run_once_without_a_screen_is_not_blamed_on_a_change() -> None:
+    answer = graphical_access(Console(), Console().as_headless(), reachable=True, once=True)
+    assert answer.reason is NoConsole.HEADLESS_THIS_RUN

@@ -342,8 +342,11 @@ class GraphicalAccess:
     reason: NoConsole | None = None
 
 
-def graphical_access(configured: Console, running: Console | None, *, reachable: bool) -> GraphicalAccess:
-    """What happens on "Console": `running` is what the present run shows, `reachable` whether its status allows it."""
+def graphical_access(
+    configured: Console, running: Console | None, *, reachable: bool, once: bool = False
+) -> GraphicalAccess:
+    """What happens on "Console": `running` is what the present run shows, `reachable` whether its status allows it,
+    `once` whether the run is a Run Once."""
     if running is not None and running.graphics and reachable:
         return GraphicalAccess(ConsoleState.ACTIVE, running.graphics)
     if running is None or running.graphics:
@@ -352,4 +355,5 @@ def graphical_access(configured: Console, running: Console | None, *, reachable:
         return GraphicalAccess(ConsoleState.INACTIVE, reason=NoConsole.NOT_RUNNING)
     if configured.headless:
         return GraphicalAccess(ConsoleState.MISSING, reason=NoConsole.HEADLESS)
-    return GraphicalAccess(ConsoleState.PENDING, reason=NoConsole.RESTART_NEEDED)
+    reason = NoConsole.HEADLESS_THIS_RUN if once else NoConsole.RESTART_NEEDED
+    return GraphicalAccess(ConsoleState.PENDING, reason=reason)

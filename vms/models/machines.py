@@ -212,7 +212,8 @@ class VM(Hardware):
 
     @property
     def graphical_access(self) -> GraphicalAccess:
-        return graphical_access(self.console, self.running_console, reachable=Status(self.status) in REACHABLE)
+        reachable = Status(self.status) in REACHABLE
+        return graphical_access(self.console, self.running_console, reachable=reachable, once=self.run_once)
 
     def _nics(self) -> tuple[Nic, ...]:
         return (Nic(mac=mac_of(self.id, 0)),)
