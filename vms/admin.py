@@ -84,8 +84,9 @@ class HardwareAdminForm(forms.ModelForm):
 
     def save(self, commit: bool = True) -> Hardware:
         """The row that the action has made or changed."""
-        self.save_m2m = lambda: None
-        return self.instance
+        self.save_m2m = lambda: None  # type: ignore[method-assign]  # Django's protocol of saving in two steps
+        row: Hardware = self.instance
+        return row
 
 
 class HeadlessFilter(admin.SimpleListFilter):
@@ -122,18 +123,22 @@ class SilentAdmin(ModelAdmin):
 
     actions = None
 
-    def log_addition(self, *_args: Any) -> None:
+    def log_addition(self, *_args: Any) -> Any:
         """The action has recorded it."""
 
-    log_change = log_deletions = log_addition
+    def log_change(self, *_args: Any) -> Any:
+        """The action has recorded it."""
+
+    def log_deletions(self, *_args: Any) -> Any:
+        """The action has recorded it."""
 
 
 class HardwareAdmin(SilentAdmin):
     form = HardwareAdminForm
     list_display: Any = ("name", "graphics", "video", "serial_console", "memory", "description")
-    list_filter: Any = (HeadlessFilter, "serial_console", "vm_type")
+    list_filter: tuple[Any, ...] = (HeadlessFilter, "serial_console", "vm_type")
     search_fields = ("name", "description")
-    inlines: ClassVar[Any] = (DeviceInline,)
+    inlines = (DeviceInline,)
 
     @admin.display(description=_("Graphics"))
     def graphics(self, row: Hardware) -> str:

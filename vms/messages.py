@@ -47,7 +47,6 @@ REFUSALS: Final[dict[str, Text]] = {
     ),
     "ACTION_TYPE_FAILED_STILL_IN_USE": _("%(name)s is still in use by: %(users)s."),
     "ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN": _("%(name)s is built in and stays as it is."),
-    "VDS_NO_UUID": _("The host has no identity of its own."),
     "ACTION_TYPE_FAILED_VDS_VM_CLUSTER": _("No host in cluster %(cluster)s can run this virtual machine now."),
     "ACTION_TYPE_FAILED_VM_IN_POOL": _("The virtual machine belongs to pool %(pool)s; change it there."),
     "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
