@@ -136,7 +136,7 @@ class SilentAdmin(ModelAdmin):
 class HardwareAdmin(SilentAdmin):
     form = HardwareAdminForm
     list_display: Any = ("name", "graphics", "video", "serial_console", "memory", "description")
-    list_filter: tuple[Any, ...] = (HeadlessFilter, "serial_console", "vm_type")
+    list_filter: ClassVar[tuple[Any, ...]] = (HeadlessFilter, "serial_console", "vm_type")
     search_fields = ("name", "description")
     inlines = (DeviceInline,)
 

@@ -7,7 +7,7 @@ from vms.domain.console import Offer
 from vms.domain.errors import Refusal
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, RunOnce
-from vms.models import VM, AuditEvent, Job, User
+from vms.models import VM, AuditEvent, Host, Job, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -45,7 +45,7 @@ def test_stopping_calls_off_a_start_that_the_engine_has_not_begun(vm: VM, admin:
     assert (vm.status, Job.objects.get().state) == ("down", "aborted")
 
 
-def test_a_job_that_the_engine_has_begun_is_not_called_off(vm: VM, host, admin: User) -> None:
+def test_a_job_that_the_engine_has_begun_is_not_called_off(vm: VM, host: Host, admin: User) -> None:
     power.start(vm, by=admin)
     assert jobs.claim("engine", [host.pk]) is not None
     with pytest.raises(Refusal, match="OBJECT_LOCKED"):

@@ -130,7 +130,7 @@ def test_the_list_is_filtered_by_headless(root: Client, vm: VM, headless_vm: VM,
 
 
 def test_devices_can_only_be_looked_at(root: Client, vm: VM) -> None:
-    device = vm.devices.first()
+    device = vm.devices.all()[0]
     assert root.get(reverse("admin:vms_device_change", args=[device.pk])).status_code == 200
     assert root.get(reverse("admin:vms_device_add")).status_code == 403
 
