@@ -28,6 +28,8 @@ SESSION: Final = "qemu:///session"
 PRIVATE: Final = "private"
 SYSTEM_SOCKETS: Final = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
 EMULATOR: Final = "qemu-system-x86_64"
+# Program → the Debian package that brings it, where the names differ.
+_PACKAGES: Final = {"libvirtd": "libvirt-daemon", "unshare": "util-linux", "mount": "util-linux"}
 
 
 def hypervisor_for(host: Host) -> Hypervisor:
@@ -99,6 +101,9 @@ def _private_uri() -> str:
     try:
         return PrivateDaemon(settings.DATA_DIR / "libvirt").start()
     except DaemonUnavailable as error:
+        if error.code == "program_missing":
+            program = error.params["program"]
+            raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package=_PACKAGES.get(program, program)) from error
         raise Refusal("HOST_NOT_RESPONDING", None, host="private libvirtd", message=str(error)) from error
 
 
