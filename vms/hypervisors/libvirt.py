@@ -7,6 +7,7 @@ others of its connection (measured). Keepalive bounds every wait for a daemon to
 import contextlib
 import hashlib
 import logging
+import os
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -26,7 +27,7 @@ from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
 from vms.domain.secret import Secret
 from vms.libvirtxml.observe import observe
-from vms.libvirtxml.write import write
+from vms.libvirtxml.write import NVRAM, write
 
 from .base import Event, Glance, Listener
 
@@ -208,10 +209,12 @@ class LibvirtHypervisor:
             }
             if domain is not None:
                 _make_ready(domain, run.base.name)
-            defined = connection.defineXML(write(run.base, host, boot_file=files.__getitem__))
+            nvram = _variables(connection)
+            defined = connection.defineXML(write(run.base, host, boot_file=files.__getitem__, nvram=nvram))
             flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused else 0
             try:
-                connection.createXML(write(run.spec, host, boot_file=files.__getitem__, run=run), flags)
+                started = write(run.spec, host, boot_file=files.__getitem__, nvram=nvram, run=run)
+                connection.createXML(started, flags)
             except libvirt.libvirtError:
                 if domain is None and self._alive(connection):
                     defined.undefineFlags(_UNDEFINE)
@@ -435,6 +438,14 @@ def _already(codes: set[int]) -> Iterator[None]:
     except libvirt.libvirtError as error:
         if error.get_error_code() not in codes:
             raise
+
+
+def _variables(connection: Any) -> str:
+    """The directory in which the daemon at hand keeps firmware variables."""
+    if not connection.getURI().endswith("/session"):
+        return NVRAM
+    configuration = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return str(Path(configuration) / "libvirt" / "qemu" / "nvram")
 
 
 # -- events

@@ -6,6 +6,7 @@ in. So each device has its place, and what the first start chose is replayed.
 """
 
 import json
+from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
@@ -21,9 +22,13 @@ from vms.domain.runonce import Run
 NAMESPACE: Final = "urn:headless-webadmin:run:1"
 PREFIX: Final = "hw"
 ROOT_PORTS: Final = 16
+NVRAM: Final = "/var/lib/libvirt/qemu/nvram"  # where the system's daemon keeps firmware variables
 
 # The root port that each device sits behind; video and sound sit on the root bus itself.
 _USB, _SERIAL_BUS, _BALLOON, _FIRST_NIC = 1, 2, 3, 5
+# Enough USB ports that libvirt never adds a hub, behind which it would move what is there already.
+_USB_PORTS: Final = 8
+_TABLET_PORT, _FIRST_REDIRECTION_PORT, _SMARTCARD_PORT = 1, 2, 6
 
 Element = etree._Element
 BootFile = Callable[[str], str]
@@ -34,13 +39,15 @@ def write(
     host: Capabilities,
     *,
     boot_file: BootFile = lambda name: name,
+    nvram: str = NVRAM,
     run: Run | None = None,
     cold_reboot: bool = False,
 ) -> str:
     """The domain XML for a machine on a host; memory in MiB.
 
-    `boot_file` turns a name of the boot library into the path that the host's QEMU opens. With `run`, the run is
-    carried in the metadata: the XML of a start, never of a definition. `cold_reboot`: a guest's reboot ends the run.
+    `boot_file` turns a name of the boot library into the path that the host's QEMU opens; in `nvram`, a directory of
+    the host's, UEFI keeps its variables. With `run`, the run is carried in the metadata: the XML of a start, never of
+    a definition. `cold_reboot`: a guest's reboot ends the run.
     """
     domain = _e(
         "domain",
@@ -50,7 +57,7 @@ def write(
         *_metadata(run),
         _e("memory", {"unit": "MiB"}, str(spec.memory)),
         _e("vcpu", str(spec.cpu.total)),
-        _os(spec, host, boot_file),
+        _os(spec, host, boot_file, nvram),
         _e("features", _e("acpi"), _e("apic")),
         _cpu(spec, host),
         _e("clock", {"offset": "utc"}),
@@ -95,7 +102,7 @@ def _metadata(run: Run | None) -> list[Element]:
     return [_e("metadata", carried)]
 
 
-def _os(spec: MachineSpec, host: Capabilities, boot_file: BootFile) -> Element:
+def _os(spec: MachineSpec, host: Capabilities, boot_file: BootFile, nvram: str) -> Element:
     uefi = spec.firmware == Firmware.UEFI
     system = _e(
         "os",
@@ -103,8 +110,10 @@ def _os(spec: MachineSpec, host: Capabilities, boot_file: BootFile) -> Element:
         _e("type", {"arch": "x86_64", "machine": spec.machine or host.machine}, "hvm"),
     )
     if uefi:
+        # Left alone, libvirt takes the firmware with Secure Boot, which crashes without SMM (measured).
         system.append(_e("firmware", _e("feature", {"enabled": "no", "name": "secure-boot"})))
-        system.append(_e("loader", {"secure": "no"}))
+        # By id: libvirt's own choice is by name, so a rename would lose them, and the next one of that name find them.
+        system.append(_e("nvram", f"{nvram}/{spec.id}_VARS.fd"))
     if spec.boot.kernel:
         system.append(_e("kernel", boot_file(spec.boot.kernel)))
         if spec.boot.initrd:
@@ -135,14 +144,16 @@ def _cpu(spec: MachineSpec, host: Capabilities) -> Element:
 def _devices(spec: MachineSpec, host: Capabilities) -> Element:
     given = devices(spec)
     element = _e("devices", _e("emulator", host.emulator), *_controllers(given))
-    nics = 0
+    count: Counter[DeviceKind] = Counter()
     for device in given:
         written = _WRITERS[device.kind](device, spec, host)
         if device.kind == DeviceKind.INTERFACE:
-            written.append(_address(spec.addresses.get(device.alias), _FIRST_NIC + nics))
-            nics += 1
+            written.append(_address(spec.addresses.get(device.alias), _FIRST_NIC + count[device.kind]))
+        if device.kind == DeviceKind.REDIR:
+            written.append(_usb_address(_FIRST_REDIRECTION_PORT + count[device.kind]))
         if device.kind == DeviceKind.BALLOON:
             written.append(_address(None, _BALLOON))
+        count[device.kind] += 1
         if device.kind not in _NO_ALIAS:
             written.append(_e("alias", {"name": device.alias}))
         element.append(written)
@@ -165,8 +176,10 @@ def _controllers(given: tuple[Device, ...]) -> list[Element]:
             _e("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"}, _e("address", place))
         )
     ports.append(_e("controller", {"type": "virtio-serial", "index": "0"}, _address(None, _SERIAL_BUS)))
+    if any(device.kind == DeviceKind.SMARTCARD for device in given):
+        ports.append(_e("controller", {"type": "ccid", "index": "0"}, _usb_address(_SMARTCARD_PORT)))
     if not any(device.kind == DeviceKind.CONTROLLER for device in given):
-        ports.append(_e("controller", {"type": "usb", "model": "none"}))
+        ports.append(_e("controller", {"type": "usb", "index": "0", "model": "none"}))
     return ports
 
 
@@ -174,6 +187,10 @@ def _address(stored: Address | None, bus: int) -> Element:
     if stored and stored.get("type") == "pci":
         return _e("address", dict(stored))
     return _e("address", {"type": "pci", "domain": "0", "bus": str(bus), "slot": "0", "function": "0"})
+
+
+def _usb_address(port: int) -> Element:
+    return _e("address", {"type": "usb", "bus": "0", "port": str(port)})
 
 
 def _root_address(slot: int) -> Element:
@@ -226,7 +243,8 @@ def _serial(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element
 
 
 def _usb(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
-    return _e("controller", {"type": "usb", "index": "0", "model": str(device.params["model"])}, _address(None, _USB))
+    attributes = {"type": "usb", "index": "0", "model": str(device.params["model"]), "ports": str(_USB_PORTS)}
+    return _e("controller", attributes, _address(None, _USB))
 
 
 def _redirection(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
@@ -252,7 +270,7 @@ def _channel(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element
 
 
 def _tablet(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
-    return _e("input", {"type": "tablet", "bus": "usb"})
+    return _e("input", {"type": "tablet", "bus": "usb"}, _usb_address(_TABLET_PORT))
 
 
 def _interface(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
