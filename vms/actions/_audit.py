@@ -42,6 +42,7 @@ def coming_from(address: str | None, correlation_id: str) -> Iterator[None]:
 
 
 def correlation_id() -> str:
+    """The id of the request at hand; empty outside one."""
     return _origin.get().correlation_id
 
 

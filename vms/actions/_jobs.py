@@ -46,4 +46,5 @@ def call_off(jobs: QuerySet[Job]) -> bool:
 
 
 def wake() -> None:
+    """Tell the engine to look for jobs now; nothing is lost when none is there."""
     EngineClient(settings.RUN_DIR).wake()

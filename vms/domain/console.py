@@ -24,6 +24,8 @@ class Video(StrEnum):
 
 
 class Firmware(StrEnum):
+    """What starts the guest; bochs needs UEFI."""
+
     BIOS = "bios"
     UEFI = "uefi"
 

@@ -46,6 +46,8 @@ REACHABLE: Final = frozenset(
 
 
 class Verb(StrEnum):
+    """What people do to a machine that depends on its state; jobs and the audit trail carry these words."""
+
     START = "start"
     RUN_ONCE = "run_once"
     RESUME = "resume"
@@ -86,6 +88,7 @@ _IN_PROGRESS: Final[dict[Verb, Status]] = {
 
 
 def allowed(verb: Verb, status: Status) -> bool:
+    """Whether a machine in this state takes the verb."""
     return status in ALLOWED[verb]
 
 

@@ -10,6 +10,8 @@ OWNERS = ("vm", "template", "pool", "instance_type")
 
 
 class Scope(models.TextChoices):
+    """Whether a device is what the machine is configured with, or what its present run has."""
+
     CONFIGURED = "configured", _("Configured")
     RUNNING = "running", _("Running")
 

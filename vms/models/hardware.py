@@ -29,6 +29,7 @@ from vms.domain.console import (
 from vms.domain.machine import CPUS, MEMORY_MIB, NAME_LENGTH, Address, Boot, MachineSpec, Nic, Topology, VmType
 
 NONE: Final = "none"
+IS_HEADLESS: Final = Q(display_type=NONE)
 
 FIRMWARES: Final = ((Firmware.BIOS.value, _("BIOS")), (Firmware.UEFI.value, _("UEFI")))
 VM_TYPES: Final = (

@@ -13,7 +13,7 @@ from vms.domain.lifecycle import REACHABLE, Status
 from vms.domain.machine import Address, Nic, mac_of
 from vms.domain.runonce import Run
 
-from .hardware import NONE, Hardware
+from .hardware import IS_HEADLESS, Hardware
 from .users import User, permitted
 
 BLANK = UUID(int=0)
@@ -45,10 +45,10 @@ class HardwareQuerySet(models.QuerySet[_Row]):
     """Words to speak about machines with."""
 
     def headless(self) -> Self:
-        return self.filter(display_type=NONE)
+        return self.filter(IS_HEADLESS)
 
     def graphical(self) -> Self:
-        return self.exclude(display_type=NONE)
+        return self.exclude(IS_HEADLESS)
 
     def visible_to(self, user: User, action_group: str | None = None) -> Self:
         """The rows that the user holds a role on, or above, that grants the action group if one is named."""
@@ -56,6 +56,8 @@ class HardwareQuerySet(models.QuerySet[_Row]):
 
 
 class VMQuerySet(HardwareQuerySet["VM"]):
+    """Words to speak about virtual machines with; `up` is what the hypervisor says, whatever a job is about to do."""
+
     def up(self) -> Self:
         return self.filter(observed=Status.UP.value)
 

@@ -1,0 +1,94 @@
+"""What every installation begins with, under the ids and names that oVirt's clients know."""
+
+import pytest
+from django.core.management import call_command
+
+from vms.domain.console import VNC, Console, Video
+from vms.domain.devices import devices
+from vms.models import ActionGroup, Cluster, DataCenter, Hardware, InstanceType, Permission, Role, Template, User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+
+# engine-behaviour 1.6 and 8; ids, MiB and sockets as in oVirt's data files.
+INSTANCE_TYPES = {
+    "Tiny": ("00000003-0003-0003-0003-0000000000be", 512, 1),
+    "Small": ("00000005-0005-0005-0005-0000000002e6", 2048, 1),
+    "Medium": ("00000007-0007-0007-0007-00000000010a", 4096, 2),
+    "Large": ("00000009-0009-0009-0009-0000000000f1", 8192, 2),
+    "XLarge": ("0000000b-000b-000b-000b-00000000021f", 16384, 4),
+}
+ROLES = {
+    "SuperUser": ("00000000-0000-0000-0000-000000000001", True),
+    "UserRole": ("00000000-0000-0000-0001-000000000001", False),
+    "UserVmManager": ("def00006-0000-0000-0000-def000000006", False),
+}
+
+
+def test_the_instance_types_are_ovirts() -> None:
+    found = {row.name: (str(row.pk), row.memory, row.sockets) for row in InstanceType.objects.all()}
+    assert found == INSTANCE_TYPES
+
+
+def test_blank_is_ovirts_and_belongs_to_no_cluster() -> None:
+    blank = Template.objects.get()
+    assert (str(blank.pk), blank.name, blank.cluster, blank.built_in) == (
+        "00000000-0000-0000-0000-000000000000",
+        "Blank",
+        None,
+        True,
+    )
+
+
+def test_the_roles_are_ovirts() -> None:
+    assert {role.name: (str(role.pk), role.administrative) for role in Role.objects.all()} == ROLES
+
+
+@pytest.mark.parametrize(
+    ("role", "missing"),
+    [
+        ("SuperUser", set()),
+        (
+            "UserVmManager",
+            {
+                *("create_template", "edit_template_properties", "delete_template", "create_vm_pool"),
+                *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations"),
+                *("manipulate_permissions", "manipulate_host"),
+            },
+        ),
+        (
+            "UserRole",
+            {
+                *("create_vm", "delete_vm", "edit_vm_properties", "connect_to_serial_console", "create_template"),
+                *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
+                *("delete_vm_pool", "manipulate_permissions", "manipulate_host"),
+            },
+        ),
+    ],
+)
+def test_a_role_grants_what_ovirts_does(role: str, missing: set[str]) -> None:
+    granted = set(Role.objects.get(name=role).permits.values_list("action_group", flat=True))
+    assert granted == set(ActionGroup.values) - missing
+
+
+def test_there_is_one_cluster_in_one_data_center() -> None:
+    assert (DataCenter.objects.get().name, Cluster.objects.get().name) == ("Default", "Default")
+
+
+def test_nobody_is_there_and_nobody_has_a_right() -> None:
+    assert (User.objects.count(), Permission.objects.count()) == (0, 0)
+
+
+@pytest.mark.parametrize("kind", [Template, InstanceType])
+def test_what_is_built_in_shows_vnc_and_vga_as_ovirts_does(kind: type[Hardware]) -> None:
+    assert {row.console for row in kind._default_manager.all()} == {Console(graphics=VNC, video=Video.VGA)}
+
+
+@pytest.mark.parametrize("kind", [Template, InstanceType])
+def test_what_is_built_in_has_its_device_rows(kind: type[Hardware]) -> None:
+    for row in kind._default_manager.all():
+        rows = row.devices.order_by("position").values_list("device_id", "kind", "model", "params")  # type: ignore[attr-defined]
+        assert list(rows) == [(one.id, one.kind.value, one.model, one.params) for one in devices(row.spec)]
+
+
+def test_every_change_of_a_model_has_its_migration() -> None:
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
