@@ -175,6 +175,7 @@ class PrivateDaemon:
         try:
             done = subprocess.run(
                 [sys.executable, "-I", REAPER, *NAMESPACE, "sh", "-c", ENTER, "sh", *binds, "--", *daemon],
+                cwd="/",
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
