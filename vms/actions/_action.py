@@ -41,12 +41,13 @@ def action(verb: Callable[P, R]) -> Callable[P, R]:
 
 def refusal_for(error: IntegrityError) -> Refusal:
     """The refusal that a violated constraint stands for."""
+    # Never the detail: it repeats what people have typed, and that may read like the name of a constraint.
     diagnosis = getattr(error.__cause__, "diag", None)
-    told = f"{getattr(diagnosis, 'constraint_name', '') or ''} {error}"
+    told = getattr(diagnosis, "constraint_name", None) or str(error).partition("\n")[0]
     for pattern, code, field in _MEANINGS:
         if re.search(pattern, told):
             return Refusal(code, field)
-    return Refusal("CONSTRAINT_VIOLATED", None, constraint=told.strip().splitlines()[0])
+    return Refusal("CONSTRAINT_VIOLATED", None, constraint=told)
 
 
 def locked(row: Row) -> Row:

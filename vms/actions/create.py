@@ -14,7 +14,7 @@ from vms.models.machines import BLANK
 from ._action import action
 from ._audit import record
 from ._authorise import Actor, authorise
-from .edit import follow, set_attributes
+from .edit import follow, require_storable, set_attributes
 
 POOL_SIZE: Final = (1, 1000)  # oVirt's MaxVmsInPool
 
@@ -119,6 +119,7 @@ def _fill(row: Hardware, name: str, sources: Sources, changes: Changes) -> None:
     row.offer(spec).check(spec.console)
     row.id, row.spec = spec.id, spec
     set_attributes(row, changes.attributes)
+    require_storable(row)
     row.save(force_insert=True)
     follow(row)
 

@@ -58,6 +58,7 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
     if _needs_check(before, spec):
         row.offer(spec).check(spec.console)
     row.spec = spec
+    require_storable(row)
     was, now = changed_fields(before, spec)
     for name, old in attributes.items():
         if old != getattr(row, name):
@@ -96,6 +97,18 @@ def set_attributes(row: Hardware, attributes: Mapping[str, Any]) -> None:
         if name not in ATTRIBUTES or not hasattr(row, name):
             raise Refusal("ILLEGAL_VALUE", name, value=str(value), allowed=", ".join(ATTRIBUTES))
         setattr(row, name, value)
+
+
+def require_storable(row: Hardware) -> None:
+    """Refuse a text that its column cannot hold: PostgreSQL would end in an error, SQLite would store anything."""
+    for field in row._meta.concrete_fields:
+        text = getattr(row, field.attname)
+        if not isinstance(text, str):
+            continue
+        if field.max_length and len(text) > field.max_length:
+            raise Refusal("ILLEGAL_VALUE", field.name, value=f"{text[:40]}…", allowed="a shorter text")
+        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
+            raise Refusal("ILLEGAL_VALUE", field.name, value=ascii(text[:40]), allowed="text that can be written")
 
 
 def _inherited(row: Hardware, spec: MachineSpec, before: Mapping[str, Any]) -> MachineSpec:
