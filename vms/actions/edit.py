@@ -6,7 +6,7 @@ from typing import Any, Final, TypeVar
 from vms.domain import lifecycle
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import Status, Verb
+from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
@@ -34,6 +34,7 @@ CODES: Final[dict[type[Hardware], str]] = {
 }
 # Plain attributes that an edit may set, beside the fields of the machine itself.
 ATTRIBUTES: Final = ("description", "comment", "delete_protected", "template", "instance_type", "version_name")
+_SOURCES: Final = frozenset({"template", "instance_type"})
 
 
 @action
@@ -82,12 +83,17 @@ def follow(row: Hardware) -> None:
 
 def set_reboot(vm: VM) -> None:
     """Have the engine decide what a reboot inside the running guest does, when that has changed."""
-    if vm.run is not None and vm.host_id and vm.cold_reboot != ends_with_reboot(vm):
+    if Status(vm.observed) in NOT_RUNNING or vm.run is None or not vm.host_id:
+        return
+    if vm.cold_reboot != ends_with_reboot(vm):
         enqueue(vm, SET_REBOOT, by=ENGINE, host=vm.host, exclusive=False)
 
 
 def _require_own_shape(vm: VM, changes: Changes) -> None:
-    if vm.pool_id and (changes.machine or changes.console):
+    if not vm.pool_id:
+        return
+    inherits = any(changes.attributes[name] != getattr(vm, name) for name in _SOURCES & changes.attributes.keys())
+    if changes.machine or changes.console or inherits:
         raise Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(vm.pool))
 
 
