@@ -28,6 +28,7 @@ FIELD_KEYS = env.list("FIELD_KEYS", []) or [kept_secret(DATA_DIR / "secrets" / "
 ORIGINS: list[str] = env.list("ORIGINS", [])
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, (urlsplit(origin).hostname for origin in ORIGINS))]
 CSRF_TRUSTED_ORIGINS = ORIGINS
+CSRF_FAILURE_VIEW = "vms.web.accounts.stale_token"
 SECURE = bool(ORIGINS) and all(origin.startswith("https://") for origin in ORIGINS)
 SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https") if SECURE else None
 SECURE_HSTS_SECONDS = 31_536_000 if SECURE else 0

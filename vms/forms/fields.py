@@ -18,6 +18,7 @@ _SHAPES: Final[tuple[tuple[type[forms.Widget], str], ...]] = (
     (forms.RadioSelect, "radio"),
     (forms.Select, "select"),
 )
+_CLASSES: Final = {"check": "pf-v6-c-check__input", "radio": "pf-v6-c-radio__input"}
 
 
 class Field(forms.BoundField):
@@ -44,6 +45,11 @@ class Field(forms.BoundField):
     @property
     def reason_id(self) -> str:
         return HEADLESS_REASON if self.shares_reason else f"{self.auto_id}_reason"
+
+    def build_widget_attrs(self, attrs: Any, widget: forms.Widget | None = None) -> dict[str, Any]:
+        built = super().build_widget_attrs(attrs, widget)
+        classes = (self.field.widget.attrs.get("class"), _CLASSES.get(self.shape))
+        return {**built, "class": " ".join(filter(None, classes))} if any(classes) else built
 
     @property
     def aria_describedby(self) -> str | None:
@@ -76,7 +82,13 @@ class Options(_Refusing, forms.Select):
 
 
 class Radios(_Refusing, forms.RadioSelect):
-    """Radio buttons; the template shows the reasons beside them."""
+    """Radio buttons; the template shows each reason beside its button."""
+
+    def create_option(self, *args: Any, **kwargs: Any) -> Any:
+        option = super().create_option(*args, **kwargs)
+        if option["reason"]:
+            option["attrs"]["aria-describedby"] = f"{option['attrs'].get('id', '')}_reason"
+        return option
 
 
 @dataclass(frozen=True)

@@ -53,8 +53,8 @@ class HardwareForm(forms.Form):
             "general",
             _("General"),
             (
-                ("", ("cluster", "template", "instance_type", "name", "version_name", "size", "description")),
-                ("", ("comment", "vm_type", "start_paused", "delete_protected")),
+                ("", ("name", "version_name", "description", "comment", "size")),
+                ("", ("cluster", "template", "instance_type", "vm_type", "start_paused", "delete_protected")),
             ),
         ),
         ("system", _("System"), (("", ("memory", *CPU, "firmware")),)),
@@ -141,6 +141,11 @@ class HardwareForm(forms.Form):
     def first_tab_with_errors(self) -> str:
         """The tab to open when something was refused; empty when nothing was."""
         return next((tab.key for tab in self.tabs if self.is_bound and tab.has_errors), "")
+
+    @property
+    def headless_reason(self) -> Text:
+        """Why the graphical fields are greyed out; empty when they are not."""
+        return messages.FROZEN[Frozen.HEADLESS] if self.console.headless else ""
 
     @property
     def usb_goes_off(self) -> bool:

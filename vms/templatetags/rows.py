@@ -10,7 +10,9 @@ from jinja2 import Environment
 
 def environment(**options: Any) -> Environment:
     """Jinja2 with the few words that rows need: `url`, `static` and translation."""
-    made = Environment(**{**options, "autoescape": True, "extensions": ["jinja2.ext.i18n"]})
+    options |= {"extensions": ["jinja2.ext.i18n"]}
+    options.pop("autoescape", None)
+    made = Environment(autoescape=True, **options)
     made.install_gettext_callables(gettext, ngettext, newstyle=True)  # type: ignore[attr-defined]
     made.globals |= {"url": _url, "static": static}
     return made

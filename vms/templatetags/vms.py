@@ -1,0 +1,22 @@
+"""What templates need beside Django's own tags."""
+
+import json
+from functools import cache
+
+from django import template
+from django.conf import settings
+from django.templatetags.static import static
+
+register = template.Library()
+
+
+@register.simple_tag
+def vendor(name: str, path: str) -> str:
+    """The address of a file of a front-end package; its version is the one that static/package.json declares."""
+    return static(f"vendor/{name}-{_versions()[name]}/{path}")
+
+
+@cache
+def _versions() -> dict[str, str]:
+    declared = json.loads((settings.BASE_DIR / "static" / "package.json").read_text())["dependencies"]
+    return {name.rpartition("/")[2]: version for name, version in declared.items()}

@@ -1,0 +1,70 @@
+"""Coming in: the log-in, the address that everybody begins at, and the one that asks whether all is well."""
+
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.views import LoginView
+from django.db import DatabaseError, connection
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
+from django.shortcuts import redirect, resolve_url
+from django.utils.http import urlencode
+from django.views import csrf, defaults
+from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
+
+from vms.routes import Access, route
+from vms.wire.client import EngineClient
+
+from .pages import htmx_of
+
+
+class _LogIn(LoginView):
+    redirect_authenticated_user = True
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        # A session that ends under an open page: htmx has followed the redirect and would put the form into a row.
+        htmx = htmx_of(request)
+        if htmx:
+            back = urlencode({"next": htmx.current_url_abs_path or "/"})
+            return HttpResponseClientRedirect(f"{resolve_url(settings.LOGIN_URL)}?{back}")
+        return super().dispatch(request, *args, **kwargs)
+
+
+log_in = route(Access.PUBLIC)(_LogIn.as_view())
+
+
+@route(Access.USER)
+def home(request: HttpRequest) -> HttpResponse:
+    """Where everybody begins."""
+    return redirect(settings.LOGIN_REDIRECT_URL)
+
+
+@route(Access.PUBLIC)
+def healthz(request: HttpRequest) -> JsonResponse:
+    """Whether pages can be served: 503 while the database does not answer; the engine's state is told besides."""
+    engine = "running" if EngineClient(settings.RUN_DIR).alive() else "not running"
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return JsonResponse({"status": "database does not answer", "engine": engine}, status=503)
+    return JsonResponse({"status": "ok", "engine": engine})
+
+
+# An open page that has lost its right, its object or its session is loaded anew by htmx, and so says why.
+
+
+def forbidden(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponseClientRefresh() if htmx_of(request) else defaults.permission_denied(request, exception)
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    return HttpResponseClientRefresh() if htmx_of(request) else defaults.page_not_found(request, exception)
+
+
+def stale_token(request: HttpRequest, reason: str = "") -> HttpResponse:
+    return HttpResponseClientRefresh() if htmx_of(request) else csrf.csrf_failure(request, reason)
+
+
+def _by_htmx(request: HttpRequest) -> bool:
+    return bool(getattr(request, "htmx", False))

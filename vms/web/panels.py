@@ -1,0 +1,265 @@
+"""What lists and General tabs show, as data: the same for all kinds of machine and for both portals."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from vms import messages
+from vms.domain import lifecycle
+from vms.domain.console import Console
+from vms.domain.errors import Refusal
+from vms.domain.hosts import Endpoint
+from vms.domain.lifecycle import Status, Verb
+from vms.messages import Text
+from vms.models import VM, Hardware, Job, JobState
+from vms.models.hardware import FIRMWARES, VM_TYPES
+
+COLUMNS: Final[tuple[tuple[str, Text], ...]] = (
+    ("name", gettext_lazy("Name")),
+    ("status", gettext_lazy("Status")),
+    ("host", gettext_lazy("Host")),
+    ("cluster", gettext_lazy("Cluster")),
+    ("graphics", gettext_lazy("Graphics")),
+    ("video", gettext_lazy("Video")),
+    ("memory", gettext_lazy("Memory")),
+    ("cpus", gettext_lazy("CPUs")),
+    ("description", gettext_lazy("Description")),
+    ("actions", gettext_lazy("Actions")),
+)
+
+# Status → icon and tone; whatever is not named here is under way.
+_ICONS: Final[dict[Status, tuple[str, str]]] = {
+    Status.UP: ("on-running", "success"),
+    Status.DOWN: ("off", "muted"),
+    Status.PAUSED: ("paused", "warning"),
+    Status.SUSPENDED: ("asleep", "muted"),
+    Status.UNKNOWN: ("unknown", "warning"),
+    Status.UNASSIGNED: ("unknown", "warning"),
+    Status.NOT_RESPONDING: ("error-circle-o", "danger"),
+    Status.IMAGE_ILLEGAL: ("error-circle-o", "danger"),
+    Status.IMAGE_LOCKED: ("locked", "muted"),
+    Status.REBOOT_IN_PROGRESS: ("rebooting", "info"),
+}
+_UNDER_WAY: Final = ("in-progress", "info")
+_NOTHING: Final = "–"
+
+
+@dataclass(frozen=True)
+class Display:
+    """What a Graphics or Video cell says: the configured value always, a deviation of the present run beside it."""
+
+    text: str
+    headless: bool
+    off: bool
+    this_run: str = ""
+
+
+@dataclass(frozen=True)
+class Button:
+    """One verb that can be asked for; with a reason it cannot be at present."""
+
+    verb: str
+    label: Text
+    icon: str
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Pending:
+    """A change that waits for a restart."""
+
+    label: Text
+    now: str
+    then: str
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One line of a General tab."""
+
+    label: Text
+    text: str
+    tags: tuple[str, ...] = ()
+
+
+def graphics_display(row: Hardware, running: Console | None) -> Display:
+    console = row.console
+    configured, shown = _shown(console.graphics_label), _shown(running.graphics_label) if running else None
+    return _display(configured, shown, headless=console.headless)
+
+
+def video_display(row: Hardware, running: Console | None) -> Display:
+    return _display(_shown(row.console.video_label), _shown(running.video_label) if running else None)
+
+
+def status_icon(status: str) -> tuple[str, str]:
+    """The icon of a status and its tone."""
+    return _ICONS.get(Status(status), _UNDER_WAY)
+
+
+def power_buttons(vm: VM) -> list[Button]:
+    """The verbs of a VM's tool bar, each with the reason why it is not possible now."""
+    resumes = lifecycle.allowed(Verb.RESUME, Status(vm.status))
+    first = Verb.RESUME if resumes else Verb.START
+    verbs = ((first, "fa-play"), *_POWER)
+    return [Button(verb.value, messages.VERBS[verb], icon, why_not(vm, verb)) for verb, icon in verbs]
+
+
+_POWER: Final = (
+    (Verb.SUSPEND, "fa-pause"),
+    (Verb.SHUTDOWN, "fa-power-off"),
+    (Verb.STOP, "fa-plug"),
+    (Verb.REBOOT, "fa-redo"),
+    (Verb.RESET, "fa-bolt"),
+)
+
+
+def why_not(vm: VM, verb: Verb) -> str:
+    """Why a verb is not possible in the VM's present status; empty when it is."""
+    try:
+        lifecycle.require(verb, Status(vm.status))
+    except Refusal as no:
+        return messages.refusal(no)
+    if verb == Verb.REMOVE and vm.delete_protected:
+        return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": vm.name})
+    return ""
+
+
+def why_no_console(vm: VM) -> str:
+    """Why there is no graphical console to open; empty when there is."""
+    reason = vm.graphical_access.reason
+    return str(messages.NO_CONSOLE[reason]) if reason else ""
+
+
+def endpoints(vm: VM) -> list[Endpoint]:
+    """Where the consoles of the present run listen."""
+    return msgspec.convert(vm.endpoints, list[Endpoint])
+
+
+def pending(vm: VM) -> list[Pending]:
+    """What a restart would change, with its names."""
+    run = vm.run
+    if run is None or not vm.pending:
+        return []
+    now, then = run.base.shape(), vm.spec.shape()
+    return [Pending(messages.CHANGES[key], _told(key, now[key]), _told(key, then[key])) for key in vm.pending_changes]
+
+
+def failure(job: Job | None) -> str:
+    """How the last job failed; empty when it did not."""
+    if job is None or job.state != JobState.FAILED:
+        return ""
+    return _("%(verb)s failed. %(reason)s") % {
+        "verb": messages.VERBS.get(job.verb, job.verb),
+        "reason": messages.job_error(job.error),
+    }
+
+
+def latest_jobs(machines: Sequence[UUID]) -> dict[UUID, Job]:
+    """The last job that somebody asked for on each machine, or the one that is at work."""
+    jobs = Job.objects.filter(machine__in=machines, verb__in=list(Verb)).order_by("machine", "created_at", "id")
+    return {job.machine: job for job in jobs}
+
+
+def general(vm: VM) -> list[tuple[str, list[Fact]]]:
+    """The General tab of a VM: headings with their facts."""
+    running = vm.running_console
+    return [
+        (_("Virtual machine"), _identity(vm)),
+        (_("Console"), console_facts(vm, running)),
+        (_("System"), system_facts(vm)),
+    ]
+
+
+def _identity(vm: VM) -> list[Fact]:
+    ended = str(messages.ENDED.get(vm.ended, "")) if vm.status == Status.DOWN else ""  # type: ignore[call-overload]
+    return [
+        Fact(messages.FIELDS["description"], vm.description or _NOTHING),
+        Fact(messages.FIELDS["comment"], vm.comment or _NOTHING),
+        Fact(_("Status"), str(messages.STATUSES[vm.status]), (ended,) if ended else ()),
+        Fact(_("Run On"), vm.host.name if vm.host and vm.run else _NOTHING),
+        Fact(messages.FIELDS["cluster"], vm.cluster.name, (_("level %(level)s") % {"level": vm.cluster.level},)),
+        Fact(messages.FIELDS["template"], str(vm.template)),
+        Fact(messages.FIELDS["instance_type"], str(vm.instance_type or _("Custom"))),
+        Fact(messages.FIELDS["delete_protected"], _switch(vm.delete_protected)),
+        Fact(_("VM ID"), str(vm.pk)),
+    ]
+
+
+def console_facts(row: Hardware, running: Console | None) -> list[Fact]:
+    """What is configured of a console, with what the present run shows otherwise."""
+    console = row.console
+    graphics, video = graphics_display(row, running), video_display(row, running)
+    facts = [
+        Fact(_("Graphics protocol"), graphics.text, _tags(graphics)),
+        Fact(messages.CHANGES["video_type"], video.text, _tags(video)),
+        Fact(messages.CHANGES["serial"], _switch(console.serial)),
+        Fact(_("USB"), _switch(console.usb)),
+    ]
+    if console.headless:
+        return facts
+    return [
+        *facts,
+        Fact(messages.CHANGES["monitors"], str(console.heads)),
+        Fact(messages.CHANGES["sound"], _switch(console.sound)),
+        Fact(messages.CHANGES["smartcard"], _switch(console.smartcard)),
+        Fact(messages.CHANGES["keyboard"], console.keyboard or _("Default")),
+    ]
+
+
+def system_facts(row: Hardware) -> list[Fact]:
+    """Memory, processors, firmware and boot."""
+    spec = row.spec
+    facts = [
+        Fact(messages.CHANGES["memory"], _told("memory", spec.memory)),
+        Fact(messages.CHANGES["cpu"], _told("cpu", (spec.cpu.sockets, spec.cpu.cores, spec.cpu.threads))),
+        Fact(messages.CHANGES["firmware"], _told("firmware", spec.firmware)),
+        Fact(messages.CHANGES["vm_type"], _told("vm_type", spec.vm_type)),
+        Fact(messages.FIELDS["start_paused"], _switch(spec.start_paused)),
+    ]
+    boot = {"kernel": spec.boot.kernel, "initrd": spec.boot.initrd, "parameters": spec.boot.parameters}
+    return [*facts, *(Fact(messages.CHANGES[key], value) for key, value in boot.items() if value)]
+
+
+def _display(configured: str, running: str | None, *, headless: bool = False) -> Display:
+    return Display(configured, headless, running is None, running if running and running != configured else "")
+
+
+def _tags(display: Display) -> tuple[str, ...]:
+    tags = [_("headless")] if display.headless else []
+    if display.this_run:
+        tags.append(_("%(shown)s (this run)") % {"shown": display.this_run})
+    return tuple(tags)
+
+
+def _shown(label: str) -> str:
+    """A label of the domain; names of protocols and cards are the same in all languages, only `None` is not."""
+    return _("None") if label == "None" else label
+
+
+def _switch(on: bool) -> str:
+    return _("Enabled") if on else _("Disabled")
+
+
+_CHOICES: Final = {"firmware": dict(FIRMWARES), "vm_type": dict(VM_TYPES)}
+
+
+def _told(key: str, value: Any) -> str:
+    """A value of `MachineSpec.shape()` in people's words."""
+    if isinstance(value, bool):
+        return _switch(value)
+    if value is None or value == "":
+        return _("None")
+    if key == "memory":
+        return f"{value} MiB"
+    if key == "cpu":
+        sockets, cores, threads = value
+        return f"{sockets * cores * threads} ({sockets}:{cores}:{threads})"
+    if key in _CHOICES:
+        return str(_CHOICES[key][value.value])
+    return _shown(str(value))
