@@ -4,6 +4,7 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -28,6 +29,7 @@ class Command(BaseCommand):
         parser.add_argument("--no-demo", action="store_true", help="start empty: no demonstration machines")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        _require_free(_host(), settings.PORT)
         self._prepare(demo=not options["no_demo"])
         processes = {"engine": self._engine(), "web": self._web()}
         for number in (signal.SIGTERM, signal.SIGINT):
@@ -69,7 +71,7 @@ class Command(BaseCommand):
         return subprocess.Popen(
             [
                 *(sys.executable, "-m", "uvicorn", "webadmin.asgi:application", "--port", str(settings.PORT)),
-                *("--host", os.environ.get("HOST", "127.0.0.1"), "--no-access-log", "--lifespan", "off"),
+                *("--host", _host(), "--no-access-log", "--lifespan", "off"),
                 *("--log-level", "warning", "--timeout-graceful-shutdown", "5"),
             ],
             cwd=settings.BASE_DIR,
@@ -79,7 +81,7 @@ class Command(BaseCommand):
         deadline = time.monotonic() + READY_WITHIN
         while time.monotonic() < deadline:
             if web.poll() is not None:
-                raise CommandError(f"The web server did not start: is port {settings.PORT} taken? Set PORT.")
+                raise CommandError("The web server did not start; its message is above.")
             try:
                 urllib.request.urlopen(f"http://127.0.0.1:{settings.PORT}/healthz", timeout=2).close()
             except OSError:
@@ -107,6 +109,20 @@ class Command(BaseCommand):
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _host() -> str:
+    return os.environ.get("HOST", "127.0.0.1")
+
+
+def _require_free(host: str, port: int) -> None:
+    """Say so before anything is started: another server's answer would pass for ours."""
+    with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as attempt:
+        attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            attempt.bind((host, port))
+        except OSError as error:
+            raise CommandError(f"Port {port} of {host} cannot be served on: {error.strerror}. Set PORT.") from error
 
 
 def _sources() -> str:
