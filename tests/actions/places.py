@@ -1,0 +1,13 @@
+"""Clusters beside the Default one."""
+
+from vms.actions import reports
+from vms.domain.console import Graphics
+from vms.domain.hosts import Capabilities
+from vms.models import Cluster, DataCenter, Host
+
+
+def cluster_offering(name: str, graphics: Graphics) -> Cluster:
+    """A cluster in a data center of its own, with one host that is up and offers these protocols."""
+    made = Cluster.objects.create(name=name, data_center=DataCenter.objects.create(name=name))
+    reports.host_seen(Host.objects.create(name=name, cluster=made), Capabilities(graphics=graphics))
+    return made
