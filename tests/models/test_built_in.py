@@ -19,6 +19,7 @@ INSTANCE_TYPES = {
 }
 ROLES = {
     "SuperUser": ("00000000-0000-0000-0000-000000000001", True),
+    "TemplateOwner": ("def0000a-0000-0000-0000-def00000000f", False),
     "UserRole": ("00000000-0000-0000-0001-000000000001", False),
     "UserVmManager": ("def00006-0000-0000-0000-def000000006", False),
 }

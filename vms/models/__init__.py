@@ -5,7 +5,7 @@ from .devices import Device, Scope
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
-from .machines import VM, InstanceType, Pool, Template
+from .machines import VM, InstanceType, Pool, PoolType, Template
 from .users import ActionGroup, Permission, Role, RolePermit, User
 
 __all__ = [
@@ -24,6 +24,7 @@ __all__ = [
     "JobState",
     "Permission",
     "Pool",
+    "PoolType",
     "Role",
     "RolePermit",
     "Scope",

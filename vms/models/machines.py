@@ -5,16 +5,18 @@ from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
 from django.db import models
+from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.console import Console, GraphicalAccess, graphical_access
 from vms.domain.document import run_from_document, run_to_document
-from vms.domain.lifecycle import REACHABLE, Status
+from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
 from vms.domain.machine import Address, Nic, mac_of
 from vms.domain.runonce import Run
 
 from .hardware import IS_HEADLESS, Hardware
-from .users import User, permitted
+from .users import Permission, User, permitted
 
 BLANK = UUID(int=0)
 
@@ -64,6 +66,44 @@ class VMQuerySet(HardwareQuerySet["VM"]):
     def needing_restart(self) -> Self:
         return self.filter(pending=True)
 
+    def taken(self) -> Self:
+        """Machines of pools that somebody holds: a role on the very machine says so (as oVirt has it)."""
+        return self.filter(Exists(Permission.objects.filter(vm=OuterRef("pk"))), pool__isnull=False)
+
+    def free(self) -> Self:
+        """Machines of pools that anybody may take: off, and held by nobody."""
+        held = Exists(Permission.objects.filter(vm=OuterRef("pk")))
+        return self.filter(~held, pool__isnull=False, status=Status.DOWN.value)
+
+    def following_latest(self) -> Self:
+        """Machines that go over to every new version of their template: stateless ones and those of pools."""
+        return self.filter(Q(stateless=True) | Q(pool__isnull=False), use_latest_version=True)
+
+
+class TemplateQuerySet(HardwareQuerySet["Template"]):
+    """Words to speak about templates with."""
+
+    def family(self, template: "Template") -> Self:
+        """A template with all its versions, whichever of them is named; the oldest first."""
+        return self.filter(Q(pk=template.root_id) | Q(base=template.root_id)).order_by("version_number")
+
+
+class PoolQuerySet(HardwareQuerySet["Pool"]):
+    """Words to speak about pools with."""
+
+    def counted(self) -> Self:
+        """With `member_count`, `running_count` and `taken_count`, for lists; one query for all of them."""
+        members = VM.objects.filter(pool=OuterRef("pk")).order_by()
+        return self.annotate(
+            member_count=_count(members),
+            running_count=_count(members.exclude(observed__in=NOT_RUNNING)),
+            taken_count=_count(members.taken()),
+        )
+
+
+def _count(members: VMQuerySet) -> Coalesce:
+    return Coalesce(Subquery(members.values("pool").annotate(count=Count("pk")).values("count")), 0)
+
 
 class Template(Hardware):
     """A machine to make others from; versions of one template share its name. Blank has no cluster."""
@@ -79,7 +119,7 @@ class Template(Hardware):
     version_number = models.PositiveIntegerField(default=1)
     version_name = models.CharField(max_length=40, blank=True)
 
-    objects = HardwareQuerySet["Template"].as_manager()
+    objects = TemplateQuerySet.as_manager()
 
     class Meta(Hardware.Meta):
         ordering = ("name", "version_number", "id")
@@ -91,6 +131,11 @@ class Template(Hardware):
     @property
     def built_in(self) -> bool:
         return self.pk == BLANK
+
+    @property
+    def root_id(self) -> UUID:
+        """The id of the template that this is a version of; its own for the first one."""
+        return self.base_id or self.pk
 
     def __str__(self) -> str:
         return f"{self.name} ({self.version_number})" if self.version_number > 1 else self.name
@@ -112,8 +157,22 @@ class InstanceType(Hardware):
         )
 
 
+class PoolType(models.TextChoices):
+    """What becomes of a machine that somebody took when its run ends: the pool has it back, or its holder keeps it."""
+
+    AUTOMATIC = "automatic", _("Automatic")
+    MANUAL = "manual", _("Manual")
+
+
+# oVirt's MaxVmsInPool; nobody holds more than there can be.
+POOL_SIZE = (1, 1000)
+
+
 class Pool(Hardware):
-    """Machines made alike, for people to take one of."""
+    """Machines made alike, for people to take one of; its own configuration is that of the machines yet to be added.
+
+    `pool_type` and `stateful` are chosen for good when the pool is made.
+    """
 
     HELD_ON: ClassVar[dict[str, str]] = {
         "pk": "pool",
@@ -126,14 +185,25 @@ class Pool(Hardware):
     instance_type = models.ForeignKey(
         InstanceType, models.SET_NULL, null=True, blank=True, related_name="pools", verbose_name=_("instance type")
     )
+    use_latest_version = models.BooleanField(_("latest template version"), default=False)
+    pool_type = models.CharField(_("pool type"), max_length=12, choices=PoolType, default=PoolType.AUTOMATIC)
+    stateful = models.BooleanField(_("stateful pool"), default=False)
+    max_user_vms = models.PositiveSmallIntegerField(_("maximum number of VMs per user"), default=1)
 
-    objects = HardwareQuerySet["Pool"].as_manager()
+    objects = PoolQuerySet.as_manager()
 
     class Meta(Hardware.Meta):
         constraints = (
             *Hardware.Meta.constraints,
             models.UniqueConstraint(fields=("name",), name="pool_name_used_once"),
+            models.CheckConstraint(name="pool_type_is_known", condition=Q(pool_type__in=PoolType.values)),
+            models.CheckConstraint(name="pool_gives_each_user_some", condition=Q(max_user_vms__range=POOL_SIZE)),
         )
+
+    @property
+    def size(self) -> int:
+        """How many machines it has; lists ask `counted()` instead."""
+        return self.vms.count()
 
 
 class VM(Hardware):
@@ -143,9 +213,9 @@ class VM(Hardware):
     the `running_…` columns are projections for lists and search, written by `vms.actions._status`.
     """
 
+    # A role held on a pool reaches its machines not: it would open the ones that other people have taken.
     HELD_ON: ClassVar[dict[str, str]] = {
         "pk": "vm",
-        "pool": "pool",
         "cluster": "cluster",
         "cluster__data_center": "data_center",
     }
@@ -162,6 +232,8 @@ class VM(Hardware):
         InstanceType, models.SET_NULL, null=True, blank=True, related_name="vms", verbose_name=_("instance type")
     )
     pool = models.ForeignKey(Pool, models.PROTECT, null=True, blank=True, related_name="vms")
+    use_latest_version = models.BooleanField(_("latest template version"), default=False)
+    stateless = models.BooleanField(_("stateless"), default=False)
 
     observed = models.CharField(max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False)
     ended = models.CharField(max_length=16, blank=True, editable=False)
