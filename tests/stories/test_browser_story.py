@@ -135,7 +135,7 @@ def test_every_page_of_the_story_is_accessible(page: Page, installation: Install
     found: dict[str, str] = {}
     detail = page.get_by_role("link", name="demo-headless", exact=True).get_attribute("href") or ""
     for theme in ("light", "dark"):
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.emulate_media(color_scheme=theme)
         for address in ("/vms/", detail, *(f"{detail}{tab}" for tab in TABS), "/vms/new"):
             page.goto(f"{installation.url}{address}")
             result = Axe().run(page)
@@ -172,7 +172,7 @@ def make_headless(page: Page) -> None:
     dialog.get_by_role("tab", name="Console").click()
     dialog.get_by_label("Headless Mode").check()
     expect(dialog.get_by_label("Video Type")).to_be_disabled()
-    expect(dialog.get_by_label(re.compile("serial console", re.I))).to_be_enabled()
+    expect(dialog.get_by_label(re.compile("serial console", re.IGNORECASE))).to_be_enabled()
     dialog.get_by_role("button", name=re.compile("Save|OK")).click()
     expect(dialog).to_be_hidden()
 
