@@ -14,17 +14,21 @@ ConsoleChange = Callable[[Console, Offer], Console]
 class Changes:
     """New values for a row's plain attributes and for fields of its `MachineSpec`, and what becomes of its console.
 
-    `version` is the row's version that the editor saw; None where the client keeps none.
+    A field's value may be a function of the machine, for a client that names one part of it alone. `version` is the
+    row's version that the editor saw; None where the client keeps none. `apply_to_existing` brings an edit of a pool to
+    the machines that it has, too.
     """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
     machine: Mapping[str, Any] = field(default_factory=dict)
     console: ConsoleChange | None = None
     version: int | None = None
+    apply_to_existing: bool = False
 
     def apply_to(self, spec: MachineSpec, offer_for: Callable[[MachineSpec], Offer]) -> MachineSpec:
         """The machine with these changes; `offer_for` tells what its cluster offers the changed machine."""
-        changed = replace(spec, **self.machine)
+        values = {name: value(spec) if callable(value) else value for name, value in self.machine.items()}
+        changed = replace(spec, **values)
         if self.console is None:
             return changed
         return replace(changed, console=self.console(changed.console, offer_for(changed)))

@@ -1,0 +1,1 @@
+"""The REST door, `/ovirt-engine/api`: oVirt's words outside, ours inside; real clients are the judges."""

@@ -1,0 +1,280 @@
+"""What the tables are made of: fields with a path in oVirt's document and a type, and where a new value goes."""
+
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from vms.domain.changes import Changes
+from vms.domain.console import Console
+
+from ..document import Long, Node, Tree
+from ..faults import invalid
+from .console import Wish
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """To whom and how a row is told: the base of addresses, and which side of it was asked for.
+
+    `filtered` is the view of people who are no administrators; `next_run` shows what a restart brings, `current` what
+    runs now; `follow` names links whose contents are wanted in place.
+    """
+
+    base: str
+    filtered: bool = False
+    next_run: bool = False
+    current: bool = False
+    follow: frozenset[str] = frozenset()
+
+
+class Absent:
+    """In place of a value: what was sent says nothing."""
+
+
+ABSENT: Final = Absent()
+
+
+class Type:
+    """A kind of value: how it is told, and how what a client sent is read; this one is a text."""
+
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return value
+
+    def read(self, node: Node, path: str) -> Any:
+        if not isinstance(node, str):
+            raise invalid(path, "…", "a text")
+        return node
+
+
+class _Boolean(Type):
+    def read(self, node: Node, path: str) -> Any:
+        word = str(node).lower() if isinstance(node, str | bool) else ""
+        if word not in _BOOLEANS:
+            raise invalid(path, word or "…", "true, false")
+        return _BOOLEANS[word]
+
+
+class _Number(Type):
+    def read(self, node: Node, path: str) -> Any:
+        if isinstance(node, int) and not isinstance(node, bool):
+            return node
+        if not isinstance(node, str) or not _DIGITS.fullmatch(node):
+            raise invalid(path, node if isinstance(node, str) else "…", "a number")
+        return int(node)
+
+
+class _Size(_Number):
+    """MiB inside, bytes outside."""
+
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return Long(value * _MIB)
+
+    def read(self, node: Node, path: str) -> Any:
+        return super().read(node, path) // _MIB
+
+
+class Words(Type):
+    """One of oVirt's words for one of our values."""
+
+    def __init__(self, values: Mapping[str, Any]) -> None:
+        self._values = values
+        self._words = {value: word for word, value in reversed(values.items())}
+
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return self._words.get(value)
+
+    def read(self, node: Node, path: str) -> Any:
+        if not isinstance(node, str) or node.lower() not in self._values:
+            raise invalid(path, node if isinstance(node, str) else "…", sorted(self._values))
+        return self._values[node.lower()]
+
+
+@dataclass(frozen=True, slots=True)
+class Ref:
+    """What a client names by id or by name."""
+
+    path: str
+    id: UUID | None = None
+    name: str = ""
+
+
+class Reference(Type):
+    """Another entity, told by id and address, read by id or name; an empty element is read as None."""
+
+    def __init__(self, collection: str) -> None:
+        self._collection = collection
+
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return {"href": f"{telling.base}/{self._collection}/{value}", "id": str(value)}
+
+    def read(self, node: Node, path: str) -> Any:
+        if node == "" or node == {}:
+            return None
+        if not isinstance(node, Mapping):
+            raise invalid(path, "…", "an element with id or name")
+        if "id" in node:
+            return Ref(path, id=read_id(node["id"], f"{path}.id"))
+        return Ref(path, name=TEXT.read(node["name"], f"{path}.name")) if node.get("name") else None
+
+
+def read_id(node: Node, path: str) -> UUID:
+    """An id as a client sent it."""
+    if not isinstance(node, str) or not _ID.fullmatch(node):
+        raise invalid(path, node if isinstance(node, str) else "…", "a UUID")
+    return UUID(node)
+
+
+_MIB: Final = 1024 * 1024
+_BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
+_DIGITS: Final = re.compile(r"-?[0-9]{1,18}")
+_ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
+
+TEXT: Final = Type()
+TIME: Final = Type()
+BOOLEAN: Final = _Boolean()
+NUMBER: Final = _Number()
+SIZE: Final = _Size()
+EMPTY: Final = Type()
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One element: its path, its type, where its value comes from, and where a new one goes.
+
+    `told` gives None for an element that is left out. `to` is `group.name`: an attribute or reference of the row, a
+    field of the machine, its CPU or boot, or a wish for its console; empty for what clients only read.
+    """
+
+    path: str
+    type: Type
+    told: Callable[[Any], Any] = lambda _subject: None
+    to: str = ""
+
+
+def tell(fields: tuple[Field, ...], subject: Any, telling: Telling) -> dict[str, Node]:
+    """The subject as a tree; an element without a value is not there."""
+    tree: dict[str, Node] = {}
+    for each in fields:
+        value = each.told(subject)
+        if value is None:
+            continue
+        *outer, name = each.path.split("/")
+        place = tree
+        for step in outer:
+            place = place.setdefault(step, {})
+        if (told := each.type.tell(value, telling)) is not None:
+            place[name] = told
+    return tree
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A sub-collection: its word in the path, the elements that hold its contents when it is followed, and these.
+
+    `contents` is None where the contents take more than the row; such a link is not followed.
+    """
+
+    rel: str
+    plural: str
+    singular: str
+    contents: Callable[[Any, Telling], list[Tree]] | None = None
+
+    def tell(self, row: Any, telling: Telling) -> Tree | None:
+        """The contents, with the address that tells a client's wish from what it has read; None if not followed."""
+        if self.contents is None or self.rel not in telling.follow:
+            return None
+        found = self.contents(row, telling)
+        return {self.singular: found} if found else {}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entity:
+    """One type: its words, its table, its links and actions; `subject` makes of a row what the table tells."""
+
+    name: str
+    collection: str
+    plural: str
+    fields: tuple[Field, ...]
+    links: tuple[Link, ...] = ()
+    actions: tuple[str, ...] = ()
+    subject: Callable[[Any, Telling], Any] = lambda row, _telling: row
+
+    def address(self, key: object, telling: Telling) -> str:
+        return f"{telling.base}/{self.collection}/{key}"
+
+    def tell(self, row: Any, telling: Telling) -> Tree:
+        """The row as a tree, with its address, its links and what can be done with it."""
+        href = self.address(row.pk, telling)
+        tree: dict[str, Node] = {"href": href, "id": str(row.pk)}
+        if self.actions:
+            tree["actions"] = {"link": [{"href": f"{href}/{verb}", "rel": verb} for verb in self.actions]}
+        tree |= tell(self.fields, self.subject(row, telling), telling)
+        links = []
+        for link in self.links:
+            place = f"{href}/{link.rel}"
+            followed = link.tell(row, telling)
+            if followed is None:
+                links.append({"href": place, "rel": link.rel})
+            else:
+                tree[link.plural] = {"href": place, **followed}
+        if links:
+            tree["link"] = links
+        return tree
+
+    def tell_all(self, rows: Iterable[Any], telling: Telling) -> Tree:
+        """The rows as a collection; an empty one is an empty element."""
+        told = [self.tell(row, telling) for row in rows]
+        return {self.name: told} if told else {}
+
+
+@dataclass(slots=True)
+class Draft:
+    """What a client sent, sorted by where it goes."""
+
+    values: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def take(self, group: str, name: str, default: Any = None) -> Any:
+        """A value, which is then no part of the changes."""
+        return self.values.get(group, {}).pop(name, default)
+
+    def changes(self, shown: Console | None = None) -> Changes:
+        """The rest as changes; `shown` is the console that the client was last told, if it edits."""
+        machine = dict(self.values.get("machine", {}))
+        for part in ("cpu", "boot"):
+            if parts := self.values.get(part):
+                machine[part] = lambda spec, part=part, parts=parts: replace(getattr(spec, part), **parts)
+        wish = Wish(**self.values["console"], shown=shown) if self.values.get("console") else None
+        return Changes(attributes=self.values.get("attribute", {}), machine=machine, console=wish)
+
+
+def read(fields: tuple[Field, ...], tree: Tree) -> Draft:
+    """What a client's document asks for; elements that no table knows are skipped, as oVirt does."""
+    draft = Draft()
+    for each in fields:
+        if not each.to:
+            continue
+        node = _at(tree, each.path)
+        if node is ABSENT:
+            continue
+        value = each.type.read(node, each.path.replace("/", "."))
+        if value is not ABSENT:
+            group, name = each.to.split(".")
+            draft.values.setdefault(group, {})[name] = value
+    return draft
+
+
+def _at(tree: Node, path: str) -> Node:
+    for step in path.split("/"):
+        if tree == "":
+            return ABSENT  # an empty element, which XML cannot tell from an empty text
+        if not isinstance(tree, Mapping):
+            raise invalid(path.replace("/", "."), "…", f"an element with {step} in it")
+        if step not in tree:
+            return ABSENT
+        tree = tree[step]
+    return tree
+
+

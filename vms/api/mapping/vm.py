@@ -1,0 +1,65 @@
+"""Virtual machines."""
+
+from typing import Any, Final
+
+from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
+
+from .fields import BOOLEAN, TEXT, TIME, Entity, Field, Link, Reference
+from .hardware import HARDWARE, Shape, consoles_of, nics, shape
+from .types import VM_STATUS
+
+
+def _status(it: Shape) -> Status:
+    status = Status(it.row.status)
+    return Status.MIGRATING_FROM if status in MIGRATING else status
+
+
+def _host(it: Shape) -> Any:
+    if it.telling.filtered or Status(it.row.observed) in NOT_RUNNING:
+        return None
+    return it.row.host_id
+
+
+FIELDS: Final = (
+    *HARDWARE,
+    Field("status", VM_STATUS, _status),
+    Field("start_time", TIME, lambda it: it.row.started_at),
+    Field("run_once", BOOLEAN, lambda it: it.row.run_once),
+    Field("next_run_configuration_exists", BOOLEAN, lambda it: it.row.pending),
+    Field("cluster", Reference("clusters"), lambda it: it.row.cluster_id, "reference.cluster"),
+    Field("template", Reference("templates"), lambda it: it.row.template_id, "reference.template"),
+    Field("original_template", Reference("templates"), lambda it: it.row.template_id),
+    Field(
+        "instance_type", Reference("instancetypes"), lambda it: it.row.instance_type_id, "reference.instance_type"
+    ),
+    Field("host", Reference("hosts"), _host),
+    Field("vm_pool", Reference("vmpools"), lambda it: it.row.pool_id),
+)
+
+ENTITY: Final = Entity(
+    name="vm",
+    collection="vms",
+    plural="vms",
+    fields=FIELDS,
+    subject=shape,
+    links=(
+        consoles_of("vm", "vms"),
+        Link("nics", "nics", "nic", nics),
+        Link("diskattachments", "disk_attachments", "disk_attachment", lambda _row, _telling: []),
+        Link("reporteddevices", "reported_devices", "reported_device", lambda _row, _telling: []),
+    ),
+    actions=("reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
+)
+
+# What a start may do otherwise for one run.
+RUN_ONCE: Final = tuple(
+    field
+    for field in FIELDS
+    if field.to in {"console.type", "console.video", "console.keyboard", "console.serial", "console.graphics"}
+)
+# What oVirt's Run Once offers besides and nobody does here yet; refused, since the guest would run as nobody asked.
+RUN_ONCE_REFUSED: Final = tuple(
+    Field(path, TEXT, to=f"refused.{number}")
+    for number, path in enumerate(("os/kernel", "os/initrd", "os/cmdline", "custom_cpu_model", "custom_emulated_machine"))
+)
+
