@@ -9,6 +9,7 @@ import hashlib
 import logging
 import os
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -34,6 +35,7 @@ from .base import Event, Glance, Listener
 logger = logging.getLogger(__name__)
 
 KEEPALIVE: Final = (1, 3)  # seconds between questions, unanswered ones before the connection counts as dead
+SETTLED: Final = 2.0  # seconds without another reset after which a firmware is taken to be through with them
 
 _STATUS: Final = {
     libvirt.VIR_DOMAIN_RUNNING: Status.UP,
@@ -158,6 +160,7 @@ class LibvirtHypervisor:
         self._lock = threading.Lock()
         self._lost = threading.Event()
         self._rebooted: set[UUID] = set()
+        self._resets: dict[UUID, float] = {}
         self._capabilities: Capabilities | None = None
 
     # -- the contract
@@ -172,7 +175,7 @@ class LibvirtHypervisor:
             self._events = events
             events.registerCloseCallback(self._closed, listener)
             for kind in (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT):
-                events.domainEventRegisterAny(None, kind, _tell, (kind, listener, self._rebooted))
+                events.domainEventRegisterAny(None, kind, self._told, (kind, listener))
             # Life-cycle events cannot tell a guest's reboot from its power-off when both end the run; QEMU's can.
             with contextlib.suppress(libvirt.libvirtError):
                 libvirt_qemu.qemuMonitorEventRegister(events, None, "SHUTDOWN", _shut_down, self._rebooted, 0)
@@ -216,8 +219,11 @@ class LibvirtHypervisor:
                 started = write(run.spec, host, boot_file=files.__getitem__, nvram=nvram, run=run)
                 connection.createXML(started, flags)
             except libvirt.libvirtError:
-                if domain is None and self._alive(connection):
-                    defined.undefineFlags(_UNDEFINE)
+                if self._alive(connection):
+                    if defined.isActive():  # another start was quicker
+                        return self._started_before(defined, run)
+                    if domain is None:
+                        defined.undefineFlags(_UNDEFINE)
                 raise
             return self._observation(defined)
 
@@ -259,8 +265,10 @@ class LibvirtHypervisor:
             cold = observe(domain.XMLDesc()).cold_reboot
             if cold:  # else QEMU takes the reset for a reboot that ends the run (measured)
                 _on_reboot(domain, cold=False)
+            self._resets[machine] = time.monotonic()
             domain.reset()
             if cold:
+                self._wait_for_firmware(machine)
                 _on_reboot(domain, cold=True)
 
     def suspend(self, machine: UUID) -> None:
@@ -271,7 +279,10 @@ class LibvirtHypervisor:
 
     def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
         with self._refusals():
-            _on_reboot(self._get(machine), cold=cold)
+            domain = self._get(machine)
+            if cold:
+                self._wait_for_firmware(machine)
+            _on_reboot(domain, cold=cold)
 
     def remove(self, machine: UUID) -> None:
         with self._refusals():
@@ -341,6 +352,16 @@ class LibvirtHypervisor:
         self._lost.set()
         listener(Event(None))
 
+    def _told(self, _connection: Any, domain: Any, *details: Any) -> None:
+        kind, listener = details[-1]
+        machine, rebooted = UUID(bytes=domain.UUID()), kind == libvirt.VIR_DOMAIN_EVENT_ID_REBOOT
+        if rebooted:
+            self._resets[machine] = time.monotonic()
+        elif details[0] == libvirt.VIR_DOMAIN_EVENT_STARTED:
+            self._rebooted.discard(machine)
+            self._resets.pop(machine, None)
+        listener(Event(machine, rebooted=rebooted))
+
     def _find(self, machine: UUID) -> Any:
         try:
             return self._connection().lookupByUUID(machine.bytes)
@@ -354,6 +375,13 @@ class LibvirtHypervisor:
         if domain is None:
             raise Refusal("HYPERVISOR_REFUSED", None, message="the host does not know this machine")
         return domain
+
+    def _wait_for_firmware(self, machine: UUID) -> None:
+        """Wait until a reset is followed by no other for a while: SeaBIOS on q35 adds up to six of its own (measured),
+        and the first of them would end a run that a reboot ends."""
+        while (rest := self._resets.get(machine, -SETTLED) + SETTLED - time.monotonic()) > 0:
+            if self._lost.wait(rest):
+                return
 
     def _started_before(self, domain: Any, run: Run) -> Observation:
         observation = self._observation(domain)
@@ -449,14 +477,6 @@ def _variables(connection: Any) -> str:
 
 
 # -- events
-
-
-def _tell(_connection: Any, domain: Any, *details: Any) -> None:
-    kind, listener, rebooted = details[-1]
-    machine = UUID(bytes=domain.UUID())
-    if kind == libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE and details[0] == libvirt.VIR_DOMAIN_EVENT_STARTED:
-        rebooted.discard(machine)
-    listener(Event(machine, rebooted=kind == libvirt.VIR_DOMAIN_EVENT_ID_REBOOT))
 
 
 def _shut_down(_connection: Any, domain: Any, *details: Any) -> None:

@@ -182,7 +182,12 @@ class MemoryHypervisor:
 
     def _observation(self, key: UUID, machine: _Machine) -> Observation:
         there = Observation(
-            id=key, name=machine.spec.name, status=machine.status, ended=machine.ended, machine="memory-1"
+            id=key,
+            name=machine.spec.name,
+            status=machine.status,
+            ended=machine.ended,
+            # It is pinned: a name that no real host knows would be in the way of a later one.
+            machine=machine.spec.machine or self._capabilities.machine,
         )
         if machine.run is None or machine.status == Status.SUSPENDED:
             return there
