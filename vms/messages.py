@@ -49,6 +49,19 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN": _("%(name)s is built in and stays as it is."),
     "ACTION_TYPE_FAILED_VDS_VM_CLUSTER": _("No host in cluster %(cluster)s can run this virtual machine now."),
     "ACTION_TYPE_FAILED_VM_IN_POOL": _("The virtual machine belongs to pool %(pool)s; change it there."),
+    "ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS": _("Pool %(pool)s has no virtual machine left to take."),
+    "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL": _(
+        "You have taken as many virtual machines of pool %(pool)s as one person may (%(limit)s); give one back first."
+    ),
+    "VM_POOL_CANNOT_DETACH_VM_NOT_ATTACHED_TO_POOL": _("%(name)s belongs to no pool."),
+    "VM_POOL_CANNOT_REMOVE_RUNNING_VM_FROM_POOL": _("%(name)s can leave its pool only while it is down."),
+    "VM_POOL_CANNOT_DECREASE_VMS_FROM_POOL": _(
+        "Pool %(pool)s has %(size)s virtual machines and cannot shrink; detach single ones from it instead."
+    ),
+    "VM_POOL_CANNOT_CHANGE_POOL_TYPE": _("The type of pool %(pool)s was chosen when it was made and stays."),
+    "VM_POOL_CANNOT_CHANGE_POOL_STATEFUL_OPTION": _(
+        "Whether pool %(pool)s is stateful was chosen when it was made and stays."
+    ),
     "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
     "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
@@ -108,6 +121,10 @@ _ALLOWED: Final[dict[str, Text]] = {
     "a file name in the boot library": _("the name of a file in the boot library"),
     "nothing without a kernel": _("nothing without a kernel"),
     "one line of printable text": _("one line of printable text"),
+    "a shorter text": _("a shorter text"),
+    "text that can be written": _("text that can be written"),
+    "pools only": _("pools only"),
+    "the name of the first version": _("the name that its first version has"),
 }
 
 # Form field → label; oVirt's words where it has the field.
@@ -216,6 +233,11 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_UPDATE_VM_TEMPLATE": _("Template %(entity)s was changed by %(actor)s."),
     "USER_UPDATE_INSTANCE_TYPE": _("Instance type %(entity)s was changed by %(actor)s."),
     "USER_UPDATE_VM_POOL": _("Pool %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_VM_POOL_WITH_VMS": _("%(actor)s added %(count)s virtual machines to pool %(entity)s."),
+    "USER_ATTACH_USER_TO_VM_FROM_POOL": _("%(user)s took %(entity)s from pool %(pool)s."),
+    "USER_DETACH_USER_FROM_VM": _("%(entity)s went back to pool %(pool)s, from %(user)s."),
+    "USER_REMOVE_VM_FROM_POOL": _("%(actor)s detached %(entity)s from pool %(pool)s."),
+    "VM_STAYS_WITH_TEMPLATE_VERSION": _("%(entity)s cannot follow template version %(version)s. %(reason)s"),
     "USER_REMOVE_VM_FINISHED": _("%(entity)s was removed by %(actor)s."),
     "USER_REMOVE_VM_TEMPLATE": _("Template %(entity)s was removed by %(actor)s."),
     "USER_REMOVE_INSTANCE_TYPE": _("Instance type %(entity)s was removed by %(actor)s."),
@@ -227,6 +249,8 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_REBOOT_VM": _("%(actor)s rebooted %(entity)s."),
     "USER_RESET_VM": _("%(actor)s reset %(entity)s."),
     "USER_SUSPEND_VM": _("%(actor)s suspended %(entity)s."),
+    "USER_VDC_LOGIN": _("%(entity)s logged in."),
+    "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),
     "VM_DOWN_ERROR": _("%(entity)s is down with an error: %(ended)s."),
     "USER_ADD_VDS": _("Host %(entity)s was added by %(actor)s."),
@@ -234,6 +258,9 @@ EVENTS: Final[dict[str, Text]] = {
     "VDS_FAILURE": _("Host %(entity)s was lost. %(reason)s"),
 }
 _FAILED: Final = _("%(verb)s of %(entity)s failed. %(reason)s")
+
+# What an audit event calls otherwise than the lists above.
+_AUDITED: Final[dict[str, Text]] = {"graphics": CHANGES["graphics_protocol"], "video": CHANGES["video_type"]}
 
 
 class _Params(dict[str, Any]):
@@ -276,6 +303,12 @@ def event(code: str, *, entity: str, actor: str, params: Mapping[str, Any]) -> s
         told["verb"] = VERBS.get(code.removeprefix("USER_FAILED_").removesuffix("_VM").lower(), code)
         return (str(_FAILED) % told).strip()
     return (str(EVENTS[code]) % told).strip() if code in EVENTS else f"{code} {entity}"
+
+
+def audited_field(key: str) -> Text:
+    """The name of a field in `before` and `after` of an audit event (`console.wants_usb` → USB Policy)."""
+    name = key.rpartition(".")[2].removeprefix("wants_")
+    return _AUDITED.get(name) or CHANGES.get(name) or FIELDS.get(name, key)
 
 
 def _error_of(params: Mapping[str, Any]) -> Mapping[str, Any] | None:

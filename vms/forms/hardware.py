@@ -186,6 +186,12 @@ class HardwareForm(forms.Form):
             self.refuse(no)
         return cleaned
 
+    def clean_name(self) -> str:
+        name: str = self.cleaned_data["name"]
+        if no := refused(partial(check_name, name)):
+            raise ValidationError(messages.refusal(no))
+        return name
+
     def clean_version(self) -> int | None:
         version: int | None = self.cleaned_data["version"]
         if version is None and not self.is_new:
@@ -296,7 +302,6 @@ class HardwareForm(forms.Form):
     # -- changes
 
     def _attempt(self) -> None:
-        check_name(self.cleaned_data["name"])
         self.changes().apply_to(self.source, lambda spec: spec.offer(self.row.level, self.offer.protocols))
 
     def _changed(self, *names: str) -> bool:

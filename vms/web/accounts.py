@@ -64,7 +64,3 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 
 def stale_token(request: HttpRequest, reason: str = "") -> HttpResponse:
     return HttpResponseClientRefresh() if htmx_of(request) else csrf.csrf_failure(request, reason)
-
-
-def _by_htmx(request: HttpRequest) -> bool:
-    return bool(getattr(request, "htmx", False))

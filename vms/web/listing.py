@@ -75,7 +75,8 @@ class Listing:
     def _cells(self, vm: VM) -> dict[str, Any]:
         running, job = vm.running_console, self.jobs.get(vm.pk)
         icon, tone = panels.status_icon(vm.status)
-        run, *_others = buttons = panels.power_buttons(vm)
+        buttons = {button.verb: button for button in panels.power_buttons(vm)}
+        run, shutdown = next(iter(buttons.values())), buttons[Verb.SHUTDOWN]
         return {
             "vm": vm,
             "status": messages.STATUSES[vm.status],
@@ -87,7 +88,7 @@ class Listing:
             "pending": [str(change.label) for change in panels.pending(vm)],
             "failure": panels.failure(job),
             "host": vm.host.name if vm.host and vm.running else "",
-            "button": next((each for each in buttons if each.verb == Verb.SHUTDOWN and run.reason), run),
+            "button": shutdown if run.reason and not shutdown.reason else run,
             "no_console": panels.why_no_console(vm),
             "labels": dict(panels.COLUMNS),
         }

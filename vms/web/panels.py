@@ -1,6 +1,6 @@
 """What lists and General tabs show, as data: the same for all kinds of machine and for both portals."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -16,20 +16,37 @@ from vms.domain.errors import Refusal
 from vms.domain.hosts import Endpoint
 from vms.domain.lifecycle import Status, Verb
 from vms.messages import Text
-from vms.models import VM, Hardware, Job, JobState
+from vms.models import VM, Cluster, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template
 from vms.models.hardware import FIRMWARES, VM_TYPES
 
-COLUMNS: Final[tuple[tuple[str, Text], ...]] = (
-    ("name", gettext_lazy("Name")),
-    ("status", gettext_lazy("Status")),
-    ("host", gettext_lazy("Host")),
-    ("cluster", gettext_lazy("Cluster")),
-    ("graphics", gettext_lazy("Graphics")),
-    ("video", gettext_lazy("Video")),
-    ("memory", gettext_lazy("Memory")),
-    ("cpus", gettext_lazy("CPUs")),
-    ("description", gettext_lazy("Description")),
-    ("actions", gettext_lazy("Actions")),
+_LABELS: Final[dict[str, Text]] = {
+    "name": gettext_lazy("Name"),
+    "version": gettext_lazy("Version"),
+    "status": gettext_lazy("Status"),
+    "host": gettext_lazy("Host"),
+    "cluster": gettext_lazy("Cluster"),
+    "assigned": gettext_lazy("Assigned VMs"),
+    "running": gettext_lazy("Running VMs"),
+    "type": gettext_lazy("Type"),
+    "graphics": gettext_lazy("Graphics"),
+    "video": gettext_lazy("Video"),
+    "serial": gettext_lazy("Serial Console"),
+    "memory": gettext_lazy("Memory"),
+    "cpus": gettext_lazy("CPUs"),
+    "description": gettext_lazy("Description"),
+    "actions": gettext_lazy("Actions"),
+}
+# What every list tells of a machine's shape.
+SHAPE: Final = ("graphics", "video", "serial", "memory", "cpus")
+
+
+def columns(*keys: str) -> tuple[tuple[str, Text], ...]:
+    """Columns of a list, by key, with their headings."""
+    return tuple((key, _LABELS[key]) for key in keys)
+
+
+COLUMNS: Final = columns(
+    *("name", "status", "host", "cluster", "graphics", "video", "memory", "cpus", "description", "actions")
 )
 
 # Status → icon and tone; whatever is not named here is under way.
@@ -119,6 +136,37 @@ _POWER: Final = (
 )
 
 
+def cells(row: Any) -> dict[str, Any]:
+    """What the columns of a template, pool or instance type show; a pool is counted (`PoolQuerySet.counted`)."""
+    shown: dict[str, Any] = {
+        "name": row.name,
+        "graphics": graphics_display(row, row.console),
+        "video": video_display(row, row.console),
+        "serial": _("Yes") if row.console.serial else _("No"),
+        "memory": _told("memory", row.memory),
+        "cpus": row.sockets * row.cores * row.threads,
+        "description": row.description,
+    }
+    if not isinstance(row, InstanceType):
+        shown["cluster"] = row.cluster.name if row.cluster else ""
+    if isinstance(row, Template):
+        shown["version"] = version_of(row)
+    if isinstance(row, Pool):
+        counted: Any = row
+        shown |= {"assigned": counted.member_count, "running": counted.running_count, "type": pool_type(row)}
+    return shown
+
+
+def version_of(template: Template) -> str:
+    """The number of a version with the name that was given to it."""
+    name = f"{template.version_name} " if template.version_name else ""
+    return f"{name}({template.version_number})"
+
+
+def pool_type(pool: Pool) -> str:
+    return str(PoolType(pool.pool_type).label)
+
+
 def why_not(vm: VM, verb: Verb) -> str:
     """Why a verb is not possible in the VM's present status; empty when it is."""
     try:
@@ -127,6 +175,17 @@ def why_not(vm: VM, verb: Verb) -> str:
         return messages.refusal(no)
     if verb == Verb.REMOVE and vm.delete_protected:
         return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": vm.name})
+    return ""
+
+
+def why_not_removed(row: Hardware) -> str:
+    """Why a row cannot be removed at present, as far as it tells by itself; empty when it can."""
+    if isinstance(row, VM):
+        return why_not(row, Verb.REMOVE)
+    if row.delete_protected:
+        return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": row.name})
+    if isinstance(row, Template) and row.built_in:
+        return messages.sentence("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", {"name": row.name})
     return ""
 
 
@@ -166,28 +225,83 @@ def latest_jobs(machines: Sequence[UUID]) -> dict[UUID, Job]:
     return {job.machine: job for job in jobs}
 
 
-def general(vm: VM) -> list[tuple[str, list[Fact]]]:
-    """The General tab of a VM: headings with their facts."""
-    running = vm.running_console
+def general(row: Hardware) -> list[tuple[str, list[Fact]]]:
+    """The General tab: headings with their facts."""
+    heading, identity = _IDENTITIES[type(row)]
+    running = row.running_console if isinstance(row, VM) else None
     return [
-        (_("Virtual machine"), _identity(vm)),
-        (_("Console"), console_facts(vm, running)),
-        (_("System"), system_facts(vm)),
+        (str(heading), [*_texts(row), *identity(row)]),
+        (_("Console"), console_facts(row, running)),
+        (_("System"), system_facts(row)),
     ]
 
 
-def _identity(vm: VM) -> list[Fact]:
+def _texts(row: Hardware) -> list[Fact]:
+    return [
+        Fact(messages.FIELDS["description"], row.description or _NOTHING),
+        Fact(messages.FIELDS["comment"], row.comment or _NOTHING),
+    ]
+
+
+def _vm(vm: VM) -> list[Fact]:
     ended = str(messages.ENDED.get(vm.ended, "")) if vm.status == Status.DOWN else ""  # type: ignore[call-overload]
     return [
-        Fact(messages.FIELDS["description"], vm.description or _NOTHING),
-        Fact(messages.FIELDS["comment"], vm.comment or _NOTHING),
         Fact(_("Status"), str(messages.STATUSES[vm.status]), (ended,) if ended else ()),
         Fact(_("Run On"), vm.host.name if vm.host and vm.run else _NOTHING),
-        Fact(messages.FIELDS["cluster"], vm.cluster.name, (_("level %(level)s") % {"level": vm.cluster.level},)),
-        Fact(messages.FIELDS["template"], str(vm.template)),
-        Fact(messages.FIELDS["instance_type"], str(vm.instance_type or _("Custom"))),
+        _cluster(vm.cluster),
+        *_made_of(vm),
+        *([Fact(_("Pool"), vm.pool.name)] if vm.pool else []),
         Fact(messages.FIELDS["delete_protected"], _switch(vm.delete_protected)),
         Fact(_("VM ID"), str(vm.pk)),
+    ]
+
+
+def _template(template: Template) -> list[Fact]:
+    return [
+        Fact(_("Version"), version_of(template)),
+        _cluster(template.cluster),
+        Fact(messages.FIELDS["delete_protected"], _switch(template.delete_protected)),
+        Fact(_("Template ID"), str(template.pk)),
+    ]
+
+
+def _pool(pool: Pool) -> list[Fact]:
+    return [
+        Fact(messages.FIELDS["size"], str(pool.size)),
+        Fact(_("Type"), pool_type(pool), (_("stateful"),) if pool.stateful else ()),
+        Fact(_("Maximum number of VMs per user"), str(pool.max_user_vms)),
+        _cluster(pool.cluster),
+        *_made_of(pool),
+        Fact(messages.FIELDS["delete_protected"], _switch(pool.delete_protected)),
+        Fact(_("Pool ID"), str(pool.pk)),
+    ]
+
+
+def _instance_type(instance_type: InstanceType) -> list[Fact]:
+    return [
+        Fact(messages.FIELDS["delete_protected"], _switch(instance_type.delete_protected)),
+        Fact(_("Instance Type ID"), str(instance_type.pk)),
+    ]
+
+
+_IDENTITIES: Final[dict[type[Hardware], tuple[Text, Callable[[Any], list[Fact]]]]] = {
+    VM: (gettext_lazy("Virtual machine"), _vm),
+    Template: (gettext_lazy("Template"), _template),
+    Pool: (gettext_lazy("Pool"), _pool),
+    InstanceType: (gettext_lazy("Instance type"), _instance_type),
+}
+
+
+def _cluster(cluster: Cluster | None) -> Fact:
+    tags = (_("level %(level)s") % {"level": cluster.level},) if cluster else ()
+    return Fact(messages.FIELDS["cluster"], cluster.name if cluster else _NOTHING, tags)
+
+
+def _made_of(row: VM | Pool) -> list[Fact]:
+    latest = (_("latest version"),) if row.use_latest_version else ()
+    return [
+        Fact(messages.FIELDS["template"], str(row.template), latest),
+        Fact(messages.FIELDS["instance_type"], str(row.instance_type or _("Custom"))),
     ]
 
 

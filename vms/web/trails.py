@@ -1,4 +1,4 @@
-"""What is told of a virtual machine beside what it is: its devices, its events, its jobs."""
+"""What is told of a machine beside what it is: its devices, its events, its jobs."""
 
 from dataclasses import dataclass
 from datetime import datetime
@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from vms import messages
 from vms.messages import Text
-from vms.models import VM, AuditEvent, Device, Job, JobState, Scope
+from vms.models import VM, AuditEvent, Device, Hardware, Job, JobState, Scope
 
 SHOWN: Final = 50
 
@@ -40,23 +40,23 @@ class JobLine:
     reason: str
 
 
-def devices(vm: VM) -> list[DeviceLine]:
+def devices(row: Any) -> list[DeviceLine]:
     """The devices in a stable order, each once."""
     scopes: dict[Any, dict[str, Device]] = {}
-    for device in vm.devices.order_by("position"):
+    for device in row.devices.order_by("position"):
         scopes.setdefault(device.device_id, {})[device.scope] = device
     return [_device(found) for found in scopes.values()]
 
 
-def events(vm: VM) -> list[EventLine]:
-    """The latest events about the machine, the newest first."""
-    found = AuditEvent.objects.filter(entity_id=vm.pk).order_by("-id")[:SHOWN]
+def events(row: Hardware) -> list[EventLine]:
+    """The latest events about a machine of any kind, the newest first."""
+    found = AuditEvent.objects.filter(entity_id=row.pk).order_by("-id")[:SHOWN]
     return [
         EventLine(
             event.at,
             messages.event(event.code, entity=event.entity_name, actor=event.actor_name, params=event.params),
             event.severity,
-            ", ".join(event.after),
+            ", ".join(str(messages.audited_field(key)) for key in event.after),
         )
         for event in found
     ]
