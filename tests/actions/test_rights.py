@@ -9,7 +9,7 @@ from django.db import transaction
 
 from tests.actions.runs import choosing, tell, up
 from tests.factories import headless, person
-from vms.actions import consoles, create, power
+from vms.actions import consoles, create, pools, power
 from vms.actions._authorise import ENGINE, authorise
 from vms.actions.edit import edit
 from vms.actions.remove import remove
@@ -270,10 +270,13 @@ def test_a_role_of_users_edits_no_other_kind(cluster: Cluster, host: Host, admin
     assert not allows(lambda: remove(row, by=ida))
 
 
-def test_who_may_use_a_pool_may_use_its_machines(cluster: Cluster, host: Host, admin: User) -> None:
-    pool = create.pool("desk", cluster=cluster, by=admin)
+def test_who_may_use_a_pool_may_use_the_machine_that_he_took_alone(cluster: Cluster, host: Host, admin: User) -> None:
+    """Otherwise he could open those that other people have taken."""
+    pool = create.pool("desk", cluster=cluster, size=2, by=admin)
     jon = person("jon", role="UserRole", pool=pool)
-    assert allows(lambda: power.start(pool.vms.get(), by=jon))
+    mine = pools.take(pool, by=jon, start=False)
+    assert [vm for vm in pool.vms.all() if allows(partial(power.start, vm, by=jon))] == [mine]
+    assert list(VM.objects.visible_to(jon)) == [mine]
 
 
 def test_nobody_may_anything_on_the_system_without_a_role_there(vm: VM, alice: User, admin: User) -> None:

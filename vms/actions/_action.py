@@ -51,9 +51,13 @@ def refusal_for(error: IntegrityError) -> Refusal:
 
 
 def locked(row: Row) -> Row:
-    """The row as it is now, locked until the transaction ends; refused when it is gone."""
+    """The row as it is now, locked until the transaction ends; refused when it is gone.
+
+    The lock lets others refer to the row: somebody who makes a machine of a template that is being edited is not in
+    the way of its editor, who in turn may wait for a machine of it.
+    """
     model = type(row)
     try:
-        return model._default_manager.select_for_update().get(pk=row.pk)
+        return model._default_manager.select_for_update(no_key=True).get(pk=row.pk)
     except model.DoesNotExist as error:
         raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=row.name) from error

@@ -5,7 +5,8 @@ from typing import Final
 from django.db import models
 
 from vms.domain.errors import Refusal
-from vms.models import ActionGroup, Permission, User
+from vms.models import ActionGroup, Hardware, Permission, User
+from vms.models.machines import BLANK
 from vms.models.users import SYSTEM_WIDE, permitted
 
 
@@ -25,6 +26,14 @@ def authorise(by: Actor, action_group: ActionGroup, on: models.Model | None) -> 
     if isinstance(by, Engine) or _holds(by, action_group, on):
         return
     raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", None, permit=action_group.value)
+
+
+def require_visible(by: Actor, action_group: ActionGroup, source: Hardware) -> None:
+    """Refuse somebody who would copy a machine or template that does not exist for him; Blank is everybody's."""
+    if isinstance(by, Engine) or source.pk == BLANK:
+        return
+    if not permitted(type(source)._default_manager.filter(pk=source.pk), by).exists():
+        raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", None, permit=action_group.value)
 
 
 def _holds(user: User, action_group: ActionGroup, on: models.Model | None) -> bool:

@@ -1,22 +1,16 @@
 """Making machines: from Blank, a template or an instance type, which hand down what they are, console included."""
 
-from dataclasses import replace
-from typing import Final
-from uuid import uuid4
-
 from vms.domain.changes import Changes
-from vms.domain.console import Offer
 from vms.domain.errors import Refusal
-from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
-from vms.models import VM, ActionGroup, Cluster, Hardware, InstanceType, Permission, Pool, Role, Template, User
+from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE
+from vms.models import VM, ActionGroup, Cluster, InstanceType, Permission, Pool, Role, Template, User
 from vms.models.machines import BLANK
 
-from ._action import action
+from . import pools, templates
+from ._action import action, locked
 from ._audit import record
-from ._authorise import Actor, authorise
-from .edit import follow, require_storable, set_attributes
-
-POOL_SIZE: Final = (1, 1000)  # oVirt's MaxVmsInPool
+from ._authorise import Actor, authorise, require_visible
+from ._shape import Sources, fill
 
 
 @action
@@ -31,27 +25,62 @@ def vm(
 ) -> VM:
     """A new VM: everything from the template, size and console from the instance type, then what `changes` names.
 
-    Its maker becomes its UserVmManager.
+    With `use_latest_version` among its attributes the newest version of the template is taken, whichever is named; a
+    size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
     """
     authorise(by, ActionGroup.CREATE_VM, cluster)
-    row = _vm(name, cluster, template or _blank(), instance_type, changes)
-    _own(row, by)
-    record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(instance_type or ""))
+    template = _version(template, changes)
+    require_visible(by, ActionGroup.CREATE_VM, template)
+    row = VM(cluster=cluster, template=template, instance_type=instance_type)
+    fill(row, name, _sources(template, instance_type), changes)
+    _own(by, "UserVmManager", vm=row)
+    record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(row.instance_type or ""))
+    return row
+
+
+@action
+def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
+    """A VM like another, as that is configured; with devices, addresses and an owner of its own, in no pool."""
+    vm = locked(vm)
+    authorise(by, ActionGroup.CREATE_VM, vm.cluster)
+    require_visible(by, ActionGroup.CREATE_VM, vm)
+    row = VM(cluster=vm.cluster, template=vm.template, instance_type=vm.instance_type)
+    row.description, row.comment = vm.description, vm.comment
+    if not vm.pool_id:
+        row.stateless, row.use_latest_version = vm.stateless, vm.use_latest_version
+    fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes)
+    _own(by, "UserVmManager", vm=row)
+    record(by, "USER_ADD_VM", row, source=vm.name)
     return row
 
 
 @action
 def template(
-    name: str, *, vm: VM | None = None, cluster: Cluster | None = None, changes: Changes = Changes(), by: Actor
+    name: str,
+    *,
+    vm: VM | None = None,
+    cluster: Cluster | None = None,
+    base: Template | None = None,
+    version_name: str = "",
+    changes: Changes = Changes(),
+    by: Actor,
 ) -> Template:
-    """A template of a VM, or of nothing but what `changes` names; headless and serial console are carried over."""
-    cluster = cluster or (vm.cluster if vm else None)
+    """A template of a VM, or of nothing but what `changes` names; headless and serial console are carried over.
+
+    With `base` it is the next version of that template, under its name; without a VM it begins as the version before.
+    Whatever uses the latest version goes over to it with its next start.
+    """
+    cluster = cluster or (vm or base or Template()).cluster
     authorise(by, ActionGroup.CREATE_TEMPLATE, cluster.data_center if cluster else None)
     if vm:
         authorise(by, ActionGroup.EDIT_VM_PROPERTIES, vm)
-    row = Template(cluster=cluster)
-    _fill(row, name, [(vm.spec, FROM_TEMPLATE)] if vm else [(_blank().spec, FROM_TEMPLATE)], changes)
-    record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""))
+    row = Template(cluster=cluster, version_name=version_name)
+    before = _become_version(row, base, by) if base else _blank()
+    fill(row, base.name if base else name, [((vm or before).spec, FROM_TEMPLATE)], changes)
+    _own(by, "TemplateOwner", template=row)
+    record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""), version=row.version_number)
+    if base:
+        templates.spread(row, by=by)
     return row
 
 
@@ -60,7 +89,7 @@ def instance_type(name: str, *, changes: Changes = Changes(), by: Actor) -> Inst
     """An instance type; it belongs to no cluster, so making one takes the right on the whole system."""
     authorise(by, ActionGroup.CREATE_TEMPLATE, None)
     row = InstanceType()
-    _fill(row, name, [], changes)
+    fill(row, name, [], changes)
     record(by, "USER_ADD_INSTANCE_TYPE", row)
     return row
 
@@ -78,63 +107,38 @@ def pool(
 ) -> Pool:
     """A pool and its VMs, named after it and numbered from 1; all inherit its console."""
     authorise(by, ActionGroup.CREATE_VM_POOL, cluster)
-    if not POOL_SIZE[0] <= size <= POOL_SIZE[1]:
-        raise Refusal("ILLEGAL_VALUE", "size", value=size, allowed="{} … {}".format(*POOL_SIZE))
-    template = template or _blank()
+    template = _version(template, changes)
+    require_visible(by, ActionGroup.CREATE_VM_POOL, template)
     row = Pool(cluster=cluster, template=template, instance_type=instance_type)
-    _fill(row, name, _sources(template, instance_type), changes)
-    for number in range(1, size + 1):
-        _pool_vm(row, number)
+    fill(row, name, _sources(template, instance_type), changes)
+    pools.add(row, size)
     record(by, "USER_ADD_VM_POOL", row, size=size)
     return row
 
 
-def _vm(name: str, cluster: Cluster, template: Template, instance_type: InstanceType | None, changes: Changes) -> VM:
-    row = VM(cluster=cluster, template=template, instance_type=instance_type)
-    _fill(row, name, _sources(template, instance_type), changes)
-    return row
+def _version(template: Template | None, changes: Changes) -> Template:
+    template = template or _blank()
+    return templates.newest(template) if changes.attributes.get("use_latest_version") else template
 
 
-def _pool_vm(pool: Pool, number: int) -> VM:
-    row = VM(cluster=pool.cluster, template=pool.template, instance_type=pool.instance_type, pool=pool)
-    _fill(row, f"{pool.name}-{number}", [(pool.spec, FROM_TEMPLATE)], Changes())
-    return row
-
-
-Sources = list[tuple[MachineSpec, tuple[str, ...]]]
+def _become_version(row: Template, base: Template, by: Actor) -> Template:
+    """Make the new row the next version of a template, and give the version before; one at a time gets a number."""
+    root = locked(base.base or base)
+    authorise(by, ActionGroup.EDIT_TEMPLATE_PROPERTIES, root)
+    if root.built_in:
+        raise Refusal("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", "name", name=root.name)
+    row.base, row.version_number = root, templates.next_number(root)
+    return templates.newest(root)
 
 
 def _sources(template: Template, instance_type: InstanceType | None) -> Sources:
-    sources: Sources = [(template.spec, FROM_TEMPLATE)]
-    if instance_type:
-        sources.append((instance_type.spec, FROM_INSTANCE_TYPE))
-    return sources
+    sources = [(template.spec, FROM_TEMPLATE)]
+    return [*sources, (instance_type.spec, FROM_INSTANCE_TYPE)] if instance_type else sources
 
 
-def _fill(row: Hardware, name: str, sources: Sources, changes: Changes) -> None:
-    spec = MachineSpec(id=uuid4(), name=name)
-    for source, fields in sources:
-        spec = spec.inherit(source, fields)
-    spec = changes.apply_to(_displayable(spec, row.offer(spec)), row.offer)
-    row.offer(spec).check(spec.console)
-    row.id, row.spec = spec.id, spec
-    set_attributes(row, changes.attributes)
-    require_storable(row)
-    row.save(force_insert=True)
-    follow(row)
-
-
-def _displayable(spec: MachineSpec, offer: Offer) -> MachineSpec:
-    """The machine with a card that this cluster pairs with the inherited protocols."""
-    graphics, video = spec.console.graphics, spec.console.video
-    if video is None or offer.accepts(graphics, video):
-        return spec
-    return replace(spec, console=spec.console.with_display(graphics, offer.recommend(graphics)))
-
-
-def _own(row: VM, by: Actor) -> None:
+def _own(by: Actor, role: str, **on: VM | Template) -> None:
     if isinstance(by, User):
-        Permission.objects.create(user=by, role=Role.objects.get(name="UserVmManager"), vm=row)
+        Permission.objects.create(user=by, role=Role.objects.get(name=role), **on)
 
 
 def _blank() -> Template:

@@ -1,22 +1,20 @@
 """Changing what is configured, for all four kinds alike; what runs keeps its present shape until it is restarted."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Final, TypeVar
 
 from vms.domain import lifecycle
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
+from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
+from . import pools, templates
 from ._action import action, locked
-from ._audit import changed_fields, record
-from ._authorise import ENGINE, Actor, authorise
-from ._devices import sync_devices
-from ._jobs import SET_REBOOT, enqueue
-from ._status import project
-from .power import ends_with_reboot
+from ._authorise import Actor, authorise
+from ._shape import LINKED, fits, reshape
 
 Row = TypeVar("Row", bound=Hardware)
 
@@ -26,15 +24,12 @@ GROUPS: Final[dict[type[Hardware], ActionGroup]] = {
     Pool: ActionGroup.EDIT_VM_POOL_CONFIGURATION,
     InstanceType: ActionGroup.EDIT_TEMPLATE_PROPERTIES,
 }
-CODES: Final[dict[type[Hardware], str]] = {
-    VM: "USER_UPDATE_VM",
-    Template: "USER_UPDATE_VM_TEMPLATE",
-    Pool: "USER_UPDATE_VM_POOL",
-    InstanceType: "USER_UPDATE_INSTANCE_TYPE",
+# Where a machine has its shape from; for the machines of a pool the pool decides.
+_SOURCES: Final = frozenset({"template", "instance_type", "use_latest_version", "stateless"})
+_CHOSEN_FOR_GOOD: Final = {
+    "pool_type": "VM_POOL_CANNOT_CHANGE_POOL_TYPE",
+    "stateful": "VM_POOL_CANNOT_CHANGE_POOL_STATEFUL_OPTION",
 }
-# Plain attributes that an edit may set, beside the fields of the machine itself.
-ATTRIBUTES: Final = ("description", "comment", "delete_protected", "template", "instance_type", "version_name")
-_SOURCES: Final = frozenset({"template", "instance_type"})
 
 
 @action
@@ -42,102 +37,97 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
     """Change a VM, template, pool or instance type; a running VM keeps its present shape until it is restarted.
 
     Refused when the row's version is newer than the one the editor saw. Choosing another instance type or template
-    version inherits from it anew; what `changes` names besides wins over what is inherited.
+    version inherits from it anew; what `changes` names besides wins over what is inherited, and another size than the
+    instance type's makes it Custom. For a pool, `size` among the attributes says how many VMs it is to have; its VMs
+    follow its template version, and everything else when `apply_to_existing` is set.
     """
     row = locked(row)
     authorise(by, GROUPS[type(row)], row)
     if changes.version is not None and changes.version != row.version:
         raise Refusal("ACTION_TYPE_FAILED_EDITED_MEANWHILE", None, name=row.name)
+    if changes.apply_to_existing and not isinstance(row, Pool):
+        raise Refusal("ILLEGAL_VALUE", "apply_to_existing", value="true", allowed="pools only")
     if isinstance(row, VM):
         lifecycle.require(Verb.EDIT, Status(row.status))
-        _require_own_shape(row, changes)
-    if isinstance(row, Template) and row.built_in and changes.machine.get("name", row.name) != row.name:
-        raise Refusal("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", "name", name=row.name)
-    before, attributes = row.spec, {name: getattr(row, name, None) for name in changes.attributes}
-    set_attributes(row, changes.attributes)
+    before, attributes = row.spec, dict(changes.attributes)
+    size = attributes.pop("size", None) if isinstance(row, Pool) else None
+    _use_latest(row, attributes)
     spec = changes.apply_to(_inherited(row, before, attributes), row.offer)
-    if _needs_check(before, spec):
-        row.offer(spec).check(spec.console)
-    row.spec = spec
-    require_storable(row)
-    was, now = changed_fields(before, spec)
-    for name, old in attributes.items():
-        if old != getattr(row, name):
-            was[name], now[name] = _plain(old), _plain(getattr(row, name))
-    if not now and before.console.before == spec.console.before:
-        return row
-    row.version += 1
-    row.save(update_fields=[*row.SPEC_FIELDS, *changes.attributes, "version"])
-    follow(row)
-    record(by, CODES[type(row)], row, was, now)
+    _leave_instance_type(row, before, spec, attributes)
+    _require_allowed(row, before, spec, attributes)
+    version = _followed(row)
+    reshape(row, spec, attributes, by=by)
+    if isinstance(row, Pool):
+        if changes.apply_to_existing or _followed(row) != version:
+            pools.spread(row, everything=changes.apply_to_existing, by=by)
+        if size is not None:
+            pools.resize(row, size, by=by)
+    elif any(getattr(before, name) != getattr(spec, name) for name in (*LINKED, "name")):
+        _pass_on(row, by=by)
     return row
 
 
-def follow(row: Hardware) -> None:
-    """Bring what depends on a row's configuration up to date: device rows, projections, what a reboot will do."""
-    sync_devices(row)
-    if isinstance(row, VM):
-        project(row)
-        set_reboot(row)
-
-
-def set_reboot(vm: VM) -> None:
-    """Have the engine decide what a reboot inside the running guest does, when that has changed."""
-    if Status(vm.observed) in NOT_RUNNING or vm.run is None or not vm.host_id:
+def _use_latest(row: Hardware, attributes: dict[str, Any]) -> None:
+    """Have a row that is to follow the latest version of its template begin with that."""
+    if not isinstance(row, VM | Pool) or not attributes.keys() & (_SOURCES - {"instance_type"}):
         return
-    if vm.cold_reboot != ends_with_reboot(vm):
-        enqueue(vm, SET_REBOOT, by=ENGINE, host=vm.host, exclusive=False)
+    # A pool has no such switch: its machines may always follow.
+    latest, stateless = (attributes.get(name, getattr(row, name, True)) for name in ("use_latest_version", "stateless"))
+    if latest and (stateless or getattr(row, "pool_id", None)):
+        attributes["template"] = templates.newest(attributes.get("template", row.template))
 
 
-def _require_own_shape(vm: VM, changes: Changes) -> None:
-    if not vm.pool_id:
-        return
-    inherits = any(changes.attributes[name] != getattr(vm, name) for name in _SOURCES & changes.attributes.keys())
-    if changes.machine or changes.console or inherits:
-        raise Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(vm.pool))
-
-
-def set_attributes(row: Hardware, attributes: Mapping[str, Any]) -> None:
-    """Set plain attributes on an unsaved row; one that the row does not have is refused."""
-    for name, value in attributes.items():
-        if name not in ATTRIBUTES or not hasattr(row, name):
-            raise Refusal("ILLEGAL_VALUE", name, value=str(value), allowed=", ".join(ATTRIBUTES))
-        setattr(row, name, value)
-
-
-def require_storable(row: Hardware) -> None:
-    """Refuse a text that its column cannot hold: PostgreSQL would end in an error, SQLite would store anything."""
-    for field in row._meta.concrete_fields:
-        text = getattr(row, field.attname)
-        if not isinstance(text, str):
-            continue
-        if field.max_length and len(text) > field.max_length:
-            raise Refusal("ILLEGAL_VALUE", field.name, value=f"{text[:40]}…", allowed="a shorter text")
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise Refusal("ILLEGAL_VALUE", field.name, value=ascii(text[:40]), allowed="text that can be written")
-
-
-def _inherited(row: Hardware, spec: MachineSpec, before: Mapping[str, Any]) -> MachineSpec:
-    template, instance_type = getattr(row, "template", None), getattr(row, "instance_type", None)
-    if "template" in before and template and template != before["template"]:
-        old = before["template"]
-        if (template.base_id or template.pk) != (old.base_id or old.pk):
-            raise Refusal("ILLEGAL_VALUE", "template", value=str(template), allowed=f"a version of {old.name}")
+def _inherited(row: Hardware, spec: MachineSpec, attributes: Mapping[str, Any]) -> MachineSpec:
+    if not isinstance(row, VM | Pool):
+        return spec
+    template, instance_type = (
+        attributes.get("template", row.template),
+        attributes.get("instance_type", row.instance_type),
+    )
+    if template != row.template:
+        if template.root_id != row.template.root_id:
+            raise Refusal("ILLEGAL_VALUE", "template", value=str(template), allowed=f"a version of {row.template.name}")
         spec = spec.inherit(template.spec, FROM_TEMPLATE)
-        if instance_type:
-            spec = spec.inherit(instance_type.spec, FROM_INSTANCE_TYPE)
-    if "instance_type" in before and instance_type and instance_type != before["instance_type"]:
-        spec = spec.inherit(instance_type.spec, FROM_INSTANCE_TYPE)
-    return spec
+    elif instance_type == row.instance_type:
+        return spec
+    return spec.inherit(instance_type.spec, FROM_INSTANCE_TYPE) if instance_type else spec
 
 
-def _needs_check(before: MachineSpec, after: MachineSpec) -> bool:
-    """Whether the display was touched: an edit of something else is not refused for a display that was there before."""
-    return any(getattr(before, name) != getattr(after, name) for name in ("firmware", "vm_type")) or (
-        before.console.graphics,
-        before.console.video,
-    ) != (after.console.graphics, after.console.video)
+def _leave_instance_type(row: Hardware, before: MachineSpec, spec: MachineSpec, attributes: dict[str, Any]) -> None:
+    """Make the instance type Custom where the edit gives another size than its; the console never does."""
+    if not isinstance(row, VM | Pool):
+        return
+    touched = any(getattr(before, name) != getattr(spec, name) for name in LINKED)
+    chosen = attributes.get("instance_type", row.instance_type)
+    if (touched or chosen != row.instance_type) and not fits(chosen, spec):
+        attributes["instance_type"] = None
 
 
-def _plain(value: object) -> object:
-    return value if isinstance(value, str | int | bool | None) else str(value)
+def _require_allowed(row: Hardware, before: MachineSpec, spec: MachineSpec, attributes: Mapping[str, Any]) -> None:
+    """Refuse what this very row may not change."""
+    changed = {name for name, value in attributes.items() if value != getattr(row, name, None)}
+    if isinstance(row, VM) and row.pool and (spec != before or changed & _SOURCES):
+        raise Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(row.pool))
+    if isinstance(row, Pool):
+        for name in sorted(changed & _CHOSEN_FOR_GOOD.keys()):
+            raise Refusal(_CHOSEN_FOR_GOOD[name], name, pool=row.name)
+    if isinstance(row, Template) and spec.name != before.name:
+        if row.built_in:
+            raise Refusal("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", "name", name=row.name)
+        if row.base_id:
+            raise Refusal("ILLEGAL_VALUE", "name", value=spec.name, allowed="the name of the first version")
+
+
+def _followed(row: Hardware) -> object:
+    return (row.template_id, row.use_latest_version) if isinstance(row, Pool) else None
+
+
+def _pass_on(row: Hardware, *, by: Actor) -> None:
+    """Bring an edit to what is bound to the row: the size of an instance type, the name of a template's versions."""
+    if isinstance(row, InstanceType):
+        for linked in (row.pools, row.vms):
+            for user in linked.select_for_update(no_key=True).order_by("pk"):
+                reshape(user, user.spec.inherit(row.spec, LINKED), {}, by=by, instance_type=row.name)
+    if isinstance(row, Template):
+        for version in row.versions.select_for_update(no_key=True).order_by("pk"):
+            reshape(version, replace(version.spec, name=row.name), {}, by=by)

@@ -12,14 +12,14 @@ from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.models import VM, Host, HostStatus, JobState
 
-from . import power
+from . import pools, power
 from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
 from ._devices import sync_devices
 from ._jobs import requests
+from ._shape import set_reboot
 from ._status import project
-from .edit import set_reboot
 
 
 @action
@@ -91,6 +91,8 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     set_reboot(vm)
     if restart:
         _restart(vm)
+    elif seen.status == Status.DOWN != was:
+        pools.run_ended(vm)
 
 
 def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
