@@ -15,7 +15,7 @@ from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefre
 from vms.routes import Access, route
 from vms.wire.client import EngineClient
 
-from .pages import htmx_of
+from .pages import here, htmx_of
 
 
 class _LogIn(LoginView):
@@ -23,9 +23,8 @@ class _LogIn(LoginView):
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # A session that ends under an open page: htmx has followed the redirect and would put the form into a row.
-        htmx = htmx_of(request)
-        if htmx:
-            back = urlencode({"next": htmx.current_url_abs_path or "/"})
+        if htmx_of(request):
+            back = urlencode({"next": here(request) or "/"})
             return HttpResponseClientRedirect(f"{resolve_url(settings.LOGIN_URL)}?{back}")
         return super().dispatch(request, *args, **kwargs)
 

@@ -5,13 +5,14 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
 from typing import Any, Final, Protocol, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from django.conf import settings
 from django.contrib import messages as toasts
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils.cache import patch_vary_headers
 from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
 from django_htmx.middleware import HtmxDetails
@@ -22,6 +23,7 @@ from vms.routes import is_administrator
 from vms.wire.client import EngineClient
 
 PRODUCT: Final = "Headless WebAdmin"
+PORTAL: Final = "portal"  # the namespace of UserPortal's addresses
 
 # Seconds after which an open page asks again: while something is under way, and otherwise.
 BUSY, IDLE = 1, 3
@@ -56,14 +58,33 @@ def live(request: HttpRequest, template: str, fragment: str, context: Mapping[st
     mark = marked(inner)
     if htmx_of(request) and request.GET.get("seen") == mark:
         return HttpResponse(status=204)
-    told = {**context, "inner": inner, "mark": mark, "every": BUSY if busy else IDLE}
+    asked = urlencode([(key, value) for key, value in request.GET.items() if key != "seen"])
+    told = {**context, "inner": inner, "mark": mark, "asked": asked, "every": BUSY if busy else IDLE}
     return page(request, template, "elements/live.html", told)
+
+
+def address(request: HttpRequest, name: str, *args: Any) -> str:
+    """The address of a page in the portal that was asked: WebAdmin and UserPortal give their pages the same names."""
+    return reverse(f"{PORTAL}:{name}" if in_portal(request) else name, args=args)
+
+
+def in_portal(request: HttpRequest) -> bool:
+    """Whether UserPortal was asked."""
+    return request.resolver_match is not None and request.resolver_match.namespace == PORTAL
 
 
 def htmx_of(request: HttpRequest) -> HtmxDetails:
     """What htmx told with a request; false for one that htmx did not make."""
     details: HtmxDetails = cast(Any, request).htmx
     return details
+
+
+def here(request: HttpRequest) -> str:
+    """The address on this site that htmx says its page is at; empty for another site or for nonsense."""
+    try:
+        return htmx_of(request).current_url_abs_path or ""
+    except ValueError:  # no address at all: only somebody hostile sends that
+        return ""
 
 
 def marked(text: str) -> str:
@@ -77,7 +98,7 @@ def reply(request: HttpRequest, message: str, to: str, *, stay: bool = False) ->
     toasts.success(request, message)
     if not htmx_of(request):
         return redirect(to)
-    beneath = urlsplit(htmx_of(request).current_url_abs_path or "").path
+    beneath = here(request).partition("?")[0]
     if beneath == to or (stay and beneath != request.path):
         return trigger_client_event(render(request, "elements/toasts.html", {"swap": True}), "saved")
     return HttpResponseClientRedirect(to)
@@ -116,5 +137,6 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "product": PRODUCT,
         "engine_alive": engine_alive,
         "administrator": administrator,
+        "in_portal": in_portal(request),
         "plays_only": settings.HYPERVISOR == "memory",
     }
