@@ -1,7 +1,7 @@
 """Verbs that change whether and how a VM runs; each records a job that the engine carries out."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 
 from vms.domain import lifecycle
 from vms.domain.console import Offer
@@ -18,7 +18,7 @@ from ._jobs import call_off, enqueue, requests
 from ._placement import choose_host
 from ._status import project
 
-_GROUPS = {
+GROUPS: Final = {
     Verb.START: ActionGroup.RUN_VM,
     Verb.RUN_ONCE: ActionGroup.RUN_VM,
     Verb.RESUME: ActionGroup.RUN_VM,
@@ -73,7 +73,7 @@ def shutdown(vm: VM, *, by: Actor) -> Job:
     vm = locked(vm)
     if Status(vm.status) in {Status.UP, Status.POWERING_UP, Status.POWERING_DOWN}:
         return _request(vm, Verb.SHUTDOWN, by=by)
-    authorise(by, _GROUPS[Verb.SHUTDOWN], vm)
+    authorise(by, GROUPS[Verb.SHUTDOWN], vm)
     return _stop(vm, by=by)
 
 
@@ -102,6 +102,18 @@ def suspend(vm: VM, *, by: Actor) -> Job:
     return _request(locked(vm), Verb.SUSPEND, by=by)
 
 
+# The verbs that need nothing but the machine; doors offer them by these names.
+BY_VERB: Final[dict[Verb, Callable[..., Job]]] = {
+    Verb.START: start,
+    Verb.RESUME: resume,
+    Verb.SHUTDOWN: shutdown,
+    Verb.STOP: stop,
+    Verb.REBOOT: reboot,
+    Verb.RESET: reset,
+    Verb.SUSPEND: suspend,
+}
+
+
 def ends_with_reboot(vm: VM) -> bool:
     """Whether a reboot must end the present run, so that the next one starts as configured."""
     run = vm.run
@@ -109,7 +121,7 @@ def ends_with_reboot(vm: VM) -> bool:
 
 
 def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor) -> Job:
-    authorise(by, _GROUPS[verb], vm)
+    authorise(by, GROUPS[verb], vm)
     lifecycle.require(verb, Status(vm.status))
     spec, offer = vm.spec, vm.offer()
     run = Run(base=spec, once=overlay(spec, offer) if overlay else None)
@@ -119,7 +131,7 @@ def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor) -> Job:
 
 
 def _stop(vm: VM, *, by: Actor) -> Job:
-    authorise(by, _GROUPS[Verb.STOP], vm)
+    authorise(by, GROUPS[Verb.STOP], vm)
     lifecycle.require(Verb.STOP, Status(vm.status))
     queued = Job.objects.filter(machine=vm.pk, state=JobState.QUEUED, verb__in=(Verb.START, Verb.RUN_ONCE)).first()
     if queued and call_off(Job.objects.filter(pk=queued.pk, state=JobState.QUEUED)):
@@ -132,7 +144,7 @@ def _stop(vm: VM, *, by: Actor) -> Job:
 
 
 def _request(vm: VM, verb: Verb, *, by: Actor, **params: Any) -> Job:
-    authorise(by, _GROUPS[verb], vm)
+    authorise(by, GROUPS[verb], vm)
     lifecycle.require(verb, Status(vm.status))
     call_off(requests(vm))
     return _enqueue(vm, verb, by=by, host=vm.host, **params)

@@ -92,12 +92,13 @@ class PoolQuerySet(HardwareQuerySet["Pool"]):
     """Words to speak about pools with."""
 
     def counted(self) -> Self:
-        """With `member_count`, `running_count` and `taken_count`, for lists; one query for all of them."""
+        """With `member_count`, `running_count`, `taken_count` and `free_count`, for lists; one query for all."""
         members = VM.objects.filter(pool=OuterRef("pk")).order_by()
         return self.annotate(
             member_count=_count(members),
             running_count=_count(members.exclude(observed__in=NOT_RUNNING)),
             taken_count=_count(members.taken()),
+            free_count=_count(members.free()),
         )
 
 

@@ -2,12 +2,29 @@
 
 import json
 from functools import cache
+from typing import Any
 
 from django import template
 from django.conf import settings
 from django.templatetags.static import static
 
+from vms.web import kinds, pages
+
 register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def address(context: template.Context, name: str, *args: Any) -> str:
+    """The address of a page in the portal that shows the template: WebAdmin and UserPortal call it alike."""
+    return pages.address(context["request"], name, *args)
+
+
+@register.simple_tag(takes_context=True)
+def sections(context: template.Context) -> list[tuple[Any, str, bool]]:
+    """WebAdmin's sections: their titles, their addresses, and whether the page is in there."""
+    request = context["request"]
+    addresses = [(kind.title, kind.at(request)["list"]) for kind in kinds.KINDS]
+    return [(title, url, request.path.startswith(url)) for title, url in addresses]
 
 
 @register.simple_tag
