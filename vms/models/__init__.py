@@ -6,7 +6,7 @@ from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
 from .machines import VM, InstanceType, Pool, PoolType, Template
-from .users import ActionGroup, Permission, Role, RolePermit, User
+from .users import ActionGroup, Permission, Role, RolePermit, Token, User
 
 __all__ = [
     "ACTIVE",
@@ -30,5 +30,6 @@ __all__ = [
     "Scope",
     "Step",
     "Template",
+    "Token",
     "User",
 ]

@@ -1,11 +1,14 @@
 """Who may do what: people, roles, and roles held on objects."""
 
+import hashlib
+import hmac
 from typing import Any, Self
 from uuid import uuid4
 
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -130,3 +133,41 @@ class HeldQuerySet(models.QuerySet[Any]):
 
     def visible_to(self, user: User, action_group: str | None = None) -> Self:
         return permitted(self, user, action_group)  # type: ignore[return-value]
+
+
+class TokenQuerySet(models.QuerySet["Token"]):
+    """Words to speak about tokens with."""
+
+    def of(self, text: str) -> Self:
+        """The token that a program shows, valid or not."""
+        return self.filter(digest=Token.digest_of(text))
+
+    def valid(self, text: str) -> "Token | None":
+        """The token if it may still be used: it has not expired, and its user and the password are the same."""
+        token = self.of(text).filter(expires_at__gt=timezone.now()).select_related("user").first()
+        if token is None or not token.user.is_active:
+            return None
+        return token if hmac.compare_digest(token.password_mark, token.user.get_session_auth_hash()) else None
+
+
+class Token(models.Model):
+    """A program's log-in: what it shows is a secret that is not kept here, only its digest.
+
+    `password_mark` is Django's mark of the password that it was given for: a new password ends it.
+    """
+
+    digest = models.CharField(max_length=64, primary_key=True, editable=False)
+    user = models.ForeignKey(User, models.CASCADE, related_name="tokens")
+    password_mark = models.CharField(max_length=128, editable=False)
+    created_at = models.DateTimeField(auto_now_add=True)
+    expires_at = models.DateTimeField(db_index=True)
+
+    objects = TokenQuerySet.as_manager()
+
+    def __str__(self) -> str:
+        return f"{self.user}, until {self.expires_at:%Y-%m-%d %H:%M}"
+
+    @staticmethod
+    def digest_of(text: str) -> str:
+        """A plain hash is enough: the secret is random and long."""
+        return hashlib.sha256(text.encode(errors="replace")).hexdigest()

@@ -26,6 +26,11 @@ FIELDS: Final = (
     Field("start_time", TIME, lambda it: it.row.started_at),
     Field("run_once", BOOLEAN, lambda it: it.row.run_once),
     Field("next_run_configuration_exists", BOOLEAN, lambda it: it.row.pending),
+    Field("stateless", BOOLEAN, lambda it: it.row.stateless, "attribute.stateless"),
+    Field(
+        *("use_latest_template_version", BOOLEAN),
+        *(lambda it: it.row.use_latest_version, "attribute.use_latest_version"),
+    ),
     Field("cluster", Reference("clusters"), lambda it: it.row.cluster_id, "reference.cluster"),
     Field("template", Reference("templates"), lambda it: it.row.template_id, "reference.template"),
     Field("original_template", Reference("templates"), lambda it: it.row.template_id),
@@ -48,18 +53,14 @@ ENTITY: Final = Entity(
         Link("diskattachments", "disk_attachments", "disk_attachment", lambda _row, _telling: []),
         Link("reporteddevices", "reported_devices", "reported_device", lambda _row, _telling: []),
     ),
-    actions=("reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
+    actions=("clone", "detach", "reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
 )
 
 # What a start may do otherwise for one run.
-RUN_ONCE: Final = tuple(
-    field
-    for field in FIELDS
-    if field.to in {"console.type", "console.video", "console.keyboard", "console.serial", "console.graphics"}
+_ONCE: Final = frozenset({"console.type", "console.video", "console.keyboard", "console.serial", "console.graphics"})
+RUN_ONCE: Final = tuple(field for field in FIELDS if field.to in _ONCE)
+# What oVirt's Run Once offers besides and nobody does here yet: refused, for the guest would not run as it was asked to.
+RUN_ONCE_REFUSED: Final = (
+    *("os/kernel", "os/initrd", "os/cmdline", "cdroms/cdrom/file", "floppies/floppy/file", "initialization"),
+    *("stateless", "custom_properties", "custom_cpu_model", "custom_emulated_machine"),
 )
-# What oVirt's Run Once offers besides and nobody does here yet; refused, since the guest would run as nobody asked.
-RUN_ONCE_REFUSED: Final = tuple(
-    Field(path, TEXT, to=f"refused.{number}")
-    for number, path in enumerate(("os/kernel", "os/initrd", "os/cmdline", "custom_cpu_model", "custom_emulated_machine"))
-)
-

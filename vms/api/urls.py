@@ -1,0 +1,97 @@
+"""The addresses of the REST door and of oVirt's single sign-on.
+
+Clients write them with doubled slashes, with a slash at the end and with matrix parameters (`/vms;max=5`); all of
+these are answered in place, for they follow no redirect.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+from django.urls import URLPattern, re_path
+
+from .mapping import infrastructure, records
+from .views import actions, consoles, sso
+from .views import infrastructure as looking
+from .views.collections import Collection, One, Reading, ReadingOne, Resource
+from .views.consoles import Console, Consoles
+from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
+from .views.root import Api
+
+View = Callable[..., Any]
+
+# What oVirt's clients ask every VM or template for and no machine has here yet: path → root element.
+_EMPTY: Final[dict[str, tuple[Resource, str]]] = {
+    "vms/{key}/applications": (VMS, "applications"),
+    "vms/{key}/cdroms": (VMS, "cdroms"),
+    "vms/{key}/diskattachments": (VMS, "disk_attachments"),
+    "vms/{key}/hostdevices": (VMS, "host_devices"),
+    "vms/{key}/numanodes": (VMS, "vm_numa_nodes"),
+    "vms/{key}/reporteddevices": (VMS, "reported_devices"),
+    "vms/{key}/sessions": (VMS, "sessions"),
+    "vms/{key}/snapshots": (VMS, "snapshots"),
+    "vms/{key}/tags": (VMS, "tags"),
+    "vms/{key}/watchdogs": (VMS, "watchdogs"),
+    "templates/{key}/diskattachments": (TEMPLATES, "disk_attachments"),
+    "templates/{key}/nics": (TEMPLATES, "nics"),
+    "instancetypes/{key}/nics": (INSTANCE_TYPES, "nics"),
+}
+
+
+def _views() -> Iterator[tuple[str, View]]:
+    yield "", Api.routed()
+    for resource in (VMS, TEMPLATES, INSTANCE_TYPES, POOLS):
+        yield resource.entity.collection, Collection.routed(resource=resource)
+        yield f"{resource.entity.collection}/{{key}}", One.routed(resource=resource)
+    for resource in (VMS, TEMPLATES, INSTANCE_TYPES):
+        path = f"{resource.entity.collection}/{{key}}/graphicsconsoles"
+        yield path, Consoles.routed(resource=resource)
+        yield f"{path}/{{console}}", Console.routed(resource=resource)
+    yield from _vm_actions()
+    for resource in (looking.DATA_CENTERS, looking.CLUSTERS, looking.HOSTS, looking.JOBS):
+        yield resource.entity.collection, Reading.routed(resource=resource)
+        yield f"{resource.entity.collection}/{{key}}", ReadingOne.routed(resource=resource)
+    yield "events", Reading.routed(resource=looking.EVENTS)
+    yield "events/{key}", looking.Event.routed(resource=looking.EVENTS)
+    yield (
+        "datacenters/{key}/clusters",
+        looking.Inside.routed(outer=looking.DATA_CENTERS, entity=infrastructure.CLUSTER, relation="clusters"),
+    )
+    yield "jobs/{key}/steps", looking.Inside.routed(outer=looking.JOBS, entity=records.STEP, relation="steps")
+    for path, (resource, plural) in _EMPTY.items():
+        yield path, looking.Empty.routed(resource=resource, plural=plural)
+    yield "vms/{key}/nics", looking.Nics.routed()
+
+
+def _vm_actions() -> Iterator[tuple[str, View]]:
+    for verb in actions.POWER:
+        yield f"vms/{{key}}/{verb}", actions.Power.routed(verb=verb)
+    yield "vms/{key}/start", actions.Start.routed()
+    yield "vms/{key}/clone", actions.Clone.routed()
+    yield "vms/{key}/detach", actions.Detach.routed()
+    yield "vms/{key}/ticket", consoles.Ticket.routed()
+    yield "vmpools/{key}/allocatevm", actions.Allocate.routed()
+    for verb in ("ticket", "proxyticket"):
+        yield f"vms/{{key}}/graphicsconsoles/{{console}}/{verb}", consoles.Ticket.routed()
+    path = "vms/{key}/graphicsconsoles/{console}/remoteviewerconnectionfile"
+    yield path, consoles.RemoteViewerFile.routed()
+
+
+def _address(template: str) -> str:
+    """The pattern for a path below the door, at any version of it."""
+    pattern = r"^ovirt-engine/api(?:/+v4)?"
+    for step in filter(None, template.split("/")):
+        name = re.fullmatch(r"\{(\w+)\}", step)
+        pattern += rf"/+(?P<{name[1]}>[^/;]+)" if name else f"/+{step}"
+        pattern += "(?:;[^/]*)?"
+    return f"{pattern}/*$" if template else rf"{pattern}(?:;[^/]*)?/*$"
+
+
+urlpatterns: Final[list[URLPattern]] = [
+    re_path(r"^ovirt-engine/sso/oauth/token$", sso.token, name="sso_token"),
+    re_path(r"^ovirt-engine/sso/oauth/token-http-auth$", sso.no_kerberos, name="sso_kerberos"),
+    re_path(r"^ovirt-engine/sso/oauth/revoke$", sso.log_out, name="sso_revoke"),
+    re_path(r"^ovirt-engine/services/sso-logout$", sso.log_out, name="sso_logout"),
+    *(re_path(_address(path), view) for path, view in _views()),
+    re_path(r"^ovirt-engine/api(?:/.*)?$", looking.Nowhere.routed()),
+]

@@ -1,0 +1,186 @@
+"""What every view of the door does alike: who asks and how, what a body must be, how a no is said."""
+
+import logging
+import re
+from collections.abc import Callable
+from functools import cached_property
+from typing import Any, ClassVar, Final, TypeVar, cast
+from urllib.parse import unquote
+from uuid import UUID, uuid4
+
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.http.response import HttpResponseBase
+from rest_framework.exceptions import AuthenticationFailed, NotAuthenticated
+from rest_framework.permissions import IsAuthenticated
+from rest_framework.response import Response
+from rest_framework.views import APIView
+
+from vms.actions._audit import coming_from
+from vms.models import User
+from vms.routes import Access, is_administrator, route
+
+from ..auth import AUTHENTICATION, CHALLENGE
+from ..document import Document, Tree
+from ..faults import Fault, missing, not_found, of
+from ..mapping.fields import Draft, Field, Ref, Telling, read, read_id
+from ..parsers import JsonParser, TextXmlParser, XmlParser
+from ..renderers import JsonRenderer, XmlRenderer
+
+logger = logging.getLogger(__name__)
+
+Row = TypeVar("Row", bound=Model)
+
+BASE: Final = "/ovirt-engine/api"
+_VERSIONED: Final = f"{BASE}/v4"
+
+_TRUE: Final = frozenset({"true", "t", "yes", "y", "1", ""})
+_FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
+
+
+class Door(APIView):
+    """A view of the REST door; one that `acts` says no with an action that has failed."""
+
+    authentication_classes = AUTHENTICATION
+    permission_classes = (IsAuthenticated,)
+    parser_classes = (XmlParser, TextXmlParser, JsonParser)
+    renderer_classes = (XmlRenderer, JsonRenderer)
+    acts: ClassVar[bool] = False
+
+    @classmethod
+    def routed(cls, **settings: Any) -> Callable[..., Any]:
+        """The view for the URL configuration, declared as one that asks for credentials itself."""
+        return route(Access.CLIENT)(cls.as_view(**settings))
+
+    # -- around the request
+
+    def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
+        wished = request.GET.get("correlation_id") or request.headers.get("Correlation-Id", "")
+        correlation = re.sub(r"[^0-9A-Za-z_-]", "", wished)[:36] or str(uuid4())
+        with coming_from(request.META.get("REMOTE_ADDR") or None, correlation):
+            response = super().dispatch(request, *args, **kwargs)
+        response["Correlation-Id"] = correlation
+        return response
+
+    def initial(self, request: Any, *args: Any, **kwargs: Any) -> None:
+        super().initial(request, *args, **kwargs)
+        if request.headers.get("Version", "4").strip() != "4":
+            raise Fault(400, "Operation Failed", "[Version 4 of the API is served here.]")
+        if any("\0" in text for text in self._parameters.values()):
+            raise Fault(400, "Operation Failed", "[A parameter holds the character NUL.]")
+
+    def handle_exception(self, exc: Exception) -> Response:
+        fault = of(exc)
+        if fault is None:
+            logger.error("%s %s failed", self.request.method, self.request.path, exc_info=exc)
+            fault = Fault(500, "Internal Server Error", "[The server failed; its log tells why.]")
+        headers = {}
+        if isinstance(exc, NotAuthenticated | AuthenticationFailed):
+            fault.status, headers = 401, {"WWW-Authenticate": CHALLENGE}
+        response = Response(fault.document(action=self.acts), fault.status, headers=headers)
+        response.exception = True
+        return response
+
+    def options(self, request: Any, *args: Any, **kwargs: Any) -> Response:
+        """Which methods there are."""
+        return Response(headers={"Allow": ", ".join(self.allowed_methods)})
+
+    # -- what was asked
+
+    @property
+    def user(self) -> User:
+        return cast(User, self.request.user)
+
+    @cached_property
+    def _parameters(self) -> dict[str, str]:
+        """Query before matrix (`/vms;max=5`) before header, as oVirt looks them up."""
+        headers = {
+            name: value
+            for name, header in (("filter", "Filter"), ("all_content", "All-Content"))
+            if (value := self.request.headers.get(header)) is not None
+        }
+        last = self.request.get_full_path().partition("?")[0].rpartition("/")[2]
+        matrix = dict(part.partition("=")[::2] for part in last.split(";")[1:])
+        return headers | {name: unquote(value) for name, value in matrix.items()} | self.request.GET.dict()
+
+    def text(self, name: str) -> str:
+        """A parameter; an empty one is as good as none."""
+        return self._parameters.get(name, "").strip()
+
+    def flag(self, name: str, *, default: bool = False) -> bool:
+        """A yes or no; one that is there without a value is a yes, and what is neither is not heard."""
+        if name not in self._parameters:
+            return default
+        word = self.text(name).lower()
+        return True if word in _TRUE else False if word in _FALSE else default
+
+    def number(self, name: str) -> int | None:
+        """A whole number; what is none is not heard."""
+        found = re.fullmatch(r"-?[0-9]{1,9}", self.text(name))
+        return int(found[0]) if found else None
+
+    @cached_property
+    def telling(self) -> Telling:
+        path = self.request.path
+        # Deeper links (`nics.reported_devices`) are not followed, their first step is.
+        steps = {each.partition(".")[0].strip() for each in self.text("follow").split(",")}
+        follow = {step.replace("_", "").lower() for step in steps}
+        current = "current_graphics_consoles" in self.text("detail")
+        return Telling(
+            base=_VERSIONED if path == _VERSIONED or path.startswith(f"{_VERSIONED}/") else BASE,
+            filtered=self.flag("filter", default=False) or not is_administrator(self.user),
+            next_run=self.flag("next_run"),
+            current=current or self.flag("current"),
+            follow=frozenset(follow | ({"graphicsconsoles"} if current else set())),
+        )
+
+    def draft(self, root: str, fields: tuple[Field, ...]) -> Draft:
+        """What the body asks for, by a type's table."""
+        return read(fields, self.body(root))
+
+    def body(self, root: str) -> Tree:
+        """The body, which XML must call by this name; none is an empty one."""
+        data = self.request.data
+        if not isinstance(data, Document):
+            return {}
+        if data.root not in ("", root):
+            raise Fault(400, "Request syntactically incorrect", f"[<{data.root[:40]}> is not <{root}>.]")
+        return data.tree
+
+    # -- rows
+
+    def row(self, rows: QuerySet[Row], key: str) -> Row:
+        """The row with an id of the path; one that the user may not see is not there."""
+        try:
+            found = rows.filter(pk=read_id(key, "id")).first()
+        except Fault as fault:
+            raise not_found() from fault
+        if found is None:
+            raise not_found()
+        return found
+
+    def referred(self, rows: QuerySet[Row], ref: Ref | None, what: str) -> Row | None:
+        """The row that a body names by id or name; a name that several have is the oldest's."""
+        if ref is None:
+            return None
+        found = rows.filter(pk=ref.id) if ref.id else rows.filter(name=ref.name)
+        row = found.first()
+        if row is None:
+            shown = f"{what}: {'id=' if ref.id else 'name='}{str(ref.id or ref.name)[:80]}"
+            raise Fault(400, "Operation Failed", f"[Entity not found: {shown}]")
+        return row
+
+    def required(self, value: Any, kind: str, *fields: str) -> Any:
+        """The value, without which nothing can be made."""
+        if value in (None, ""):
+            raise missing(kind, *fields)
+        return value
+
+
+def done(job: object = None, telling: Telling | None = None, **told: Any) -> Response:
+    """An action or a removal that is done, with the job that carries it out."""
+    tree: dict[str, Any] = dict(told)
+    if job is not None and telling is not None:
+        key = cast(UUID, job.pk)  # type: ignore[attr-defined]
+        tree["job"] = {"href": f"{telling.base}/jobs/{key}", "id": str(key)}
+    return Response(Document("action", {**tree, "status": "complete"}))

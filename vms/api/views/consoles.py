@@ -1,0 +1,134 @@
+"""Graphics consoles of VMs, templates and instance types, and the ways into a running one."""
+
+from typing import Any, Final
+
+from django.http import HttpResponse
+from rest_framework.exceptions import NotAcceptable
+from rest_framework.renderers import BaseRenderer
+from rest_framework.response import Response
+
+from vms.actions import consoles, tickets
+from vms.domain import viewerfile
+from vms.domain.console import ConsoleState, Protocol
+from vms.domain.hosts import Endpoint
+from vms.models import VM, Hardware
+
+from ..document import Document, Tree
+from ..faults import not_found
+from ..mapping.fields import Telling
+from ..mapping.hardware import graphics_consoles, hexadecimal
+from ..mapping.types import read_protocol
+from ..renderers import JsonRenderer, XmlRenderer
+from .actions import Acting
+from .base import Door, done
+from .collections import Resource
+from .machines import VMS
+
+_PROTOCOLS: Final = {hexadecimal(protocol): protocol for protocol in Protocol}
+
+
+def _protocol(console: str) -> Protocol:
+    """The protocol whose console has this id."""
+    if console.lower() not in _PROTOCOLS:
+        raise not_found()
+    return _PROTOCOLS[console.lower()]
+
+
+class _OfOne(Door):
+    resource: Resource = None  # type: ignore[assignment]
+
+    def owner(self, key: str) -> Any:
+        return self.row(self.resource.rows(self.user), key)
+
+    def told(self, row: Hardware, telling: Telling | None = None) -> list[Tree]:
+        entity = self.resource.entity
+        return graphics_consoles(row, telling or self.telling, name=entity.name, collection=entity.collection)
+
+    def console(self, row: Hardware, protocol: Protocol, telling: Telling | None = None) -> Tree:
+        for tree in self.told(row, telling):
+            if tree["id"] == hexadecimal(protocol):
+                return tree
+        raise not_found()
+
+
+class Consoles(_OfOne):
+    """The consoles of one machine: what is configured, or with `current` what its run shows."""
+
+    def get(self, request: Any, key: str) -> Response:
+        """All of them; none for a headless machine."""
+        found = self.told(self.owner(key))
+        return Response(Document("graphics_consoles", {"graphics_console": found} if found else {}))
+
+    def post(self, request: Any, key: str) -> Response:
+        """Add one; a headless machine becomes graphical."""
+        row = self.owner(key)
+        protocol = read_protocol(self.body("graphics_console"), "graphics_console")
+        consoles.attach(row, protocol, by=self.user)
+        configured = Telling(base=self.telling.base)
+        told = self.console(self.owner(key), protocol, configured)
+        return Response(Document("graphics_console", told), 201, headers={"Location": told["href"]})
+
+
+class _ViewerFile(BaseRenderer):
+    media_type = "application/x-virt-viewer"
+    format = "vv"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return data.encode() if isinstance(data, str) else XmlRenderer().render(data)
+
+
+class Console(_OfOne):
+    """One console; a remote viewer asks for it as a file."""
+
+    renderer_classes = (XmlRenderer, JsonRenderer, _ViewerFile)
+
+    def get(self, request: Any, key: str, console: str) -> Response:
+        """The console, or the file that a viewer opens it with."""
+        row, protocol = self.owner(key), _protocol(console)
+        if request.accepted_renderer.format != "vv":
+            return Response(Document("graphics_console", self.console(row, protocol)))
+        if not isinstance(row, VM):
+            raise NotAcceptable
+        return Response(_viewer_file(self, row, protocol))
+
+    def delete(self, request: Any, key: str, console: str) -> Response:
+        """Remove it; with the last one the machine is headless."""
+        consoles.detach(self.owner(key), _protocol(console), by=self.user)
+        return done()
+
+    def handle_exception(self, exc: Exception) -> Response:
+        response = super().handle_exception(exc)
+        renderer = getattr(self.request, "accepted_renderer", None)
+        if renderer is not None and renderer.format == "vv":
+            response.content_type = "application/xml; charset=UTF-8"
+        return response
+
+
+class RemoteViewerFile(Acting):
+    """The viewer's file inside an action; nothing at all where there is no console to open, as in oVirt."""
+
+    def post(self, request: Any, key: str, console: str) -> Response | HttpResponse:
+        """The file, or 204."""
+        vm, protocol = self.row(VMS.rows(self.user), key), _protocol(console)
+        self.body("action")
+        access = vm.graphical_access
+        if access.state != ConsoleState.ACTIVE or protocol not in access.protocols:
+            tickets.require_right(vm, by=self.user)
+            return HttpResponse(status=204)
+        return done(remote_viewer_connection_file=_viewer_file(self, vm, protocol))
+
+
+class Ticket(Acting):
+    """A password for a console, for a while; without a console in the path, for the one that oVirt would take."""
+
+    def post(self, request: Any, key: str, console: str = "") -> Response:
+        """Set it."""
+        vm = self.row(VMS.rows(self.user), key)
+        self.body("action")
+        tickets.issue(vm, _protocol(console) if console else None, by=self.user)
+        return done()
+
+
+def _viewer_file(door: Door, vm: VM, protocol: Protocol) -> str:
+    endpoint: Endpoint = tickets.endpoint(vm, protocol, by=door.user)
+    return viewerfile.write(endpoint, title=vm.name)

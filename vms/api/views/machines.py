@@ -1,0 +1,159 @@
+"""The four kinds of machine: whose they are, how clients look for them, and how one is made of what a client sent."""
+
+from typing import Any, Final
+
+from django.db.models import QuerySet
+
+from vms.actions import create
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Status
+from vms.models import VM, Cluster, InstanceType, Pool, Template, User
+from vms.models.machines import BLANK
+
+from ..mapping import instance_type, template, vm, vm_pool
+from ..mapping.fields import Draft
+from ..search import Language, key, text, word
+from .base import Door
+from .collections import Resource
+
+_PLACE: Final = {"cluster": text("cluster__name"), "datacenter": text("cluster__data_center__name")}
+_IDENTITY: Final = {
+    "id": key("pk"),
+    "name": text("name"),
+    "description": text("description"),
+    "comment": text("comment"),
+}
+_BY_NAME: Final = {"name": "name", "description": "description", "comment": "comment"}
+
+
+def _vms(user: User) -> QuerySet[VM]:
+    return VM.objects.visible_to(user).select_related("cluster")
+
+
+def _templates(user: User) -> QuerySet[Template]:
+    """Blank is everybody's."""
+    return (Template.objects.visible_to(user) | Template.objects.filter(pk=BLANK)).select_related("cluster")
+
+
+def _instance_types(user: User) -> QuerySet[InstanceType]:
+    """Sizes belong to nobody: whoever may make a machine may choose any."""
+    return InstanceType.objects.all()
+
+
+def _pools(user: User) -> QuerySet[Pool]:
+    return Pool.objects.visible_to(user).select_related("cluster").counted()
+
+
+def _make_vm(door: Door, draft: Draft) -> VM:
+    name = door.required(draft.take("machine", "name"), "Vm", "name")
+    refs = _references(door, draft)
+    return create.vm(
+        name,
+        cluster=door.required(refs.get("cluster"), "Vm", "cluster.id|name"),
+        template=door.required(refs.get("template"), "Vm", "template.id|name"),
+        instance_type=refs.get("instance_type"),
+        changes=draft.changes(),
+        by=door.user,
+    )
+
+
+def _make_template(door: Door, draft: Draft) -> Template:
+    name = door.required(draft.take("machine", "name"), "Template", "name")
+    refs = _references(door, draft)
+    return create.template(
+        name,
+        vm=door.required(refs.get("vm"), "Template", "vm.id|name"),
+        cluster=refs.get("cluster"),
+        base=refs.get("base"),
+        version_name=draft.take("attribute", "version_name", ""),
+        changes=draft.changes(),
+        by=door.user,
+    )
+
+
+def _make_instance_type(door: Door, draft: Draft) -> InstanceType:
+    name = door.required(draft.take("machine", "name"), "InstanceType", "name")
+    return create.instance_type(name, changes=draft.changes(), by=door.user)
+
+
+def _make_pool(door: Door, draft: Draft) -> Pool:
+    name = door.required(draft.take("machine", "name"), "VmPool", "name")
+    refs = _references(door, draft)
+    return create.pool(
+        name,
+        cluster=door.required(refs.get("cluster"), "VmPool", "cluster.id|name"),
+        template=door.required(refs.get("template"), "VmPool", "template.id|name"),
+        instance_type=refs.get("instance_type"),
+        size=draft.take("attribute", "size", 1),
+        changes=draft.changes(),
+        by=door.user,
+    )
+
+
+def _references(door: Door, draft: Draft) -> dict[str, Any]:
+    """The rows that a body names, by the field's name; None where an element is empty."""
+    rows: dict[str, QuerySet[Any]] = {
+        "cluster": Cluster.objects.visible_to(door.user),
+        "template": _templates(door.user),
+        "base": _templates(door.user),
+        "instance_type": _instance_types(door.user),
+        "vm": _vms(door.user),
+    }
+    return {name: door.referred(rows[name], ref, name) for name, ref in draft.values.pop("reference", {}).items()}
+
+
+def _refer(door: Door, draft: Draft, row: Any) -> None:
+    """What an edit may name: other sources of the same shape, but no other place."""
+    refs = _references(door, draft)
+    for name in ("cluster", "base"):
+        there = row.base or row if name == "base" else getattr(row, "cluster", None)
+        if refs.pop(name, there) != there:
+            raise Refusal("ILLEGAL_VALUE", name, value=name, allowed=str(there))
+    refs.pop("vm", None)
+    attributes = draft.values.setdefault("attribute", {})
+    attributes |= {name: source for name, source in refs.items() if source is not None or name == "instance_type"}
+
+
+VMS: Final = Resource(
+    entity=vm.ENTITY,
+    rows=_vms,
+    language=Language(
+        conditions={
+            **_IDENTITY,
+            **_PLACE,
+            "status": word("status", {"migrating": Status.MIGRATING_FROM.value}),
+            "pool": text("pool__name"),
+            "template": text("template__name"),
+            "host": text("host__name"),
+        },
+        orders={**_BY_NAME, "status": "status", "cluster": "cluster__name", "host": "host__name"},
+    ),
+    create=_make_vm,
+    refer=_refer,
+)
+TEMPLATES: Final = Resource(
+    entity=template.ENTITY,
+    rows=_templates,
+    language=Language(
+        conditions={**_IDENTITY, **_PLACE, "vm.name": text("vms__name")},
+        orders={**_BY_NAME, "cluster": "cluster__name"},
+    ),
+    create=_make_template,
+    refer=_refer,
+)
+INSTANCE_TYPES: Final = Resource(
+    entity=instance_type.ENTITY,
+    rows=_instance_types,
+    language=Language(conditions=_IDENTITY, orders=_BY_NAME),
+    create=_make_instance_type,
+)
+POOLS: Final = Resource(
+    entity=vm_pool.ENTITY,
+    rows=_pools,
+    language=Language(
+        conditions={**_IDENTITY, **_PLACE, "template": text("template__name")},
+        orders={**_BY_NAME, "cluster": "cluster__name"},
+    ),
+    create=_make_pool,
+    refer=_refer,
+)
