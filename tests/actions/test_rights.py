@@ -310,7 +310,7 @@ def village(cluster: Cluster, host: Host, admin: User) -> dict[str, Any]:
         ({"cluster": "cluster"}, ["desk-1", "near"], {"golden", "desk"}),
         ({"data_center": "data_center"}, ["far"], set()),
         ({"vm": "near"}, ["near"], set()),
-        ({"pool": "pool"}, ["desk-1"], {"desk"}),
+        ({"pool": "pool"}, [], {"desk"}),  # its machines are seen by who took them
         ({"template": "template"}, [], {"golden"}),
         ({"instance_type": "instance_type"}, [], {"Odd"}),
         (None, [], set()),

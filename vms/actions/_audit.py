@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import Any
 from uuid import uuid4
 
@@ -33,12 +34,19 @@ _origin: ContextVar[Origin] = ContextVar("origin", default=_NOBODY)
 
 @contextmanager
 def coming_from(address: str | None, correlation_id: str) -> Iterator[None]:
-    """Whatever is recorded inside belongs to this request."""
-    token = _origin.set(Origin(address, correlation_id[:50] or uuid4().hex))
+    """Whatever is recorded inside belongs to this request; what is no IP address (a proxy's word) is not kept."""
+    token = _origin.set(Origin(_ip(address), correlation_id[:50] or uuid4().hex))
     try:
         yield
     finally:
         _origin.reset(token)
+
+
+def _ip(address: str | None) -> str | None:
+    try:
+        return str(ip_address(address or ""))
+    except ValueError:
+        return None
 
 
 def correlation_id() -> str:

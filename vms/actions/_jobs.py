@@ -7,6 +7,7 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
+from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
 from vms.models import ACTIVE, VM, Host, Job, JobState, User
 from vms.wire.client import EngineClient
@@ -20,7 +21,10 @@ UNDEFINE = "undefine"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:
-    """Record a job in the present transaction; a second exclusive one violates a constraint and is refused."""
+    """Record a job in the present transaction; a second exclusive one violates a constraint and is refused.
+
+    Refused, too, without a host: no engine would ever take it, and it would keep others from the machine.
+    """
     job = Job.objects.create(
         machine=vm.pk,
         machine_name=vm.name,
@@ -31,6 +35,8 @@ def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive
         created_by=by if isinstance(by, User) else None,
         correlation_id=correlation_id(),
     )
+    if host is None:
+        raise Refusal("ACTION_TYPE_FAILED_VDS_VM_CLUSTER", None, cluster=vm.cluster.name)
     transaction.on_commit(wake)
     return job
 

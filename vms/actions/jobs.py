@@ -45,12 +45,14 @@ def extend(owner: str) -> None:
 
 
 def reclaim(owner: str | None = None) -> int:
-    """Queue again what another engine left behind: what its lease has run out on, or everything but `owner`'s.
+    """Queue again what another engine left behind: what its lease has run out on, or everything.
 
-    With an owner: that one holds the engine's lock, so whoever else began a job is dead.
+    With an owner: that one holds the engine's lock and has yet to begin, so whoever began a job is dead, even one of
+    the same name (a process id comes again).
     """
     left = Job.objects.filter(state=JobState.STARTED)
-    left = left.exclude(lease_owner=owner) if owner else left.filter(lease_until__lt=timezone.now())
+    if owner is None:
+        left = left.filter(lease_until__lt=timezone.now())
     return left.update(state=JobState.QUEUED, lease_owner="", lease_until=None)
 
 
@@ -134,8 +136,10 @@ def _failed(job: Job, vm: VM | None) -> None:
     if vm is None:
         return
     project(vm)
+    told = job.error or {}
     with coming_from(None, job.correlation_id):
-        record(ENGINE, f"USER_FAILED_{job.verb.upper()}_VM", vm, severity="error", error=job.error)
+        code = f"USER_FAILED_{job.verb.upper()}_VM"
+        record(ENGINE, code, vm, severity="error", reason=told.get("code"), params=told.get("params"))
 
 
 def _vm(job: Job) -> VM | None:

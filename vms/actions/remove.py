@@ -58,5 +58,5 @@ def _release(vm: VM, by: Actor) -> None:
     lifecycle.require(Verb.REMOVE, Status(vm.status))
     if Job.objects.filter(machine=vm.pk, exclusive=True, state__in=ACTIVE).exists():
         raise Refusal("ACTION_TYPE_FAILED_OBJECT_LOCKED", None, name=vm.name)
-    if vm.pinned:
+    if vm.pinned and vm.host_id:
         enqueue(vm, UNDEFINE, by=by, host=vm.host, exclusive=False)

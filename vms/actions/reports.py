@@ -59,7 +59,7 @@ def host_lost(host: Host, refusal: Refusal) -> None:
         return
     host.status, host.reason = status, reason
     host.save(update_fields=["status", "reason"])
-    record(ENGINE, "VDS_FAILURE", host, severity="error", reason=reason)
+    record(ENGINE, "VDS_FAILURE", host, severity="error", reason=reason["code"], params=reason["params"])
     for vm in VM.objects.select_for_update().filter(host=host).exclude(observed__in=NOT_RUNNING).order_by("pk"):
         vm.observed = Status.UNKNOWN.value
         vm.save(update_fields=["observed"])
@@ -122,6 +122,8 @@ def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:
         waiting.update(**done)
         if was not in NOT_RUNNING:
             _record_end(vm, seen)
+        if seen.ended == Ended.CRASHED:  # a person should look first (oVirt: only a normal exit is followed by a start)
+            return False
         return bool(cold) or (was not in NOT_RUNNING and seen.ended == Ended.REBOOT)
     if rebooted:
         waiting.filter(verb=Verb.REBOOT).update(**done)
@@ -138,4 +140,5 @@ def _restart(vm: VM) -> None:
     try:
         power.start(vm, by=ENGINE)
     except Refusal as refusal:
-        record(ENGINE, "USER_FAILED_START_VM", vm, severity="error", reason=refusal.code)
+        told = refusal.as_document()
+        record(ENGINE, "USER_FAILED_START_VM", vm, severity="error", reason=told["code"], params=told["params"])
