@@ -27,6 +27,8 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_GRAPHIC_TYPE_MUST_BE_SPECIFIED": _("A graphics protocol has to be named."),
     "VALIDATION_VM_INVALID_KEYBOARD_LAYOUT": _("There is no keyboard layout “%(layout)s”."),
     "GRAPHICS_CONSOLE_NOT_FOUND": _("There is no %(protocol)s console."),
+    "NO_GRAPHICAL_CONSOLE": "%(no_console)s",
+    "SETTING_VM_TICKET_FAILED": _("The console of %(name)s cannot be given a password yet."),
     "NO_HOST_OFFERS_GRAPHICS": _("No host of the cluster offers a graphical console; headless is possible."),
     "NO_HOST_OFFERS_PROTOCOL": _("No host of the cluster offers %(protocol)s."),
     "ILLEGAL_VALUE": _("“%(value)s” is not possible here. Allowed: %(allowed)s."),
@@ -276,6 +278,7 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "permit": PERMITS,
     "allowed": _ALLOWED,
     "ended": {ended.value: text for ended, text in ENDED.items()},
+    "no_console": {reason.value: text for reason, text in NO_CONSOLE.items()},
 }
 
 
