@@ -1,7 +1,17 @@
-"""The forms of all doors that have any: one for all kinds of machine, and the dialog Run Once."""
+"""The forms of all doors that have any: one for all kinds of machine, and the dialogs Run Once, Clone, New Template."""
 
+from .copies import CloneForm, NewTemplateForm
 from .hardware import HardwareForm
 from .kinds import InstanceTypeForm, PoolForm, TemplateForm, VMForm
 from .runonce import RunOnceForm
 
-__all__ = ["HardwareForm", "InstanceTypeForm", "PoolForm", "RunOnceForm", "TemplateForm", "VMForm"]
+__all__ = [
+    "CloneForm",
+    "HardwareForm",
+    "InstanceTypeForm",
+    "NewTemplateForm",
+    "PoolForm",
+    "RunOnceForm",
+    "TemplateForm",
+    "VMForm",
+]

@@ -6,7 +6,6 @@ from typing import Any, Final
 
 from django.http import HttpRequest
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from vms.actions import create
@@ -15,9 +14,12 @@ from vms.messages import Text
 from vms.models import VM, Hardware, InstanceType, Pool, Template, User
 
 from . import panels
+from .pages import address
 
 # Pages whose address names begin with what is done there: `edit_vm`, but `vm_list`.
 _VERBS: Final = frozenset({"new", "edit", "preview", "preview_new", "remove"})
+# Pages of all machines of a kind; the others are those of one.
+_OF_ALL: Final = frozenset({"list", "rows", "new", "preview_new"})
 
 Columns = tuple[tuple[str, Text], ...]
 
@@ -42,12 +44,17 @@ class Kind:
     header: str = "vms/_kind_header.html"
     # The columns that the list is ordered by; together they are unique.
     order: tuple[str, ...] = ("name",)
-    # Kinds that one can be made of are given to the form of a new one by the address: `?template=…`.
+    # What a list needs beside the rows themselves.
+    listed: Callable[[Any], Any] = lambda rows: rows
+    # What its header shows beside its name.
+    told: Callable[[Any], dict[str, Any]] = lambda row: {"no_remove": panels.why_not_removed(row)}
+    # Whether virtual machines are made of it.
+    makes_vms: bool = False
+    # Sources that are given to the form of a new one by the address: `?template=…`.
     given: tuple[str, ...] = ()
 
-    @property
-    def at(self) -> "Addresses":
-        return Addresses(self)
+    def at(self, request: HttpRequest, row: Hardware | None = None) -> "Addresses":
+        return Addresses(request, self, row)
 
     def rows(self, request: HttpRequest) -> Any:
         """The rows that somebody may see, with what their pages show of others."""
@@ -60,14 +67,18 @@ class Kind:
 
 @dataclass(frozen=True)
 class Addresses:
-    """The addresses of a kind, or of one row of it, by the name of the page: `at.list`, `at.edit` in templates."""
+    """The addresses of a kind, or of one row of it, in the portal that was asked: `at.list`, `at.edit` in templates."""
 
+    request: HttpRequest
     kind: Kind
     row: Hardware | None = None
 
     def __getitem__(self, page: str) -> str:
         kind = self.kind.name
-        return reverse(f"{page}_{kind}" if page in _VERBS else f"{kind}_{page}", args=[self.row.pk] if self.row else [])
+        if page == "new_vm":
+            return f"{address(self.request, 'new_vm')}?{kind}={self.row.pk}" if self.row else ""
+        name = f"{page}_{kind}" if page in _VERBS else f"{kind}_{page}"
+        return address(self.request, name, *([self.row.pk] if self.row and page not in _OF_ALL else []))
 
 
 def user_of(request: HttpRequest) -> User:
@@ -95,6 +106,7 @@ VMS: Final = Kind(
     tabs=(*_DETAIL, ("console", _("Console")), *_EVENTS),
     joined=("host", "cluster", "template", "instance_type", "pool"),
     header="vms/_header.html",
+    told=panels.vm_header,
     given=("template", "instance_type", "cluster"),
 )
 TEMPLATES: Final = Kind(
@@ -112,6 +124,7 @@ TEMPLATES: Final = Kind(
     tabs=(*_DETAIL, *_MEMBERS, *_EVENTS),
     joined=("cluster", "base"),
     order=("name", "version_number"),
+    makes_vms=True,
     given=("cluster",),
 )
 POOLS: Final = Kind(
@@ -128,6 +141,7 @@ POOLS: Final = Kind(
     columns=panels.columns("name", "assigned", "running", "type", *panels.SHAPE, "cluster", "description", "actions"),
     tabs=(*_DETAIL, *_MEMBERS, *_EVENTS),
     joined=("cluster", "template", "instance_type"),
+    listed=lambda rows: rows.counted(),
     given=("template", "instance_type", "cluster"),
 )
 INSTANCE_TYPES: Final = Kind(
@@ -143,5 +157,6 @@ INSTANCE_TYPES: Final = Kind(
     removal=_("The instance type %(name)s is removed; what was made of it stays. This cannot be undone."),
     columns=panels.columns("name", *panels.SHAPE, "description", "actions"),
     tabs=(*_DETAIL, *_MEMBERS, *_EVENTS),
+    makes_vms=True,
 )
 KINDS: Final = (VMS, TEMPLATES, POOLS, INSTANCE_TYPES)

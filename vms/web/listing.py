@@ -1,10 +1,11 @@
-"""The list of virtual machines: one page of drawn rows, and which of them have changed since they were seen."""
+"""A list of machines: one page of drawn rows, and which of them have changed since they were seen."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any, Final, Self
+from dataclasses import dataclass, field
+from typing import Any, ClassVar, Final, Self
 
 from django.conf import settings
+from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import get_template
 from django.utils.functional import cached_property
@@ -12,10 +13,11 @@ from django.utils.safestring import SafeString, mark_safe
 
 from vms import messages
 from vms.domain.lifecycle import Verb
-from vms.models import VM, Job, User
+from vms.models import VM, Job
 from vms.wire.client import EngineClient
 
 from . import panels
+from .kinds import VMS, Kind
 from .pages import BUSY, IDLE, marked
 
 PAGE: Final = 100
@@ -23,35 +25,37 @@ PAGE: Final = 100
 
 @dataclass(frozen=True)
 class Listing:
-    """Machines in the order of their names, which are unique; `after` is the last name of the page before."""
+    """Machines of a kind in its order; `after` says where the page before ended: the values that it is ordered by."""
 
-    machines: list[VM]
-    jobs: Mapping[Any, Job]
+    TEMPLATE: ClassVar = "machine.html"
+
+    request: HttpRequest
+    kind: Kind
+    machines: list[Any]
     after: str
     more: bool
 
     @classmethod
-    def of(cls, request: HttpRequest) -> Self:
-        assert isinstance(request.user, User)
+    def of(cls, request: HttpRequest, kind: Kind, rows: Any = None) -> Self:
+        """The page that is asked for, of `rows` or of all that somebody may see."""
         after = request.GET.get("after", "").replace("\0", "")
-        rows = VM.objects.visible_to(request.user).filter(name__gt=after).order_by("name")
-        found = list(rows.select_related("host", "cluster")[: PAGE + 1])
-        machines = found[:PAGE]
-        return cls(machines, panels.latest_jobs([vm.pk for vm in machines]), after, len(found) > PAGE)
+        rows = kind.listed(kind.rows(request)) if rows is None else rows
+        found = list(rows.filter(_beyond(kind.order, after)).order_by(*kind.order)[: PAGE + 1])
+        return cls(request, kind, found[:PAGE], after, len(found) > PAGE)
 
     @property
     def next(self) -> str:
-        """The name after which the next page begins; empty on the last one."""
-        return self.machines[-1].name if self.more else ""
+        """Where the next page begins; empty on the last one."""
+        return ":".join(str(getattr(self.machines[-1], name)) for name in self.kind.order) if self.more else ""
 
     @property
     def every(self) -> int:
-        return BUSY if any(job.active for job in self.jobs.values()) else IDLE
+        return IDLE
 
     @cached_property
     def rows(self) -> list[SafeString]:
-        template = get_template("vm.html", using="jinja2")
-        return [mark_safe(template.render(self._cells(vm))) for vm in self.machines]  # noqa: S308  (autoescaped)
+        template = get_template(self.TEMPLATE, using="jinja2")
+        return [mark_safe(template.render(self._cells(row))) for row in self.machines]  # noqa: S308  (autoescaped)
 
     @cached_property
     def mark(self) -> str:
@@ -70,7 +74,35 @@ class Listing:
 
     @property
     def _order(self) -> str:
-        return marked(" ".join(str(vm.pk) for vm in self.machines) + self.next)
+        return marked(" ".join(str(row.pk) for row in self.machines) + self.next)
+
+    def _cells(self, row: Any) -> dict[str, Any]:
+        return {
+            "row": row,
+            "kind": self.kind,
+            "at": self.kind.at(self.request, row),
+            "cells": panels.cells(row),
+            "no_remove": panels.why_not_removed(row),
+        }
+
+
+@dataclass(frozen=True)
+class VMListing(Listing):
+    """Virtual machines with what they were last asked to do."""
+
+    TEMPLATE: ClassVar = "vm.html"
+
+    jobs: Mapping[Any, Job] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, request: HttpRequest, kind: Kind = VMS, rows: Any = None) -> Self:
+        page = Listing.of(request, kind, rows)
+        jobs = panels.latest_jobs([vm.pk for vm in page.machines])
+        return cls(request, kind, page.machines, page.after, page.more, jobs)
+
+    @property
+    def every(self) -> int:
+        return BUSY if any(job.active for job in self.jobs.values()) else IDLE
 
     def _cells(self, vm: VM) -> dict[str, Any]:
         running, job = vm.running_console, self.jobs.get(vm.pk)
@@ -92,3 +124,14 @@ class Listing:
             "no_console": panels.why_no_console(vm),
             "labels": dict(panels.COLUMNS),
         }
+
+
+def _beyond(order: tuple[str, ...], after: str) -> Q:
+    """The rows that come after the one with these values; everything when they make no sense.
+
+    Names hold no colon; the second column, where there is one, is a number.
+    """
+    name, _colon, number = after.partition(":")
+    if len(order) == 1 or not (number.isascii() and number.isdigit() and len(number) < 10):
+        return Q(**{f"{order[0]}__gt": name})
+    return Q(**{f"{order[0]}__gt": name}) | Q(**{order[0]: name, f"{order[1]}__gt": int(number)})

@@ -136,6 +136,24 @@ _POWER: Final = (
 )
 
 
+def vm_header(vm: VM) -> dict[str, Any]:
+    """What the header of a VM shows: its status, what can be asked of it, what waits, what failed."""
+    job = latest_jobs([vm.pk]).get(vm.pk)
+    icon, tone = status_icon(vm.status)
+    return {
+        "status": messages.STATUSES[vm.status],
+        "icon": icon,
+        "tone": tone,
+        "buttons": power_buttons(vm),
+        "no_run_once": why_not(vm, Verb.RUN_ONCE),
+        "no_remove": why_not_removed(vm),
+        "no_console": why_no_console(vm),
+        "pending": pending(vm),
+        "failure": failure(job),
+        "busy": job is not None and job.active,
+    }
+
+
 def cells(row: Any) -> dict[str, Any]:
     """What the columns of a template, pool or instance type show; a pool is counted (`PoolQuerySet.counted`)."""
     shown: dict[str, Any] = {
@@ -181,7 +199,8 @@ def why_not(vm: VM, verb: Verb) -> str:
 def why_not_removed(row: Hardware) -> str:
     """Why a row cannot be removed at present, as far as it tells by itself; empty when it can."""
     if isinstance(row, VM):
-        return why_not(row, Verb.REMOVE)
+        in_pool = {"pool": str(row.pool)} if row.pool_id else None
+        return messages.sentence("ACTION_TYPE_FAILED_VM_IN_POOL", in_pool) if in_pool else why_not(row, Verb.REMOVE)
     if row.delete_protected:
         return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": row.name})
     if isinstance(row, Template) and row.built_in:

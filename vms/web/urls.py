@@ -1,25 +1,39 @@
 """The addresses of WebAdmin."""
 
+from collections.abc import Iterator
 from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, webadmin
+from . import accounts, machines, webadmin
+from .kinds import KINDS, Kind
+
+
+def _of(kind: Kind) -> Iterator[URLPattern]:
+    """The addresses that every kind of machine has."""
+    below = f"{kind.path}/<uuid:pk>/"
+    given, name = {"kind": kind}, kind.name
+    yield path(f"{kind.path}/", machines.machine_list, given, name=f"{name}_list")
+    yield path(f"{kind.path}/rows", machines.machine_rows, given, name=f"{name}_rows")
+    yield path(f"{kind.path}/new", machines.new_machine, given, name=f"new_{name}")
+    yield path(f"{kind.path}/new/preview", machines.preview_machine, given, name=f"preview_new_{name}")
+    yield path(below, machines.machine_detail, given, name=f"{name}_detail")
+    yield path(f"{below}devices", machines.machine_devices, given, name=f"{name}_devices")
+    yield path(f"{below}events", machines.machine_events, given, name=f"{name}_events")
+    yield path(f"{below}edit", machines.edit_machine, given, name=f"edit_{name}")
+    yield path(f"{below}edit/preview", machines.preview_machine, given, name=f"preview_{name}")
+    yield path(f"{below}remove", machines.remove_machine, given, name=f"remove_{name}")
+    if "members" in dict(kind.tabs):
+        yield path(f"{below}vms", machines.machine_members, given, name=f"{name}_members")
+
 
 urlpatterns: Final[list[URLPattern]] = [
     path("", accounts.home, name="home"),
     path("healthz", accounts.healthz, name="healthz"),
-    path("vms/", webadmin.vm_list, name="vm_list"),
-    path("vms/rows", webadmin.vm_rows, name="vm_rows"),
-    path("vms/new", webadmin.new_vm, name="new_vm"),
-    path("vms/new/preview", webadmin.preview_vm, name="preview_new_vm"),
-    path("vms/<uuid:pk>/", webadmin.vm_detail, name="vm_detail"),
-    path("vms/<uuid:pk>/devices", webadmin.vm_devices, name="vm_devices"),
+    *(pattern for kind in KINDS for pattern in _of(kind)),
     path("vms/<uuid:pk>/console", webadmin.vm_console, name="vm_console"),
-    path("vms/<uuid:pk>/events", webadmin.vm_events, name="vm_events"),
-    path("vms/<uuid:pk>/edit", webadmin.edit_vm, name="edit_vm"),
-    path("vms/<uuid:pk>/edit/preview", webadmin.preview_vm, name="preview_vm"),
+    path("vms/<uuid:pk>/clone", webadmin.clone_vm, name="clone_vm"),
+    path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),
     path("vms/<uuid:pk>/run-once", webadmin.run_vm_once, name="run_vm_once"),
     path("vms/<uuid:pk>/actions/<slug:verb>", webadmin.vm_action, name="vm_action"),
-    path("vms/<uuid:pk>/remove", webadmin.remove_vm, name="remove_vm"),
 ]

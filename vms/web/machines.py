@@ -1,0 +1,159 @@
+"""What WebAdmin does alike with all kinds of machine: listed, shown, made, changed and removed."""
+
+from collections.abc import Mapping
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from vms.actions.edit import edit
+from vms.actions.remove import remove
+from vms.domain.errors import Refusal
+from vms.forms import HardwareForm
+from vms.models import VM, Hardware
+from vms.routes import Access, route
+
+from . import panels, trails
+from .kinds import VMS, Kind, user_of
+from .listing import Listing, VMListing
+from .pages import complain, live, page, refusals_on, reply
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def machine_list(request: HttpRequest, kind: Kind) -> HttpResponse:
+    """The machines of a kind that somebody may see."""
+    return page(request, "vms/list.html", "vms/_list.html", _listed(request, kind))
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def machine_rows(request: HttpRequest, kind: Kind) -> HttpResponse:
+    """What has changed in the list since it was seen; 204 when nothing has."""
+    context = _listed(request, kind)
+    listing: Listing = context["listing"]
+    seen = request.GET.get("seen", "")
+    if seen == listing.mark:
+        return HttpResponse(status=204)
+    return render(request, "vms/_changed.html", {**context, "changed": listing.changed_since(seen)})
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def machine_detail(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
+    """General: what a machine is."""
+    row = kind.row(request, pk)
+    return shown(request, kind, row, "detail", "vms/_general.html", {"groups": panels.general(row)})
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def machine_devices(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
+    """The devices that it is configured with, and those of the present run."""
+    row = kind.row(request, pk)
+    return shown(request, kind, row, "devices", "vms/_devices.html", {"devices": trails.devices(row)})
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def machine_members(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
+    """The virtual machines of a pool, or those made of a template or an instance type."""
+    row = kind.row(request, pk)
+    listing = VMListing.of(request, rows=VMS.rows(request).filter(**{kind.name: row}))
+    return shown(request, kind, row, "members", "vms/_members.html", {"listing": listing, "members": VMS})
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def machine_events(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
+    """What happened to it, and what it was asked to do."""
+    row = kind.row(request, pk)
+    context = {"events": trails.events(row), "jobs": trails.jobs(row) if isinstance(row, VM) else None}
+    return shown(request, kind, row, "events", "vms/_events.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def new_machine(request: HttpRequest, kind: Kind) -> HttpResponse:
+    given = {name: request.GET[name] for name in kind.given if name in request.GET}
+    form = kind.form(request.POST or None, row=kind.model(), by=user_of(request), initial=given)
+    if form.is_valid():
+        with refusals_on(form):
+            made = kind.create(**form.creation(), by=user_of(request))
+            done = _("%(name)s was created.") % {"name": made}
+            return reply(request, done, kind.at(request, made)["detail"])
+    return _form(request, kind, form)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def edit_machine(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
+    row = kind.row(request, pk)
+    form = kind.form(request.POST or None, row=row, by=user_of(request))
+    if form.is_valid():
+        with refusals_on(form):
+            saved = edit(row, form.changes(), by=user_of(request))
+            done = _("%(name)s was saved.") % {"name": saved}
+            return reply(request, done, kind.at(request, row)["detail"], stay=True)
+    return _form(request, kind, form)
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def preview_machine(request: HttpRequest, kind: Kind, pk: UUID | None = None) -> HttpResponse:
+    """The form after a choice that others depend on; nothing is saved or judged."""
+    row = kind.row(request, pk) if pk else kind.model()
+    return _form(request, kind, kind.form(request.POST, row=row, by=user_of(request)).redrawn())
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def remove_machine(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
+    row = kind.row(request, pk)
+    at, name = kind.at(request, row), {"name": str(row)}
+    if request.method == "GET":
+        asked = {"row": row, "at": at, "why_not": panels.why_not_removed(row), "text": str(kind.removal) % name}
+        return page(request, "vms/remove.html", "vms/_remove.html", asked)
+    try:
+        remove(row, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, at["detail"])
+    return reply(request, _("%(name)s was removed.") % name, kind.at(request)["list"])
+
+
+def shown(
+    request: HttpRequest, kind: Kind, row: Hardware, tab: str, fragment: str, context: Mapping[str, Any]
+) -> HttpResponse:
+    """A page of one machine, below its header and tabs; it keeps itself up to date."""
+    at = kind.at(request, row)
+    header = {
+        "kind": kind,
+        "row": row,
+        "vm": row,
+        "at": at,
+        "tab": tab,
+        "tabs": [(key, label, at[key]) for key, label in kind.tabs],
+        **kind.told(row),
+    }
+    return live(request, "vms/detail.html", fragment, {**header, **context}, busy=header.get("busy", False))
+
+
+def _listed(request: HttpRequest, kind: Kind) -> dict[str, Any]:
+    listing = VMListing.of(request) if kind is VMS else Listing.of(request, kind)
+    return {"listing": listing, "kind": kind, "at": kind.at(request)}
+
+
+def _form(request: HttpRequest, kind: Kind, form: HardwareForm) -> HttpResponse:
+    at = kind.at(request, None if form.is_new else form.row)
+    context = {
+        "form": form,
+        "title": kind.new if form.is_new else _("Edit %(name)s") % {"name": form.row},
+        "action": at["new" if form.is_new else "edit"],
+        "preview": at["preview_new" if form.is_new else "preview"],
+        "back": at["list" if form.is_new else "detail"],
+        "tab": form.first_tab_with_errors or request.GET.get("tab", ""),
+    }
+    return page(request, "vms/form.html", "vms/_form.html", context)
