@@ -105,10 +105,10 @@ def _references(door: Door, draft: Draft) -> dict[str, Any]:
 def _refer(door: Door, draft: Draft, row: Any) -> None:
     """What an edit may name: other sources of the same shape, but no other place."""
     refs = _references(door, draft)
-    for name in ("cluster", "base"):
-        there = row.base or row if name == "base" else getattr(row, "cluster", None)
-        if refs.pop(name, there) != there:
-            raise Refusal("ILLEGAL_VALUE", name, value=name, allowed=str(there))
+    fixed = {"cluster": row.cluster, "base": (row.base or row) if isinstance(row, Template) else None}
+    for name, there in fixed.items():
+        if (wanted := refs.pop(name, there)) != there:
+            raise Refusal("ILLEGAL_VALUE", name, value=str(wanted), allowed=str(there))
     refs.pop("vm", None)
     attributes = draft.values.setdefault("attribute", {})
     attributes |= {name: source for name, source in refs.items() if source is not None or name == "instance_type"}

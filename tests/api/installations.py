@@ -1,0 +1,95 @@
+"""Whole installations for clients that are programs of their own: a web server, an engine and a database file."""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import ovirtsdk4
+from ovirtsdk4 import services, types
+
+from tests.hypervisors.conftest import wait_until
+from vms.hypervisors.private import PrivateDaemon
+
+USERNAME, PASSWORD = "admin@internal", "correct horse battery"
+PATIENCE = 45.0  # seconds that a busy machine may take for one step
+
+
+@dataclass
+class Installation:
+    """Where it is, and what it can be asked with."""
+
+    url: str
+
+    def connect(self, **changes: Any) -> ovirtsdk4.Connection:
+        """oVirt's own SDK, logged in as the administrator."""
+        told = {"url": f"{self.url}/ovirt-engine/api", "username": USERNAME, "password": PASSWORD, "insecure": True}
+        return ovirtsdk4.Connection(**{**told, **changes})
+
+
+@contextmanager
+def installation(hypervisor: str) -> Iterator[Installation]:
+    """Run one over a hypervisor in memory, or over a private libvirt whose guests end with it."""
+    home = Path(tempfile.mkdtemp(prefix="hw-"))  # a short path: sockets below it have room for 107 bytes
+    port = _free_port()
+    environment = {name: value for name, value in os.environ.items() if name != "DATABASE_URL"} | {
+        "DATA_DIR": str(home),
+        "HYPERVISOR": "memory" if hypervisor == "memory" else "auto",
+        "ACCELERATOR": "auto" if hypervisor == "memory" else "tcg",
+        "DJANGO_SUPERUSER_PASSWORD": PASSWORD,
+    }
+    (home / "hypervisor").write_text("private\n")
+    (home / "run").mkdir(mode=0o700)
+    with (home / "log").open("w") as log:
+
+        def start(*words: str) -> subprocess.Popen[bytes]:
+            return subprocess.Popen([sys.executable, *words], env=environment, stdout=log, stderr=log)
+
+        for words in (("migrate",), ("createsuperuser", "--noinput", "--username", "admin", "--email", "")):
+            assert start("manage.py", *words).wait(60) == 0, (home / "log").read_text()
+        web = start("-m", "uvicorn", "webadmin.asgi:application", "--port", str(port), "--lifespan", "off")
+        engine = start("manage.py", "engine")
+        try:
+            url = f"http://127.0.0.1:{port}"
+            wait_until(lambda: _healthy(url) or web.poll() is not None or engine.poll() is not None, 60, "the start")
+            assert (web.poll(), engine.poll()) == (None, None), (home / "log").read_text()
+            yield Installation(url)
+        finally:
+            for process in (web, engine):
+                process.send_signal(signal.SIGTERM)
+                process.wait(30)
+            if hypervisor != "memory":
+                PrivateDaemon(home / "libvirt").stop(guests=True)
+            shutil.rmtree(home, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+    return port
+
+
+def _healthy(url: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:
+            return b'"engine": "running"' in answer.read()
+    except OSError:
+        return False
+
+
+def until(service: services.VmService, status: types.VmStatus) -> types.Vm:
+    """Ask for a VM as clients do, until it is in a status."""
+    found: types.Vm = wait_until(
+        lambda: vm if (vm := service.get()).status == status else None, PATIENCE, f"the status {status.value}"
+    )
+    return found
