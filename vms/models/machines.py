@@ -16,6 +16,7 @@ from vms.domain.machine import Address, Nic, mac_of
 from vms.domain.runonce import Run
 
 from .hardware import IS_HEADLESS, Hardware
+from .jobs import ACTIVE, Job
 from .users import Permission, User, permitted
 
 BLANK = UUID(int=0)
@@ -71,9 +72,10 @@ class VMQuerySet(HardwareQuerySet["VM"]):
         return self.filter(Exists(Permission.objects.filter(vm=OuterRef("pk"))), pool__isnull=False)
 
     def free(self) -> Self:
-        """Machines of pools that anybody may take: off, and held by nobody."""
-        held = Exists(Permission.objects.filter(vm=OuterRef("pk")))
-        return self.filter(~held, pool__isnull=False, status=Status.DOWN.value)
+        """Machines of pools that anybody may take: off, held by nobody, and no job at work on them."""
+        held = Permission.objects.filter(vm=OuterRef("pk"))
+        busy = Job.objects.filter(machine=OuterRef("pk"), exclusive=True, state__in=ACTIVE)
+        return self.filter(~Exists(held), ~Exists(busy), pool__isnull=False, status=Status.DOWN.value)
 
     def following_latest(self) -> Self:
         """Machines that go over to every new version of their template: stateless ones and those of pools."""
@@ -190,6 +192,11 @@ class Pool(Hardware):
     pool_type = models.CharField(_("pool type"), max_length=12, choices=PoolType, default=PoolType.AUTOMATIC)
     stateful = models.BooleanField(_("stateful pool"), default=False)
     max_user_vms = models.PositiveSmallIntegerField(_("maximum number of VMs per user"), default=1)
+
+    # Given by `counted()` alone.
+    member_count: int
+    running_count: int
+    taken_count: int
 
     objects = PoolQuerySet.as_manager()
 
