@@ -1,0 +1,192 @@
+"""What only a browser shows: focus, live rows, narrow screens, a policy that nothing breaks, and no script at all."""
+
+import shutil
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.test import Client
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.factories import machine
+from vms.actions import power
+from vms.models import VM, User
+
+pytestmark = [
+    pytest.mark.browser,
+    pytest.mark.django_db(transaction=True, serialized_rollback=True),
+    # The server of the tests takes static files from where they lie.
+    pytest.mark.filterwarnings("ignore:No directory at"),
+    pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed"),
+]
+
+PATIENCE = 15_000
+WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
+
+Open = Callable[..., Page]
+
+
+@pytest.fixture
+def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
+    """A browser for one test: its event loop must not run while the database is made ready for the next one."""
+    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def open_page(admin: User, client: Client, chromium: Browser, live_server: Any) -> Iterator[Open]:
+    """Opens a path as the administrator; a script that fails or a policy that is violated fails the test."""
+    client.force_login(admin)
+    complaints: list[str] = []
+    contexts = []
+
+    def opened(path: str, **options: Any) -> Page:
+        context = chromium.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
+        contexts.append(context)
+        cookie = client.cookies["sessionid"].value
+        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
+        page = context.new_page()
+        page.set_default_timeout(PATIENCE)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("console", lambda told: complaints.append(told.text) if "Security Policy" in told.text else None)
+        page.goto(f"{live_server.url}{path}")
+        return page
+
+    expect.set_options(timeout=PATIENCE)
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.id"))
+
+
+def test_a_dialog_takes_the_focus_and_gives_it_back(open_page: Open, vm: VM) -> None:
+    page = open_page("/vms/")
+    page.focus(f"#edit-{vm.pk}")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("dialog")).to_be_visible()
+    assert focused(page) == "id_name"
+    page.keyboard.press("Escape")
+    expect(page.get_by_role("dialog")).not_to_be_visible()
+    assert focused(page) == f"edit-{vm.pk}"
+
+
+def test_ticking_headless_greys_out_by_the_server_and_keeps_the_focus(open_page: Open, vm: VM) -> None:
+    page = open_page(f"/vms/{vm.pk}/")
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("tab", name="Console").click()
+    page.get_by_label("Headless Mode").focus()
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
+    expect(page.get_by_label("Enable VirtIO Serial Console")).to_be_enabled()
+    assert focused(page) == "id_headless"
+    page.keyboard.press("Space")
+    expect(page.get_by_label("Graphics Protocol")).to_be_enabled()
+
+
+def test_saving_closes_the_dialog_and_shows_what_has_changed(open_page: Open, vm: VM) -> None:
+    page = open_page("/vms/")
+    page.locator(f"#edit-{vm.pk}").click()
+    page.get_by_role("tab", name="Console").click()
+    page.get_by_label("Headless Mode").check()
+    expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
+    page.get_by_role("button", name="Save").click()
+    expect(page.get_by_role("dialog")).not_to_be_visible()
+    expect(page.locator(f"#vm-{vm.pk}")).to_contain_text("headless")
+    assert focused(page) == f"edit-{vm.pk}"
+
+
+def test_what_is_refused_is_read_out_and_leads_to_its_field(open_page: Open, vm: VM) -> None:
+    page = open_page(f"/vms/{vm.pk}/")
+    page.get_by_role("link", name="Edit").click()
+    page.get_by_role("tab", name="System").click()
+    page.get_by_label("Memory Size").fill("1")
+    page.get_by_role("tab", name="General").click()
+    page.get_by_role("button", name="Save").click()
+    expect(page.locator("[data-focus]")).to_be_focused()
+    expect(page.get_by_label("Memory Size")).to_be_visible()
+    page.get_by_role("link", name="Memory Size").click()
+    assert focused(page) == "id_memory"
+
+
+def test_a_row_changes_without_taking_the_focus_from_another(open_page: Open, vm: VM, admin: User) -> None:
+    other = machine("other", by=admin)
+    page = open_page("/vms/")
+    page.focus(f"#edit-{vm.pk}")
+    power.start(other, by=admin)
+    expect(page.locator(f"#vm-{other.pk}")).to_contain_text("Wait For Launch")
+    assert focused(page) == f"edit-{vm.pk}"
+    page.evaluate(f"document.getElementById('edit-{vm.pk}').dataset.kept = 'yes'")
+    power.stop(other, by=admin)
+    expect(page.locator(f"#vm-{other.pk}")).to_contain_text("Down")
+    assert page.locator(f"#edit-{vm.pk}[data-kept=yes]").count() == 1
+
+
+def test_what_cannot_be_done_says_why_to_the_keyboard(open_page: Open, vm: VM) -> None:
+    page = open_page(f"/vms/{vm.pk}/")
+    reason = page.locator("#why-suspend")
+    expect(reason).not_to_be_visible()
+    page.locator("#do-suspend").focus()
+    expect(reason).to_be_visible()
+    page.keyboard.press("Enter")
+    expect(page.locator("h1 + .app-status")).to_contain_text("Down")
+
+
+def test_the_theme_is_kept(open_page: Open, vm: VM) -> None:
+    page = open_page("/vms/")
+    page.get_by_role("button", name="admin").click()
+    page.get_by_label("Dark").check()
+    page.reload()
+    expect(page.locator("html")).to_have_class("pf-v6-theme-dark")
+
+
+def test_without_any_script_a_headless_machine_is_made_and_run(open_page: Open, vm: VM) -> None:
+    page = open_page("/vms/", java_script_enabled=False)
+    page.get_by_role("link", name="New").click()
+    page.get_by_label("Name").fill("plain")
+    page.get_by_label("Headless Mode").check()
+    page.get_by_role("button", name="Redraw").click()
+    expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
+    page.get_by_role("button", name="Create").click()
+    expect(page.get_by_role("heading", name="plain")).to_be_visible()
+    page.get_by_role("button", name="Run", exact=True).click()
+    expect(page.locator("h1 + .app-status")).to_contain_text("Wait For Launch")
+    assert VM.objects.get(name="plain").console.headless
+
+
+@pytest.mark.parametrize(("viewport", "theme"), [(WIDE, "dark"), (NARROW, "light")], ids=["wide dark", "narrow light"])
+def test_every_page_is_accessible_and_fits_the_screen(
+    viewport: dict[str, int], theme: str, open_page: Open, vm: VM, headless_vm: VM
+) -> None:
+    page = open_page("/vms/", viewport=viewport, color_scheme=theme)
+    start, found = page.url.removesuffix("/vms/"), {}
+    tabs = ("", "devices", "console", "events", "edit?tab=console", "run-once", "remove")
+    paths = ["/vms/", "/vms/new", "/nowhere", "/accounts/login/", *(f"/vms/{headless_vm.pk}/{tab}" for tab in tabs)]
+    for path in paths:
+        page.goto(f"{start}{path}")
+        result = Axe().run(page)
+        too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
+        if result.violations_count or too_wide:
+            found[path] = result.generate_report() if result.violations_count else "too wide"
+    assert found == {}
+
+
+@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
+def test_every_dialog_is_accessible(viewport: dict[str, int], open_page: Open, vm: VM) -> None:
+    page, found = open_page(f"/vms/{vm.pk}/", viewport=viewport), {}
+    for opener in ("edit", "run-once", "remove"):
+        page.locator(f"#do-{opener}").click()
+        expect(page.get_by_role("dialog")).to_be_visible()
+        result = Axe().run(page)
+        if result.violations_count:
+            found[opener] = result.generate_report()
+        page.keyboard.press("Escape")
+        expect(page.get_by_role("dialog")).not_to_be_visible()
+    assert found == {}
