@@ -22,7 +22,7 @@ LIBVIRT := libvirt
 endif
 
 .PHONY: help setup setup-dev run test test-guests prove bench lint types lock clean \
-	system system-dev libvirt
+	system system-dev libvirt sdk
 
 help: ## Say what can be typed
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,7 +32,7 @@ run: setup ## Start the web interface and the engine; Ctrl-C stops both
 
 setup: system $(DONE)/runtime $(LIBVIRT) $(DONE)/vendor ## Bring what `make run` needs
 
-setup-dev: system-dev $(DONE)/dev libvirt $(DONE)/vendor ## Bring what the tests and checks need too
+setup-dev: system-dev $(DONE)/dev libvirt sdk $(DONE)/vendor ## Bring what the tests and checks need too
 
 test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real guest, a browser story
 	@deploy/test.sh
@@ -63,6 +63,7 @@ lock: $(DONE)/dev ## Write the hashed locks again; UPGRADE=--upgrade takes newer
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-libvirt.txt --extra libvirt -c requirements.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-dev.txt --group dev -c requirements.txt
+	@$(COMPILE) $(UPGRADE) -o requirements-sdk.txt --group pyproject.toml:sdk
 	@$(COMPILE) $(UPGRADE) -o requirements-npm.txt --group pyproject.toml:npm
 	@PATH="$(BIN):$$PATH" && cd static && npm install --package-lock-only
 
@@ -77,7 +78,7 @@ system:
 	@$(SYSTEM) ensure python $(RUN_GROUPS)
 
 system-dev:
-	@$(SYSTEM) ensure python hypervisor binding firmware network guest database browser
+	@$(SYSTEM) ensure python hypervisor binding sdk firmware network guest database browser
 
 $(BIN)/python: | system
 	@echo "Making the virtual environment in $(VENV) ..."
@@ -99,6 +100,14 @@ libvirt: $(DONE)/runtime
 		echo "Building libvirt-python ..."; \
 		if $(PIP) requirements-libvirt.txt; then touch $(DONE)/libvirt; \
 		else echo "libvirt-python cannot be built: no machine can be started." >&2; fi; \
+	fi
+
+# As with libvirt: where it cannot be built, the tests that need it are left out.
+sdk: $(DONE)/dev
+	@if [ ! $(DONE)/sdk -nt requirements-sdk.txt ] && $(SYSTEM) check sdk; then \
+		echo "Building oVirt's SDK for Python ..."; \
+		if $(PIP) requirements-sdk.txt; then touch $(DONE)/sdk; \
+		else echo "oVirt's SDK cannot be built: its tests are left out." >&2; fi; \
 	fi
 
 $(DONE)/vendor: static/package.json static/package-lock.json static/.npmrc deploy/vendor.py | $(BIN)/python

@@ -74,6 +74,15 @@ GROUPS = {
             Need("python3-dev", sysconfig.get_path("include") + "/Python.h"),
         ),
     ),
+    "sdk": Group(
+        "oVirt's SDK for Python cannot be built and its tests are left out",
+        (
+            Need("libxml2-dev", "/usr/include/libxml2/libxml/xmlreader.h"),
+            Need("gcc", "gcc"),
+            Need("libc6-dev", "/usr/include/stdio.h"),
+            Need("python3-dev", sysconfig.get_path("include") + "/Python.h"),
+        ),
+    ),
     "firmware": Group("no UEFI machine can be started", (Need("ovmf", "/usr/share/OVMF/OVMF_CODE*.fd"),)),
     "network": Group(
         "no virtual network can be started",
