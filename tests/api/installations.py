@@ -59,10 +59,9 @@ def installation(hypervisor: str) -> Iterator[Installation]:
         web = start("-m", "uvicorn", "webadmin.asgi:application", "--port", str(port), "--lifespan", "off")
         engine = start("manage.py", "engine")
         try:
-            url = f"http://127.0.0.1:{port}"
-            wait_until(lambda: _healthy(url) or web.poll() is not None or engine.poll() is not None, 60, "the start")
+            wait_until(lambda: _healthy(port) or web.poll() is not None or engine.poll() is not None, 60, "the start")
             assert (web.poll(), engine.poll()) == (None, None), (home / "log").read_text()
-            yield Installation(url)
+            yield Installation(f"http://127.0.0.1:{port}")
         finally:
             for process in (web, engine):
                 process.send_signal(signal.SIGTERM)
@@ -79,9 +78,9 @@ def _free_port() -> int:
     return port
 
 
-def _healthy(url: str) -> bool:
+def _healthy(port: int) -> bool:
     try:
-        with urllib.request.urlopen(f"{url}/healthz", timeout=2) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/healthz", timeout=2) as answer:
             return b'"engine": "running"' in answer.read()
     except OSError:
         return False

@@ -96,7 +96,7 @@ class XmlParser(BaseParser):
 
     media_type = "application/xml"
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Document:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         return read_xml(stream.read(BYTES + 1))
 
 
@@ -111,7 +111,7 @@ class JsonParser(BaseParser):
 
     media_type = "application/json"
 
-    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Document:
+    def parse(self, stream: IO[Any], media_type: str | None = None, parser_context: Any = None) -> Any:
         return read_json(stream.read(BYTES + 1))
 
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 from vms.domain.console import HEADLESS, SPICE, VNC, Console, Graphics, Offer, Protocol, Video
 from vms.domain.errors import Refusal
@@ -77,7 +77,7 @@ class Wish:
             return False
         return self.type in (None, first(self.shown.graphics)) and self.video in (None, self.shown.video)
 
-    def _choices(self) -> dict[str, object]:
+    def _choices(self) -> dict[str, Any]:
         return {
             choice: value
             for name, choice in _CHOICES.items()

@@ -3,15 +3,14 @@
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from vms.api.document import Long, Node, Tree
+from vms.api.faults import invalid
 from vms.domain.changes import Changes
 from vms.domain.console import Console
 
-from ..document import Long, Node, Tree
-from ..faults import invalid
 from .console import Wish
 
 
@@ -81,7 +80,7 @@ class Words(Type):
 
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
-        self._words = {value: word for word, value in reversed(values.items())}
+        self._words = {value: word for word, value in reversed(list(values.items()))}
 
     def tell(self, value: Any, telling: Telling) -> Node:
         return self._words.get(value)
@@ -276,5 +275,3 @@ def _at(tree: Node, path: str) -> Node:
             return ABSENT
         tree = tree[step]
     return tree
-
-

@@ -7,12 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
+from vms.api.document import Tree
 from vms.domain.console import Console, Protocol
 from vms.domain.devices import DeviceKind, devices
 from vms.domain.machine import MachineSpec
 from vms.models import VM, Hardware
 
-from ..document import Tree
 from .console import first
 from .fields import BOOLEAN, EMPTY, NUMBER, SIZE, TEXT, TIME, Field, Link, Telling, tell
 from .types import CONSOLES, FIRMWARE, PROTOCOL, VIDEO, VM_TYPE
@@ -35,7 +35,7 @@ def shape(row: Hardware, telling: Telling) -> Shape:
     run = row.run if isinstance(row, VM) and not telling.next_run else None
     console = run.spec.console if run and not run.spec.console.headless else configured.console
     protocol = first(console.graphics)
-    running = row.endpoints if isinstance(row, VM) and run else []
+    running: list[dict[str, Any]] = row.endpoints if isinstance(row, VM) and run else []
     endpoint = next((each for each in running if each["protocol"] == protocol), {})
     return Shape(row, telling, run.base if run else configured, console if protocol else None, endpoint)
 
@@ -74,9 +74,7 @@ DISPLAY: Final = (
     Field("display/secure_port", NUMBER, _endpoint("tls_port")),
     Field("display/monitors", NUMBER, _display(lambda console: console.monitors), "console.monitors"),
     Field("display/keyboard_layout", TEXT, _display(lambda console: console.keyboard or None), "console.keyboard"),
-    Field(
-        "display/smartcard_enabled", BOOLEAN, _display(lambda console: console.wants_smartcard), "console.smartcard"
-    ),
+    Field("display/smartcard_enabled", BOOLEAN, _display(lambda console: console.wants_smartcard), "console.smartcard"),
     Field(
         *("display/file_transfer_enabled", BOOLEAN),
         *(_display(lambda console: console.wants_file_transfer), "console.file_transfer"),

@@ -4,10 +4,10 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
+from vms.api.document import Tree
 from vms.models import User
 from vms.models.machines import BLANK
 
-from ..document import Tree
 from .fields import NUMBER, TEXT, TIME, Field, Telling, tell
 
 # The version of oVirt's API that clients find here; the portal wants 4.4 at least, and no zero.
@@ -51,9 +51,7 @@ def tell_root(root: Root, telling: Telling) -> Tree:
     user = {"href": f"{telling.base}/users/{root.user.pk}", "id": str(root.user.pk)}
     tree |= {"authenticated_user": user, "effective_user": user}
     if root.summary:
-        tree["summary"] = {
-            kind: {"active": active, "total": total} for kind, (total, active) in root.summary.items()
-        }
+        tree["summary"] = {kind: {"active": active, "total": total} for kind, (total, active) in root.summary.items()}
     tree["link"] = list(_links(telling.base))
     return tree
 

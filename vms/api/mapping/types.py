@@ -3,14 +3,14 @@
 from collections.abc import Mapping
 from typing import Any, Final
 
+from vms.api.document import Node
+from vms.api.faults import invalid
 from vms.domain.console import Firmware, Protocol, Video
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType
 from vms.models import HostStatus, JobState
 
-from ..document import Node
-from ..faults import invalid
 from .console import consoles
 from .fields import ABSENT, Type, Words
 

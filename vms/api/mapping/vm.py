@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 
-from .fields import BOOLEAN, TEXT, TIME, Entity, Field, Link, Reference
+from .fields import BOOLEAN, TIME, Entity, Field, Link, Reference
 from .hardware import HARDWARE, Shape, consoles_of, nics, shape
 from .types import VM_STATUS
 
@@ -34,9 +34,7 @@ FIELDS: Final = (
     Field("cluster", Reference("clusters"), lambda it: it.row.cluster_id, "reference.cluster"),
     Field("template", Reference("templates"), lambda it: it.row.template_id, "reference.template"),
     Field("original_template", Reference("templates"), lambda it: it.row.template_id),
-    Field(
-        "instance_type", Reference("instancetypes"), lambda it: it.row.instance_type_id, "reference.instance_type"
-    ),
+    Field("instance_type", Reference("instancetypes"), lambda it: it.row.instance_type_id, "reference.instance_type"),
     Field("host", Reference("hosts"), _host),
     Field("vm_pool", Reference("vmpools"), lambda it: it.row.pool_id),
 )
@@ -59,7 +57,7 @@ ENTITY: Final = Entity(
 # What a start may do otherwise for one run.
 _ONCE: Final = frozenset({"console.type", "console.video", "console.keyboard", "console.serial", "console.graphics"})
 RUN_ONCE: Final = tuple(field for field in FIELDS if field.to in _ONCE)
-# What oVirt's Run Once offers besides and nobody does here yet: refused, for the guest would not run as it was asked to.
+# What oVirt's Run Once offers besides and nobody does here yet: refused, as the guest would run otherwise than asked.
 RUN_ONCE_REFUSED: Final = (
     *("os/kernel", "os/initrd", "os/cmdline", "cdroms/cdrom/file", "floppies/floppy/file", "initialization"),
     *("stateless", "custom_properties", "custom_cpu_model", "custom_emulated_machine"),

@@ -29,9 +29,7 @@ FIELDS: Final = (
     ),
     Field("cluster", Reference("clusters"), lambda it: it.row.cluster_id, "reference.cluster"),
     Field("template", Reference("templates"), lambda it: it.row.template_id, "reference.template"),
-    Field(
-        "instance_type", Reference("instancetypes"), lambda it: it.row.instance_type_id, "reference.instance_type"
-    ),
+    Field("instance_type", Reference("instancetypes"), lambda it: it.row.instance_type_id, "reference.instance_type"),
     *(replace(field, path=f"vm/{field.path}") for field in MACHINE),
     *DISPLAY,
     *(field for field in MACHINE if field.path == "soundcard_enabled"),

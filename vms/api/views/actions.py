@@ -7,17 +7,17 @@ from typing import Any, Final
 from rest_framework.response import Response
 
 from vms.actions import create, pools, power
+from vms.api.document import Tree
+from vms.api.faults import Fault, missing
+from vms.api.mapping import vm as table
+from vms.api.mapping.console import Wish
+from vms.api.mapping.fields import BOOLEAN, read
 from vms.domain.console import Offer
 from vms.domain.errors import Refusal
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.models import Job
 
-from ..document import Tree
-from ..faults import Fault, missing
-from ..mapping import vm as table
-from ..mapping.console import Wish
-from ..mapping.fields import BOOLEAN, read
 from .base import Door, done
 from .machines import POOLS, VMS
 
@@ -137,4 +137,3 @@ def _says(tree: Any, path: str) -> bool:
             return False
         tree = tree[step]
     return str(tree).lower() not in {"false", "0"}
-

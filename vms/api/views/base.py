@@ -17,15 +17,14 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from vms.actions._audit import coming_from
+from vms.api.auth import AUTHENTICATION, CHALLENGE
+from vms.api.document import Document, Tree
+from vms.api.faults import Fault, missing, not_found, of
+from vms.api.mapping.fields import Draft, Field, Ref, Telling, read, read_id
+from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
+from vms.api.renderers import JsonRenderer, XmlRenderer
 from vms.models import User
 from vms.routes import Access, is_administrator, route
-
-from ..auth import AUTHENTICATION, CHALLENGE
-from ..document import Document, Tree
-from ..faults import Fault, missing, not_found, of
-from ..mapping.fields import Draft, Field, Ref, Telling, read, read_id
-from ..parsers import JsonParser, TextXmlParser, XmlParser
-from ..renderers import JsonRenderer, XmlRenderer
 
 logger = logging.getLogger(__name__)
 
@@ -140,7 +139,7 @@ class Door(APIView):
 
     def body(self, root: str) -> Tree:
         """The body, which XML must call by this name; none is an empty one."""
-        data = self.request.data
+        data: Any = self.request.data
         if not isinstance(data, Document):
             return {}
         if data.root not in ("", root):

@@ -9,12 +9,12 @@ from rest_framework.response import Response
 
 from vms.actions.edit import edit
 from vms.actions.remove import remove
+from vms.api.document import Document
+from vms.api.mapping.fields import Draft, Entity
+from vms.api.mapping.hardware import shown_console
+from vms.api.search import Language, search
 from vms.models import Hardware, User
 
-from ..document import Document
-from ..mapping.fields import Draft, Entity
-from ..mapping.hardware import shown_console
-from ..search import Language, search
 from .base import Door, done
 
 

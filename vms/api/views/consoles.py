@@ -1,6 +1,6 @@
 """Graphics consoles of VMs, templates and instance types, and the ways into a running one."""
 
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from django.http import HttpResponse
 from rest_framework.exceptions import NotAcceptable
@@ -8,17 +8,17 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
 from vms.actions import consoles, tickets
+from vms.api.document import Document, Tree
+from vms.api.faults import not_found
+from vms.api.mapping.fields import Telling
+from vms.api.mapping.hardware import graphics_consoles, hexadecimal
+from vms.api.mapping.types import read_protocol
+from vms.api.renderers import XmlRenderer
 from vms.domain import viewerfile
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.hosts import Endpoint
 from vms.models import VM, Hardware
 
-from ..document import Document, Tree
-from ..faults import not_found
-from ..mapping.fields import Telling
-from ..mapping.hardware import graphics_consoles, hexadecimal
-from ..mapping.types import read_protocol
-from ..renderers import JsonRenderer, XmlRenderer
 from .actions import Acting
 from .base import Door, done
 from .collections import Resource
@@ -80,7 +80,8 @@ class _ViewerFile(BaseRenderer):
 class Console(_OfOne):
     """One console; a remote viewer asks for it as a file."""
 
-    renderer_classes = (XmlRenderer, JsonRenderer, _ViewerFile)
+    def get_renderers(self) -> list[BaseRenderer]:
+        return [*super().get_renderers(), _ViewerFile()]
 
     def get(self, request: Any, key: str, console: str) -> Response:
         """The console, or the file that a viewer opens it with."""
@@ -98,8 +99,7 @@ class Console(_OfOne):
 
     def handle_exception(self, exc: Exception) -> Response:
         response = super().handle_exception(exc)
-        renderer = getattr(self.request, "accepted_renderer", None)
-        if renderer is not None and renderer.format == "vv":
+        if getattr(getattr(self.request, "accepted_renderer", None), "format", "") == "vv":
             response.content_type = "application/xml; charset=UTF-8"
         return response
 
@@ -121,12 +121,11 @@ class RemoteViewerFile(Acting):
 class Ticket(Acting):
     """A password for a console, for a while; without a console in the path, for the one that oVirt would take."""
 
-    def post(self, request: Any, key: str, console: str = "") -> Response:
+    def post(self, request: Any, key: str, console: str = "") -> NoReturn:
         """Set it."""
         vm = self.row(VMS.rows(self.user), key)
         self.body("action")
         tickets.issue(vm, _protocol(console) if console else None, by=self.user)
-        return done()
 
 
 def _viewer_file(door: Door, vm: VM, protocol: Protocol) -> str:

@@ -5,16 +5,29 @@ from typing import Any, Final
 from django.db.models import Q, QuerySet
 from rest_framework.response import Response
 
-from vms.models import ACTIVE, VM, AuditEvent, Cluster, DataCenter, Host, Job, JobState, Permission, Pool, Template, User
+from vms.api.document import Document
+from vms.api.faults import Fault, not_found
+from vms.api.mapping import infrastructure, records
+from vms.api.mapping.fields import Entity
+from vms.api.mapping.hardware import nics
+from vms.api.search import Condition, Language, key, ranked, text, word
+from vms.models import (
+    ACTIVE,
+    VM,
+    AuditEvent,
+    Cluster,
+    DataCenter,
+    Host,
+    Job,
+    JobState,
+    Permission,
+    Pool,
+    Template,
+    User,
+)
 from vms.models.users import SYSTEM_WIDE
 from vms.routes import is_administrator
 
-from ..document import Document
-from ..faults import Fault, not_found
-from ..mapping import infrastructure, records
-from ..mapping.fields import Entity
-from ..mapping.hardware import nics
-from ..search import Condition, Language, key, ranked, text, word
 from .base import Door
 from .collections import ReadingOne, Resource
 from .machines import VMS
@@ -55,7 +68,7 @@ def _events(user: User) -> QuerySet[AuditEvent]:
         return rows
     seen = Q(actor=user)
     for model in (VM, Template, Pool):
-        seen |= Q(entity_id__in=model.objects.visible_to(user).values("pk"))  # type: ignore[attr-defined]
+        seen |= Q(entity_id__in=model.objects.visible_to(user).values("pk"))
     return rows.filter(seen)
 
 
@@ -69,9 +82,7 @@ _JOB_STATUS: Final[Condition] = _job_status
 DATA_CENTERS: Final = Resource(
     entity=infrastructure.DATA_CENTER,
     rows=_data_centers,
-    language=Language(
-        conditions={**_NAMED, "clusters.name": text("clusters__name")}, orders={"name": "name"}
-    ),
+    language=Language(conditions={**_NAMED, "clusters.name": text("clusters__name")}, orders={"name": "name"}),
 )
 CLUSTERS: Final = Resource(
     entity=infrastructure.CLUSTER,
@@ -134,7 +145,9 @@ class Inside(Door):
     def get(self, request: Any, key: str) -> Response:
         """All of them."""
         row = self.row(self.outer.rows(self.user), key)
-        return Response(Document(self.entity.plural, self.entity.tell_all(getattr(row, self.relation).all(), self.telling)))
+        return Response(
+            Document(self.entity.plural, self.entity.tell_all(getattr(row, self.relation).all(), self.telling))
+        )
 
 
 class Nics(Door):

@@ -5,14 +5,14 @@ from typing import Any, Final
 from django.db.models import QuerySet
 
 from vms.actions import create
+from vms.api.mapping import instance_type, template, vm, vm_pool
+from vms.api.mapping.fields import Draft
+from vms.api.search import Language, key, text, word
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
 from vms.models import VM, Cluster, InstanceType, Pool, Template, User
 from vms.models.machines import BLANK
 
-from ..mapping import instance_type, template, vm, vm_pool
-from ..mapping.fields import Draft
-from ..search import Language, key, text, word
 from .base import Door
 from .collections import Resource
 

@@ -8,11 +8,11 @@ from django.conf import settings
 from django.utils import timezone
 from rest_framework.response import Response
 
+from vms.api.document import Document
+from vms.api.mapping.root import Root, tell_root
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import VM, Host, HostStatus, User
 
-from ..document import Document
-from ..mapping.root import Root, tell_root
 from .base import Door
 from .infrastructure import runs_everything
 

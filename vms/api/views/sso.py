@@ -7,9 +7,8 @@ from django.views.decorators.csrf import csrf_exempt
 from django.views.decorators.http import require_POST
 
 from vms.actions import logins
+from vms.api.auth import person
 from vms.routes import Access, route
-
-from ..auth import person
 
 SCOPE: Final = "ovirt-app-api"
 
