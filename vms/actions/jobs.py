@@ -19,7 +19,7 @@ from ._authorise import ENGINE
 from ._status import project
 from .reports import apply
 
-LEASE: Final = timedelta(seconds=60)
+LEASE: Final = timedelta(seconds=15)
 ASK_EVERY: Final = timedelta(seconds=5)
 
 
@@ -39,11 +39,13 @@ def claim(owner: str, hosts: Collection[UUID]) -> Job | None:
     return None
 
 
-def extend(owner: str) -> None:
-    """Say that the owner still works on what it has claimed."""
-    Job.objects.filter(state=JobState.STARTED, lease_owner=owner).update(lease_until=timezone.now() + LEASE)
+def extend(owner: str, at_hand: Collection[UUID]) -> None:
+    """Say that the owner still works on these jobs; what it has lost sight of runs out and is queued again."""
+    mine = Job.objects.filter(pk__in=at_hand, state=JobState.STARTED, lease_owner=owner)
+    mine.update(lease_until=timezone.now() + LEASE)
 
 
+@action
 def reclaim(owner: str | None = None) -> int:
     """Queue again what another engine left behind: what its lease has run out on, or everything.
 
@@ -53,7 +55,15 @@ def reclaim(owner: str | None = None) -> int:
     left = Job.objects.filter(state=JobState.STARTED)
     if owner is None:
         left = left.filter(lease_until__lt=timezone.now())
+    for job in left.filter(verb__in=(Verb.RESET, Verb.REBOOT), steps__isnull=False).order_by("machine"):
+        if not repeatable(job):
+            fail(job, Refusal("ENGINE_FAILED"))
     return left.update(state=JobState.QUEUED, lease_owner="", lease_until=None)
+
+
+def repeatable(job: Job) -> bool:
+    """Whether doing it twice does no more than doing it once: a guest that reboots again loses what it began since."""
+    return job.verb != Verb.RESET and (job.verb != Verb.REBOOT or bool(job.params.get("cold")))
 
 
 def begin_step(job: Job, name: str) -> Step:

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
 
 from vms.actions import hosts, jobs, reports
 from vms.actions._audit import chain
 from vms.hypervisors.base import Hypervisor
-from vms.models import Host
+from vms.models import Host, Job
 
 from .door import Door
 from .watcher import Busy, Watcher
@@ -40,6 +40,7 @@ class Engine:
         self._hypervisor_for = hypervisor_for
         self._owner = f"engine-{os.getpid()}"
         self._busy = Busy()
+        self._jobs_at_hand: set[UUID] = set()
         self._stopping = threading.Event()
         self._bell = threading.Condition()
         self._rings = 0
@@ -77,7 +78,7 @@ class Engine:
         """Watch the hosts that have been added, and leave those that have been removed."""
         known = {host.pk: host for host in Host.objects.all()}
         for key in known.keys() - self._watchers.keys():
-            self._watchers[key] = Watcher(known[key], self._hypervisor_for(known[key]), self._busy)
+            self._watchers[key] = Watcher(known[key], self._hypervisor_for(known[key]), self._busy, self.wake)
             self._watchers[key].start()
         for key in self._watchers.keys() - known.keys():
             self._watchers.pop(key).stop()
@@ -97,12 +98,13 @@ class Engine:
             seen = self._rings
             try:
                 busy = self._work_once()
-            except DatabaseError:
-                logger.exception("the database does not answer")
+            except Exception:  # a worker that ended would be missed only when all four have
+                logger.exception("a job could not be taken, or its outcome not be recorded")
                 busy = False
                 close_old_connections()
             if not busy:
                 self._rest(seen)
+        connections.close_all()
 
     def _rest(self, seen: int) -> None:
         with self._bell:
@@ -113,17 +115,29 @@ class Engine:
         job = jobs.claim(self._owner, ready)
         if job is None or job.host_id is None:
             return False
-        with self._busy.lock(job.machine):
-            carry_out(job, ready[job.host_id].hypervisor)
+        watcher = ready[job.host_id]
+        with self._at_hand(job), self._busy.lock(job.machine):
+            answered = carry_out(job, watcher.hypervisor)
+        if not answered:
+            watcher.doubt()
         return True
+
+    @contextmanager
+    def _at_hand(self, job: Job) -> Iterator[None]:
+        """Only what a worker is at is kept from being queued again when its lease runs out."""
+        self._jobs_at_hand.add(job.pk)
+        try:
+            yield
+        finally:
+            self._jobs_at_hand.discard(job.pk)
 
     def _keep_house(self) -> None:
         while not self._stopping.wait(HOUSEKEEPING):
             try:
                 self._follow_hosts()
-                jobs.extend(self._owner)
+                jobs.extend(self._owner, self._jobs_at_hand.copy())
                 jobs.expire()
-                if jobs.ask_again():
+                if jobs.reclaim() + jobs.ask_again():
                     self.wake()
                 chain()
             except DatabaseError:

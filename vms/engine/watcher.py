@@ -5,10 +5,11 @@ import queue
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError
+from django.db import DatabaseError, close_old_connections, connections
 
 from vms.actions import reports
 from vms.domain.errors import Refusal
@@ -20,7 +21,8 @@ logger = logging.getLogger(__name__)
 
 GLANCE_EVERY: Final = 2.0  # seconds; cheap: 0.2 s for 5,000 machines
 LOOK_EVERY: Final = 60.0  # everything in full, in case an event was lost
-RETRY_AFTER: Final = (0.5, 5.0)  # first and longest pause between attempts to reach a host
+RETRY_AFTER: Final = (0.5, 2.0)  # first and longest pause between attempts to reach a host
+CATCH_UP_AFTER: Final = 0.1  # seconds until a machine is looked at that a job was at work on when it was to be
 
 
 class Busy:
@@ -36,14 +38,16 @@ class Busy:
 
 
 class Watcher(threading.Thread):
-    """Keeps the database's picture of a host true; `ready` while its hypervisor answers."""
+    """Keeps the database's picture of a host true; `ready` while its hypervisor answers, which `on_ready` is told."""
 
-    def __init__(self, host: Host, hypervisor: Hypervisor, busy: Busy) -> None:
+    def __init__(self, host: Host, hypervisor: Hypervisor, busy: Busy, on_ready: Callable[[], None]) -> None:
         super().__init__(name=f"watch-{host.name}", daemon=True)
         self.host = host
         self.hypervisor = hypervisor
         self.ready = threading.Event()
         self._busy = busy
+        self._on_ready = on_ready
+        self._put_off: dict[UUID, bool] = {}
         self._events: queue.Queue[Event] = queue.Queue()
         self._stopping = threading.Event()
         self._pause = RETRY_AFTER[0]
@@ -57,15 +61,22 @@ class Watcher(threading.Thread):
                 self._lost(refusal)
             except DatabaseError:
                 logger.exception("host %s: the database does not answer", self.host.name)
+                close_old_connections()
                 self._stopping.wait(1)
             except Exception:
                 logger.exception("host %s: watching failed", self.host.name)
                 self._lost(Refusal("ENGINE_FAILED"))
         self.hypervisor.close()
+        connections.close_all()
 
     def stop(self) -> None:
         """End the thread; machines run on."""
         self._stopping.set()
+        self._events.put(Event(None))
+
+    def doubt(self) -> None:
+        """A call came to nothing because the host did not answer: no more jobs for it until it has been looked at."""
+        self.ready.clear()
         self._events.put(Event(None))
 
     def told(self, event: Event) -> None:
@@ -82,22 +93,36 @@ class Watcher(threading.Thread):
         logger.info("host %s: %s, %s", self.host.name, capabilities.hypervisor, capabilities.accelerator)
 
     def _watch(self) -> None:
-        self._look_at_all(fully=True)
-        self.ready.set()
+        self._look_at_everything()
         looked = glanced = time.monotonic()
         while self.hypervisor.alive and not self._stopping.is_set():
-            try:
-                event = self._events.get(timeout=max(0.0, glanced + GLANCE_EVERY - time.monotonic()))
-            except queue.Empty:
-                fully = time.monotonic() - looked > LOOK_EVERY
-                self._look_at_all(fully=fully)
-                glanced = time.monotonic()
-                looked = glanced if fully else looked
-                continue
-            if event.machine is not None:
+            event = self._next_event(glanced + GLANCE_EVERY)
+            self._catch_up()
+            if event is not None and event.machine is not None:
                 self._look_at(event.machine, rebooted=event.rebooted)
+            elif event is not None or time.monotonic() > looked + LOOK_EVERY:
+                self._look_at_everything()
+                looked = glanced = time.monotonic()
+            elif time.monotonic() > glanced + GLANCE_EVERY:
+                self._look_at_all(fully=False)
+                glanced = time.monotonic()
         if not self._stopping.is_set():
             raise Refusal("HOST_NOT_RESPONDING", None, host=self.host.name)
+
+    def _next_event(self, until: float) -> Event | None:
+        if self._put_off:
+            until = min(until, time.monotonic() + CATCH_UP_AFTER)
+        try:
+            return self._events.get(timeout=max(0.0, until - time.monotonic()))
+        except queue.Empty:
+            return None
+
+    def _look_at_everything(self) -> None:
+        if not self.hypervisor.alive:
+            return
+        self._look_at_all(fully=True)
+        self.ready.set()
+        self._on_ready()
 
     def _look_at_all(self, *, fully: bool) -> None:
         there, believed = self.hypervisor.glance(), reports.expected(self.host)
@@ -111,14 +136,20 @@ class Watcher(threading.Thread):
 
     def _look_at(self, machine: UUID, *, rebooted: bool = False) -> None:
         lock = self._busy.lock(machine)
-        if not lock.acquire(blocking=False):
-            return  # the job that is at work on it observes it when it is done
+        if not lock.acquire(blocking=False):  # what a job is at work on is looked at when it is done
+            self._put_off[machine] = rebooted or self._put_off.get(machine, False)
+            return
         try:
             observation = self.hypervisor.observe(machine)
             if observation is not None:
                 reports.machine_seen(self.host, observation, rebooted=rebooted)
         finally:
             lock.release()
+
+    def _catch_up(self) -> None:
+        put_off, self._put_off = self._put_off, {}
+        for machine, rebooted in put_off.items():
+            self._look_at(machine, rebooted=rebooted)
 
     def _missing(self, machine: UUID) -> None:
         lock = self._busy.lock(machine)
@@ -135,6 +166,7 @@ class Watcher(threading.Thread):
             reports.host_lost(self.host, refusal)
         except DatabaseError:
             logger.exception("host %s: its loss could not be recorded", self.host.name)
+            close_old_connections()
         self.hypervisor.close()
         self._stopping.wait(self._pause)
         self._pause = min(self._pause * 2, RETRY_AFTER[1])

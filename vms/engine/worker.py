@@ -5,9 +5,10 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
 
+from django.db import DatabaseError
 from django.utils import timezone
 
-from vms.actions import jobs
+from vms.actions import jobs, reports
 from vms.actions._jobs import SET_REBOOT, UNDEFINE
 from vms.actions.power import ends_with_reboot
 from vms.domain.document import run_from_document
@@ -22,32 +23,47 @@ from .crashpoints import crash_point
 logger = logging.getLogger(__name__)
 
 # How long a guest has to follow a request before the job is given up and Power Off is the advice.
-PATIENCE: Final = {Verb.SHUTDOWN: timedelta(minutes=5), Verb.REBOOT: timedelta(minutes=5)}
+PATIENCE: Final[dict[str, timedelta]] = {Verb.SHUTDOWN: timedelta(minutes=5), Verb.REBOOT: timedelta(minutes=5)}
 ATTEMPTS: Final = 5
 
 Call = Callable[[Hypervisor, Job], None]
 
 
-def carry_out(job: Job, hypervisor: Hypervisor) -> None:
-    """Do a claimed job and record its outcome; whatever goes wrong ends in a refusal on the job."""
+def carry_out(job: Job, hypervisor: Hypervisor) -> bool:
+    """Do a claimed job and record its outcome; whatever goes wrong ends in a refusal on the job.
+
+    False when the host did not answer. A database that does not answer is the caller's: the job's lease runs out.
+    """
     crash_point(job.verb, "claimed")
-    jobs.begin_step(job, job.verb)
+    answered = True
     try:
-        CALLS[job.verb](hypervisor, job)
-        crash_point(job.verb, "called")
-        _conclude(job, hypervisor)
+        jobs.begin_step(job, job.verb)
+        _call(job, hypervisor)
     except Refusal as refusal:
-        if not _done_already(job, hypervisor, refusal):
-            _give_up_or_retry(job, refusal)
+        answered = refusal.code != "HOST_NOT_RESPONDING"
+        _give_up_or_retry(job, refusal)
+    except DatabaseError:
+        raise
     except Exception:
         logger.exception("job %s (%s) failed", job.pk, job.verb)
         jobs.fail(job, Refusal("ENGINE_FAILED"))
     crash_point(job.verb, "finished")
+    return answered
+
+
+def _call(job: Job, hypervisor: Hypervisor) -> None:
+    try:
+        CALLS[job.verb](hypervisor, job)
+    except Refusal as refusal:
+        if not _done_already(job, hypervisor, refusal):
+            raise
+        return
+    crash_point(job.verb, "called")
+    _conclude(job, hypervisor)
 
 
 def _conclude(job: Job, hypervisor: Hypervisor) -> None:
-    patience = PATIENCE.get(Verb(job.verb)) if job.verb in set(Verb) else None
-    if patience:
+    if patience := PATIENCE.get(job.verb):
         jobs.wait(job, timezone.now() + patience)
         return
     jobs.finish(job, hypervisor.observe(job.machine) if job.verb != UNDEFINE else None)
@@ -55,20 +71,25 @@ def _conclude(job: Job, hypervisor: Hypervisor) -> None:
 
 def _done_already(job: Job, hypervisor: Hypervisor, refusal: Refusal) -> bool:
     """A guest that was quicker than the request to power off has done what was asked."""
-    if job.verb != Verb.SHUTDOWN or refusal.code != "HYPERVISOR_REFUSED":
+    if refusal.code != "HYPERVISOR_REFUSED" or not (job.verb == Verb.SHUTDOWN or _is_cold_reboot(job)):
         return False
     observation = hypervisor.observe(job.machine)
-    if observation is None or observation.status not in NOT_RUNNING:
+    if job.host is None or observation is None or observation.status not in NOT_RUNNING:
         return False
-    return jobs.finish(job, observation)
+    # Reported as the answer to a request that waits: then a reboot goes on with the start.
+    return jobs.wait(job, timezone.now() + PATIENCE[job.verb]) and reports.machine_seen(job.host, observation)
 
 
 def _give_up_or_retry(job: Job, refusal: Refusal) -> None:
     logger.warning("job %s (%s %s): %s %s", job.pk, job.verb, job.machine_name, refusal, refusal.params)
-    if refusal.code == "HOST_NOT_RESPONDING" and job.verb in REPEATABLE and job.attempts < ATTEMPTS:
+    if refusal.code == "HOST_NOT_RESPONDING" and jobs.repeatable(job) and job.attempts < ATTEMPTS:
         jobs.retry(job)
     else:
         jobs.fail(job, refusal)
+
+
+def _is_cold_reboot(job: Job) -> bool:
+    return job.verb == Verb.REBOOT and bool(job.params.get("cold"))
 
 
 def _start(hypervisor: Hypervisor, job: Job) -> None:
@@ -92,7 +113,7 @@ def _stop(hypervisor: Hypervisor, job: Job) -> None:
 
 
 def _reboot(hypervisor: Hypervisor, job: Job) -> None:
-    if job.params.get("cold"):
+    if _is_cold_reboot(job):
         hypervisor.shutdown(job.machine)
     else:
         hypervisor.reboot(job.machine)
@@ -128,5 +149,3 @@ CALLS: Final[dict[str, Call]] = {
     SET_REBOOT: _set_reboot,
     UNDEFINE: _undefine,
 }
-# Doing these twice does no more than doing them once.
-REPEATABLE: Final = frozenset(CALLS) - {Verb.RESET, Verb.REBOOT}
