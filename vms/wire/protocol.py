@@ -36,7 +36,7 @@ def receive(connection: socket.socket) -> dict[str, Any] | None:
         raise WireError(f"a frame of {length} bytes is over the limit of {LIMIT}")
     try:
         message = json.loads(_read(connection, length))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise WireError("a frame that is no JSON") from error
     if not isinstance(message, dict):
         raise WireError("a frame that is no object")
