@@ -55,6 +55,7 @@ class HardwareForm(forms.Form):
             (
                 ("", ("name", "version_name", "description", "comment", "size")),
                 ("", ("cluster", "template", "instance_type", "vm_type", "start_paused", "delete_protected")),
+                ("", ("apply_to_existing",)),
             ),
         ),
         ("system", _("System"), (("", ("memory", *CPU, "firmware")),)),

@@ -1,18 +1,20 @@
 """What each kind of machine adds to the one form: where it inherits from, and what it is made with."""
 
+from dataclasses import replace
 from typing import Any, ClassVar
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages
+from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
 from vms.messages import Text
-from vms.models import VM, ActionGroup, Cluster, InstanceType, Pool, Template
-from vms.models.machines import BLANK
+from vms.models import VM, ActionGroup, Cluster, InstanceType, Pool, PoolType, Template
+from vms.models.machines import BLANK, POOL_SIZE
 
-from .fields import Options
+from .fields import Options, choice, number, switch
 from .hardware import MACHINE_FIELDS, HardwareForm, Values, stored_spec
 
 
@@ -61,8 +63,11 @@ class _MadeFromTemplate(HardwareForm):
         cluster = self.chosen("cluster", None) or clusters.first()
         if cluster is not None:
             self.row.cluster = cluster  # type: ignore[attr-defined]
-        self.initial.setdefault("cluster", cluster.pk if cluster else None)
-        self.initial.setdefault("template", BLANK)
+        # An address may name sources; one that is not there counts as not named.
+        template, instance_type = self.chosen("template", None), self.chosen("instance_type", None)
+        self.initial["cluster"] = cluster.pk if cluster else None
+        self.initial["template"] = template.pk if template else BLANK
+        self.initial["instance_type"] = instance_type.pk if instance_type else None
 
     def _offer_versions(self) -> None:
         del self.fields["cluster"]
@@ -90,19 +95,50 @@ class VMForm(_MadeFromTemplate):
 
 
 class PoolForm(_MadeFromTemplate):
-    """A pool; how many machines it has is said when it is made."""
+    """A pool: how many machines it has, what becomes of them, and whether an edit reaches those that are there."""
 
+    LAYOUT = (
+        *HardwareForm.LAYOUT[:2],
+        ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms", "use_latest_version")),)),
+        *HardwareForm.LAYOUT[2:],
+    )
     MAKES = ActionGroup.CREATE_VM_POOL
+    OWN: ClassVar[tuple[str, ...]] = ("pool_type", "stateful", "max_user_vms", "use_latest_version")
 
-    size = forms.IntegerField(min_value=1, initial=1)
+    size = number(*POOL_SIZE)
+    pool_type = choice(PoolType.choices, required=True)
+    stateful = switch()
+    max_user_vms = number(*POOL_SIZE)
+    use_latest_version = switch()
+    apply_to_existing = switch()
+
+    def fixed(self) -> dict[str, Text]:
+        if self.is_new:
+            return {}
+        pool = {"pool": self.row.name}
+        return {
+            "pool_type": messages.sentence("VM_POOL_CANNOT_CHANGE_POOL_TYPE", pool),
+            "stateful": messages.sentence("VM_POOL_CANNOT_CHANGE_POOL_STATEFUL_OPTION", pool),
+        }
 
     def offer_sources(self) -> None:
         super().offer_sources()
-        if not self.is_new:
-            del self.fields["size"]
+        for name in self.OWN:
+            self.initial.setdefault(name, getattr(self.row, name))
+        self.initial.setdefault("size", 1 if self.is_new else self.row.size)  # type: ignore[attr-defined]
+        if self.is_new:
+            del self.fields["apply_to_existing"]
+
+    def extra_attributes(self) -> Values:
+        own = (*self.OWN, *(() if self.is_new else ("size",)))
+        return {**super().extra_attributes(), **{name: self.cleaned_data[name] for name in own}}
 
     def sources(self) -> Values:
         return {**super().sources(), "size": self.cleaned_data["size"]}
+
+    def changes(self) -> Changes:
+        existing = not self.is_new and self.cleaned_data["apply_to_existing"]
+        return replace(super().changes(), apply_to_existing=existing)
 
 
 class TemplateForm(HardwareForm):
@@ -112,6 +148,8 @@ class TemplateForm(HardwareForm):
     version_name = forms.CharField(max_length=40, required=False)
 
     def fixed(self) -> dict[str, Text]:
+        if isinstance(self.row, Template) and self.row.base_id:
+            return {"name": _("A sub-version has the name of its template.")}
         if not isinstance(self.row, Template) or not self.row.built_in:
             return {}
         no = Refusal("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", "name", name=self.row.name)

@@ -1,0 +1,38 @@
+"""What a browser reads of the pages of all kinds of machine."""
+
+import re
+from typing import Any
+
+from django.test import Client
+
+from tests.web.browser import controls
+
+HTMX = {"HX-Request": "true"}
+
+
+def html_of(answer: Any) -> str:
+    return str(answer.content.decode())
+
+
+def opened(web: Client, path: str, action: str = "") -> dict[str, str]:
+    """What the browser holds of a page's form."""
+    return controls(html_of(web.get(path)), action or path).data
+
+
+def text_of(web: Client, path: str) -> str:
+    """The text of a page, without its mark-up."""
+    html = re.sub(r"<head>.*?</head>", "", html_of(web.get(path)), flags=re.DOTALL)
+    return _plain(html)
+
+
+def cell_of(web: Client, path: str, row: Any, label: str) -> str:
+    """The text of a row's cell in a list."""
+    html = html_of(web.get(path))
+    line = html[html.index(f'-{row.pk}"') :]
+    cell = re.search(rf'data-label="{label}">(.*?)</t[dh]>', line, re.DOTALL)
+    assert cell
+    return _plain(cell.group(1))
+
+
+def _plain(html: str) -> str:
+    return " ".join(re.sub(r"<[^>]+>", " ", html).split())
