@@ -12,6 +12,7 @@ urlpatterns: list[URLPattern | URLResolver] = [
     path("admin/", admin.site.urls),
     path("i18n/", include("django.conf.urls.i18n")),
     path("", include("vms.api.urls")),
+    path("portal/", include("vms.web.portal_urls")),
     path("", include("vms.web.urls")),
 ]
 

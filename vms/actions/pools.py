@@ -38,17 +38,24 @@ def take(pool: Pool, *, by: User, start: bool = True) -> VM:
     """Give the person a VM of the pool that is off and nobody's, and start it (oVirt: allocatevm)."""
     pool = locked(pool)
     authorise(by, ActionGroup.VM_POOL_BASIC_OPERATIONS, pool)
-    if pool.vms.filter(pk__in=Permission.objects.filter(user=by).values("vm")).count() >= pool.max_user_vms:
-        no = "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL"
-        raise Refusal(no, None, pool=pool.name, limit=pool.max_user_vms)
+    mine = pool.vms.filter(pk__in=Permission.objects.filter(user=by).values("vm")).count()
     vm = _free_one(pool)
-    if vm is None:
-        raise Refusal("ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS", None, pool=pool.name)
+    require_another(pool, mine=mine, free=0 if vm is None else 1)
+    assert vm is not None
     Permission.objects.create(user=by, role=Role.objects.get(name=HOLDER), vm=vm)
     record(by, "USER_ATTACH_USER_TO_VM_FROM_POOL", vm, pool=pool.name, user=by.get_username())
     if start:
         power.start(vm, by=by)
     return VM.objects.get(pk=vm.pk)
+
+
+def require_another(pool: Pool, *, mine: int, free: int) -> None:
+    """Refuse one more VM to somebody who holds as many as one person may, or when none is free."""
+    if mine >= pool.max_user_vms:
+        no = "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL"
+        raise Refusal(no, None, pool=pool.name, limit=pool.max_user_vms)
+    if free < 1:
+        raise Refusal("ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS", None, pool=pool.name)
 
 
 @action

@@ -8,7 +8,18 @@ from django.db.models import Model, Q
 
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
-from vms.models import VM, ActionGroup, Permission, User
+from vms.models import (
+    VM,
+    ActionGroup,
+    Cluster,
+    DataCenter,
+    Hardware,
+    InstanceType,
+    Permission,
+    Pool,
+    Template,
+    User,
+)
 from vms.models.users import OBJECTS, SYSTEM_WIDE
 
 from . import edit, power, remove
@@ -23,6 +34,13 @@ NEEDED: Final[dict[Verb, ActionGroup]] = {
     **power.GROUPS,
     Verb.EDIT: edit.GROUPS[VM],
     Verb.REMOVE: remove.GROUPS[VM],
+}
+# What making a kind of machine takes, and on which kind of row (None: on the system).
+MAKING: Final[dict[type[Hardware], tuple[ActionGroup, Any]]] = {
+    VM: (ActionGroup.CREATE_VM, Cluster),
+    Pool: (ActionGroup.CREATE_VM_POOL, Cluster),
+    Template: (ActionGroup.CREATE_TEMPLATE, DataCenter),
+    InstanceType: (ActionGroup.CREATE_TEMPLATE, None),
 }
 
 

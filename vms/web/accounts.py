@@ -8,18 +8,22 @@ from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import redirect, resolve_url
+from django.urls import reverse
 from django.utils.http import urlencode
 from django.views import csrf, defaults
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
-from vms.routes import Access, route
+from vms.routes import Access, is_administrator, route
 from vms.wire.client import EngineClient
 
-from .pages import here, htmx_of
+from .pages import PORTAL, here, htmx_of
 
 
 class _LogIn(LoginView):
     redirect_authenticated_user = True
+
+    def get_default_redirect_url(self) -> str:
+        return _begin(self.request)
 
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         # A session that ends under an open page: htmx has followed the redirect and would put the form into a row.
@@ -34,8 +38,12 @@ log_in = route(Access.PUBLIC)(_LogIn.as_view())
 
 @route(Access.USER)
 def home(request: HttpRequest) -> HttpResponse:
-    """Where everybody begins."""
-    return redirect(settings.LOGIN_REDIRECT_URL)
+    """Where everybody begins: administrators in WebAdmin, all others in UserPortal."""
+    return redirect(_begin(request))
+
+
+def _begin(request: HttpRequest) -> str:
+    return reverse("vm_list" if is_administrator(request.user) else f"{PORTAL}:vm_list")
 
 
 @route(Access.PUBLIC)

@@ -47,7 +47,7 @@ class Kind:
     # What a list needs beside the rows themselves.
     listed: Callable[[Any], Any] = lambda rows: rows
     # What its header shows beside its name.
-    told: Callable[[Any], dict[str, Any]] = lambda row: {"no_remove": panels.why_not_removed(row)}
+    told: Callable[[Any, User], dict[str, Any]] = panels.header
     # Whether virtual machines are made of it.
     makes_vms: bool = False
     # Sources that are given to the form of a new one by the address: `?template=…`.

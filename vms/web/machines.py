@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from vms.actions import rights
 from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.domain.errors import Refusal
@@ -115,7 +116,8 @@ def remove_machine(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
     row = kind.row(request, pk)
     at, name = kind.at(request, row), {"name": str(row)}
     if request.method == "GET":
-        asked = {"row": row, "at": at, "why_not": panels.why_not_removed(row), "text": str(kind.removal) % name}
+        why_not = panels.why_not_removed(row, rights.on(user_of(request), row))
+        asked = {"row": row, "at": at, "why_not": why_not, "text": str(kind.removal) % name}
         return page(request, "vms/remove.html", "vms/_remove.html", asked)
     try:
         remove(row, by=user_of(request))
@@ -136,7 +138,7 @@ def shown(
         "at": at,
         "tab": tab,
         "tabs": [(key, label, at[key]) for key, label in kind.tabs],
-        **kind.told(row),
+        **kind.told(row, user_of(request)),
     }
     return live(request, "vms/detail.html", fragment, {**header, **context}, busy=header.get("busy", False))
 
@@ -154,6 +156,7 @@ def _form(request: HttpRequest, kind: Kind, form: HardwareForm) -> HttpResponse:
         "action": at["new" if form.is_new else "edit"],
         "preview": at["preview_new" if form.is_new else "preview"],
         "back": at["list" if form.is_new else "detail"],
+        "unable": panels.why_no_form(form.row, user_of(request), is_new=form.is_new),
         "tab": form.first_tab_with_errors or request.GET.get("tab", ""),
     }
     return page(request, "vms/form.html", "vms/_form.html", context)

@@ -10,13 +10,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from vms import messages
+from vms.actions import edit, pools, remove, rights
+from vms.actions.rights import EVERYTHING, Rights, on, require
 from vms.domain import lifecycle
 from vms.domain.console import Console
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Endpoint
 from vms.domain.lifecycle import Status, Verb
 from vms.messages import Text
-from vms.models import VM, Cluster, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template
+from vms.models import VM, ActionGroup, Cluster, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template, User
 from vms.models.hardware import FIRMWARES, VM_TYPES
 
 _LABELS: Final[dict[str, Text]] = {
@@ -119,12 +121,12 @@ def status_icon(status: str) -> tuple[str, str]:
     return _ICONS.get(Status(status), _UNDER_WAY)
 
 
-def power_buttons(vm: VM) -> list[Button]:
+def power_buttons(vm: VM, held: Rights = EVERYTHING) -> list[Button]:
     """The verbs of a VM's tool bar, each with the reason why it is not possible now."""
     resumes = lifecycle.allowed(Verb.RESUME, Status(vm.status))
     first = Verb.RESUME if resumes else Verb.START
     verbs = ((first, "fa-play"), *_POWER)
-    return [Button(verb.value, messages.VERBS[verb], icon, why_not(vm, verb)) for verb, icon in verbs]
+    return [Button(verb.value, messages.VERBS[verb], icon, why_not(vm, verb, held)) for verb, icon in verbs]
 
 
 _POWER: Final = (
@@ -136,18 +138,28 @@ _POWER: Final = (
 )
 
 
-def vm_header(vm: VM) -> dict[str, Any]:
+def header(row: Hardware, user: User) -> dict[str, Any]:
+    """What the header of a template, pool or instance type shows: what somebody may not do with it, and why."""
+    held = on(user, row)
+    return {"no_edit": why_not_edited(row, held), "no_remove": why_not_removed(row, held)}
+
+
+def vm_header(vm: VM, user: User) -> dict[str, Any]:
     """What the header of a VM shows: its status, what can be asked of it, what waits, what failed."""
-    job = latest_jobs([vm.pk]).get(vm.pk)
+    held, job = on(user, vm), latest_jobs([vm.pk]).get(vm.pk)
     icon, tone = status_icon(vm.status)
     return {
         "status": messages.STATUSES[vm.status],
         "icon": icon,
         "tone": tone,
-        "buttons": power_buttons(vm),
-        "no_run_once": why_not(vm, Verb.RUN_ONCE),
-        "no_remove": why_not_removed(vm),
-        "no_console": why_no_console(vm),
+        "buttons": power_buttons(vm, held),
+        "no_run_once": why_not(vm, Verb.RUN_ONCE, held),
+        "no_console": why_no_console(vm, held),
+        "no_edit": why_not_edited(vm, held),
+        "no_clone": lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
+        "no_template": why_no_template(vm, user, held),
+        "no_remove": why_not_removed(vm, held),
+        "gives_back": bool(vm.pool_id) and not why_not_given_back(vm, user),
         "pending": pending(vm),
         "failure": failure(job),
         "busy": job is not None and job.active,
@@ -185,9 +197,19 @@ def pool_type(pool: Pool) -> str:
     return str(PoolType(pool.pool_type).label)
 
 
-def why_not(vm: VM, verb: Verb) -> str:
-    """Why a verb is not possible in the VM's present status; empty when it is."""
+def lacking(action_group: ActionGroup, held: Rights) -> str:
+    """Why somebody's roles do not allow something; empty when they do."""
     try:
+        require(action_group, held)
+    except Refusal as no:
+        return messages.refusal(no)
+    return ""
+
+
+def why_not(vm: VM, verb: Verb, held: Rights = EVERYTHING) -> str:
+    """Why a verb is not possible for somebody, or in the VM's present status; empty when it is."""
+    try:
+        require(rights.NEEDED[verb], held)
         lifecycle.require(verb, Status(vm.status))
     except Refusal as no:
         return messages.refusal(no)
@@ -196,8 +218,49 @@ def why_not(vm: VM, verb: Verb) -> str:
     return ""
 
 
-def why_not_removed(row: Hardware) -> str:
+def why_not_edited(row: Hardware, held: Rights) -> str:
+    """Why somebody cannot change the row; empty when it is possible."""
+    return lacking(edit.GROUPS[type(row)], held)
+
+
+def why_no_form(row: Hardware, user: User, *, is_new: bool) -> str:
+    """Why somebody can save no form about the row, whatever is in it; empty when it is possible."""
+    if not is_new:
+        return why_not_edited(row, on(user, row))
+    needed, places = rights.MAKING[type(row)]
+    able = rights.may_somewhere(user, needed, places) if places else rights.may(user, needed, None)
+    return "" if able else lacking(needed, frozenset())
+
+
+def why_no_template(vm: VM, user: User, held: Rights) -> str:
+    """Why somebody cannot make a template of the machine; empty when it is possible."""
+    above = on(user, vm.cluster.data_center)
+    return lacking(ActionGroup.CREATE_TEMPLATE, above) or lacking(ActionGroup.EDIT_VM_PROPERTIES, held)
+
+
+def why_not_taken(pool: Any, held: Rights, mine: int) -> str:
+    """Why somebody who has taken `mine` machines of a counted pool cannot take another; empty when it is possible."""
+    try:
+        require(ActionGroup.VM_POOL_BASIC_OPERATIONS, held)
+        pools.require_another(pool, mine=mine, free=pool.free_count)
+    except Refusal as no:
+        return messages.refusal(no)
+    return ""
+
+
+def why_not_given_back(vm: VM, user: User) -> str:
+    """Why somebody cannot give the machine back to its pool; empty when it is possible."""
+    if vm.pool is None:
+        return messages.sentence("VM_POOL_CANNOT_DETACH_VM_NOT_ATTACHED_TO_POOL", {"name": vm.name})
+    if rights.taken_by(user, [vm]):
+        return ""
+    return lacking(ActionGroup.EDIT_VM_POOL_CONFIGURATION, on(user, vm.pool))
+
+
+def why_not_removed(row: Hardware, held: Rights = EVERYTHING) -> str:
     """Why a row cannot be removed at present, as far as it tells by itself; empty when it can."""
+    if told := lacking(remove.GROUPS[type(row)], held):
+        return told
     if isinstance(row, VM):
         in_pool = {"pool": str(row.pool)} if row.pool_id else None
         return messages.sentence("ACTION_TYPE_FAILED_VM_IN_POOL", in_pool) if in_pool else why_not(row, Verb.REMOVE)
@@ -208,8 +271,10 @@ def why_not_removed(row: Hardware) -> str:
     return ""
 
 
-def why_no_console(vm: VM) -> str:
-    """Why there is no graphical console to open; empty when there is."""
+def why_no_console(vm: VM, held: Rights = EVERYTHING) -> str:
+    """Why somebody has no graphical console to open; empty when there is one."""
+    if told := lacking(ActionGroup.CONNECT_TO_VM, held):
+        return told
     reason = vm.graphical_access.reason
     return str(messages.NO_CONSOLE[reason]) if reason else ""
 

@@ -1,0 +1,32 @@
+"""The addresses of UserPortal; pages that WebAdmin has too bear the same names there."""
+
+from typing import Final
+
+from django.urls import URLPattern, path
+
+from . import userportal
+from .kinds import VMS
+from .pages import PORTAL
+
+app_name = PORTAL
+
+_OF_VMS: Final = {"kind": VMS}
+
+urlpatterns: Final[list[URLPattern]] = [
+    path("", userportal.vm_list, name="vm_list"),
+    path("vms/new", userportal.new_vm, _OF_VMS, name="new_vm"),
+    path("vms/new/preview", userportal.preview_vm, _OF_VMS, name="preview_new_vm"),
+    path("vms/<uuid:pk>/", userportal.vm_detail, _OF_VMS, name="vm_detail"),
+    path("vms/<uuid:pk>/devices", userportal.vm_devices, _OF_VMS, name="vm_devices"),
+    path("vms/<uuid:pk>/console", userportal.vm_console, name="vm_console"),
+    path("vms/<uuid:pk>/events", userportal.vm_events, _OF_VMS, name="vm_events"),
+    path("vms/<uuid:pk>/edit", userportal.edit_vm, _OF_VMS, name="edit_vm"),
+    path("vms/<uuid:pk>/edit/preview", userportal.preview_vm, _OF_VMS, name="preview_vm"),
+    path("vms/<uuid:pk>/run-once", userportal.run_vm_once, name="run_vm_once"),
+    path("vms/<uuid:pk>/actions/<slug:verb>", userportal.vm_action, name="vm_action"),
+    path("vms/<uuid:pk>/clone", userportal.clone_vm, name="clone_vm"),
+    path("vms/<uuid:pk>/template", userportal.make_template, name="make_template"),
+    path("vms/<uuid:pk>/remove", userportal.remove_vm, _OF_VMS, name="remove_vm"),
+    path("vms/<uuid:pk>/give-back", userportal.give_back, name="give_back"),
+    path("pools/<uuid:pk>/take", userportal.take_from_pool, name="take_from_pool"),
+]

@@ -1,0 +1,97 @@
+"""UserPortal: what somebody may use: own machines, and pools to take one from."""
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
+from uuid import UUID
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from vms.actions import create, pools
+from vms.domain.errors import Refusal
+from vms.forms import NewTemplateForm
+from vms.models import Pool
+from vms.routes import Access, route
+
+from . import machines, panels, webadmin
+from .cards import Cards
+from .kinds import VMS, user_of
+from .pages import address, complain, live, page, refusals_on, reply
+
+
+@route(Access.USER)
+@require_GET
+def vm_list(request: HttpRequest) -> HttpResponse:
+    """The machines and pools that somebody may use."""
+    cards = Cards.of(request)
+    return live(request, "userportal/list.html", "userportal/_list.html", {"cards": cards}, busy=cards.busy)
+
+
+@route(Access.USER)
+@require_POST
+def take_from_pool(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Take a machine of a pool; it starts."""
+    pool = get_object_or_404(Pool.objects.visible_to(user_of(request)), pk=pk)
+    try:
+        vm = pools.take(pool, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, address(request, "vm_list"))
+    done = _("You have %(name)s from pool %(pool)s now; it is being started.") % {"name": vm, "pool": pool}
+    return reply(request, done, address(request, "vm_list"), stay=True)
+
+
+@route(Access.USER)
+@require_http_methods(["GET", "POST"])
+def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give a machine back to its pool, after being told what becomes of it."""
+    vm = VMS.row(request, pk)
+    if request.method == "GET":
+        why_not = panels.why_not_given_back(vm, user_of(request))
+        return page(request, "userportal/give_back.html", "userportal/_give_back.html", {"vm": vm, "why_not": why_not})
+    try:
+        pools.give_back(vm, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, address(request, "vm_detail", vm.pk))
+    done = _("%(name)s went back to pool %(pool)s.") % {"name": vm, "pool": vm.pool}
+    return reply(request, done, address(request, "vm_list"))
+
+
+@route(Access.USER)
+@require_http_methods(["GET", "POST"])
+def make_template(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A template of a machine; UserPortal has no pages of templates, so its maker stays with the machine."""
+    vm = VMS.row(request, pk)
+    form = NewTemplateForm(request.POST or None, vm=vm, by=user_of(request))
+    if form.is_valid():
+        with refusals_on(form):
+            made = create.template(vm=vm, **form.creation(), by=user_of(request))
+            done = _("%(name)s was created.") % {"name": made}
+            return reply(request, done, address(request, "vm_detail", vm.pk), stay=True)
+    context = {"vm": vm, "form": form, "facts": panels.console_facts(vm, None)}
+    return page(request, "vms/make_template.html", "vms/_make_template.html", context)
+
+
+def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+    """A view of WebAdmin that takes no administrator: rows and actions look at the rights themselves."""
+
+    @wraps(view)
+    def call(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+        return view(request, *args, **kwargs)
+
+    return route(Access.USER)(call)
+
+
+vm_detail = _for_everybody(machines.machine_detail)
+vm_devices = _for_everybody(machines.machine_devices)
+vm_events = _for_everybody(machines.machine_events)
+vm_console = _for_everybody(webadmin.vm_console)
+new_vm = _for_everybody(machines.new_machine)
+edit_vm = _for_everybody(machines.edit_machine)
+preview_vm = _for_everybody(machines.preview_machine)
+remove_vm = _for_everybody(machines.remove_machine)
+clone_vm = _for_everybody(webadmin.clone_vm)
+run_vm_once = _for_everybody(webadmin.run_vm_once)
+vm_action = _for_everybody(webadmin.vm_action)
