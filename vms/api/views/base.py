@@ -5,7 +5,6 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar, cast
-from urllib.parse import unquote
 from uuid import UUID, uuid4
 
 from django.db.models import Model, QuerySet
@@ -98,9 +97,9 @@ class Door(APIView):
             for name, header in (("filter", "Filter"), ("all_content", "All-Content"))
             if (value := self.request.headers.get(header)) is not None
         }
-        last = self.request.get_full_path().partition("?")[0].rpartition("/")[2]
+        last = self.request.path.rpartition("/")[2]
         matrix = dict(part.partition("=")[::2] for part in last.split(";")[1:])
-        return headers | {name: unquote(value) for name, value in matrix.items()} | self.request.GET.dict()
+        return headers | matrix | self.request.GET.dict()
 
     def text(self, name: str) -> str:
         """A parameter; an empty one is as good as none."""
