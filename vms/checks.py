@@ -1,6 +1,8 @@
 """Checks of combinations of settings that start but do harm."""
 
+import stat
 from typing import Any
+from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.core.checks import CheckMessage, Error, Warning, register
@@ -12,7 +14,7 @@ def settings_fit_together(**_: Any) -> list[CheckMessage]:
     found: list[CheckMessage] = []
     if settings.DEBUG and settings.ORIGINS:
         found.append(Error("DEBUG shows secrets to visitors of ORIGINS", hint="Unset DEBUG.", id="vms.E001"))
-    if any("*" in origin or origin.rstrip("/").count("/") != 2 for origin in settings.ORIGINS):
+    if not all(_is_origin(origin) for origin in settings.ORIGINS):
         found.append(Error("ORIGINS takes scheme and host only, like https://vms.example.org", id="vms.E002"))
     if settings.ORIGINS and not settings.SECURE:
         found.append(
@@ -24,4 +26,12 @@ def settings_fit_together(**_: Any) -> list[CheckMessage]:
         found.append(
             Warning("HYPERVISOR=memory runs no machine", hint="It is for trying the interface.", id="vms.W003")
         )
+    if settings.DATA_DIR.stat().st_mode & (stat.S_IRWXG | stat.S_IRWXO):
+        found.append(Warning("Others may look into DATA_DIR", hint=f"chmod go= {settings.DATA_DIR}", id="vms.W004"))
     return found
+
+
+def _is_origin(text: str) -> bool:
+    parts = urlsplit(text)
+    bare = not (parts.path or parts.query or parts.fragment or parts.username)
+    return parts.scheme in {"http", "https"} and bool(parts.hostname) and bare and "*" not in text

@@ -5,13 +5,13 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
-from .environment import Environment, kept_secret, new_field_key
+from .environment import Environment, field_keys, kept_secret, new_field_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 env = Environment(eager=True)
 
 # Where all state lies: database, secrets, boot files, the private hypervisor, sockets.
-DATA_DIR = Path(env.str("DATA_DIR", "") or BASE_DIR / "var").absolute()
+DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 RUN_DIR = DATA_DIR / "run"
 BOOT_DIR = DATA_DIR / "boot"
 
@@ -22,10 +22,10 @@ ACCELERATOR = env.choice("ACCELERATOR", "auto", ("auto", "kvm", "tcg"))
 DEBUG = env.switch("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", "") or kept_secret(DATA_DIR / "secrets" / "secret_key")
 # Keys of the encrypted columns, newest first; outside the database, so that a copy of it gives nothing away.
-FIELD_KEYS = env.list("FIELD_KEYS", []) or [kept_secret(DATA_DIR / "secrets" / "field_key", new_field_key)]
+FIELD_KEYS = field_keys(env.list("FIELD_KEYS", []) or [kept_secret(DATA_DIR / "secrets" / "field_key", new_field_key)])
 
 # The addresses that browsers use; behind a proxy with TLS: https://vms.example.org
-ORIGINS: list[str] = env.list("ORIGINS", [])
+ORIGINS = env.origins("ORIGINS")
 ALLOWED_HOSTS = ["localhost", "127.0.0.1", "[::1]", *filter(None, (urlsplit(origin).hostname for origin in ORIGINS))]
 CSRF_TRUSTED_ORIGINS = ORIGINS
 CSRF_FAILURE_VIEW = "vms.web.accounts.stale_token"
@@ -104,7 +104,7 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-DATABASES = {"default": env.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'db.sqlite3'}")}
+DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / "db.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "vms.User"
@@ -124,7 +124,7 @@ LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch"), ("es", "Español")]
 LOCALE_PATHS = [BASE_DIR / "vms" / "locale"]
 USE_TZ = True
-TIME_ZONE = env.str("TIME_ZONE", "UTC")
+TIME_ZONE = env.time_zone("TIME_ZONE", "UTC")
 
 STATIC_URL = "static/"
 STATIC_ROOT = DATA_DIR / "static"
