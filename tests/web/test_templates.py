@@ -167,5 +167,5 @@ def test_the_list_costs_the_same_for_few_and_for_many(
 ) -> None:
     for at in range(number):
         create.template(f"t{at}", cluster=host.cluster, by=admin)
-    with django_assert_max_num_queries(5):
+    with django_assert_max_num_queries(6):
         assert html_of(web.get("/templates/")).count("<tr ") == number + 2
