@@ -29,7 +29,7 @@ class Answer:
     def tree(self) -> dict[str, Any]:
         if "json" in self.response["Content-Type"]:
             return _texts(json.loads(self.text))  # type: ignore[no-any-return]
-        return {**_of(etree.fromstring(self.text.encode()))}
+        return dict(_of(etree.fromstring(self.text.encode())) or {})
 
     @property
     def root(self) -> str:

@@ -1,0 +1,221 @@
+"""Graphics consoles of the three kinds that have them, and the ways into a running one."""
+
+from typing import Any
+
+import pytest
+
+from tests.actions.runs import choosing, down, up
+from tests.api.caller import SPICE_ID, VNC_ID, Caller
+from vms.actions import create
+from vms.domain.console import HEADLESS, SPICE_AND_VNC, VNC, Video
+from vms.domain.runonce import ConsoleChoice
+from vms.models import VM, Host, Job, User
+
+pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+
+KINDS = {"vms": "vm", "templates": "template", "instancetypes": "instance_type"}
+CONSOLE = "graphics_console"
+
+
+@pytest.fixture(params=list(KINDS))
+def kind(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def row(kind: str, vm: VM, admin: User) -> Any:
+    """A machine of the kind, with a VNC console."""
+    if kind == "templates":
+        return create.template("golden", vm=vm, by=admin)
+    return vm if kind == "vms" else create.instance_type("sized", by=admin)
+
+
+@pytest.fixture
+def path(kind: str, row: Any) -> str:
+    return f"/{kind}/{row.pk}/graphicsconsoles"
+
+
+def console_of(row: Any) -> Any:
+    return type(row).objects.get(pk=row.pk).console
+
+
+def test_a_console_is_told_with_its_machine_and_protocol_in_hexadecimal(
+    api: Caller, path: str, kind: str, row: Any
+) -> None:
+    (told,) = api.get(path).all(CONSOLE)
+    assert (told["id"], told["protocol"]) == (VNC_ID, "vnc")
+    assert told[KINDS[kind]]["id"] == str(row.pk)
+    assert ("actions" in told) == (kind == "vms")
+    assert api.get(told["href"]).at("protocol") == "vnc"
+
+
+def test_removing_the_last_console_makes_it_headless(api: Caller, path: str, row: Any) -> None:
+    answer = api.delete(f"{path}/{VNC_ID}")
+    assert (answer.status, answer.at("status")) == (200, "complete")
+    assert console_of(row).graphics == HEADLESS
+    assert api.get(path).all(CONSOLE) == []
+    assert api.get(path.removesuffix("/graphicsconsoles")).at("display") is None
+
+
+def test_adding_the_first_console_ends_headless(api: Caller, path: str, row: Any) -> None:
+    api.delete(f"{path}/{VNC_ID}")
+    answer = api.post(path, CONSOLE, {"protocol": "vnc"})
+    assert (answer.status, answer.at("id"), answer.at("protocol")) == (201, VNC_ID, "vnc")
+    assert answer.response["Location"] == answer.at("href")
+    assert (console_of(row).graphics, console_of(row).video) == (VNC, Video.VGA)
+
+
+def test_a_headless_machine_that_gets_spice_gets_a_card_that_fits(api: Caller, path: str, row: Any) -> None:
+    api.delete(f"{path}/{VNC_ID}")
+    assert api.post(path, CONSOLE, {"protocol": "spice"}).at("id") == SPICE_ID
+    assert console_of(row).video == Video.QXL
+
+
+def test_the_other_console_stays(api: Caller, path: str, row: Any) -> None:
+    api.post(path, CONSOLE, {"protocol": "spice"})
+    assert console_of(row).graphics == SPICE_AND_VNC
+    api.delete(f"{path}/{SPICE_ID}")
+    assert console_of(row).graphics == VNC
+
+
+def test_a_second_console_of_one_protocol_is_refused(api: Caller, path: str, row: Any) -> None:
+    answer = api.post(path, CONSOLE, {"protocol": "vnc"})
+    assert (answer.status, answer.fault) == (
+        400,
+        ("Operation Failed", "[Graphics Protocol: There is a VNC console already.]"),
+    )
+    assert console_of(row).graphics == VNC
+
+
+@pytest.mark.parametrize("console", [SPICE_ID, "766E64", "vnc", "00", "%00"])
+def test_a_console_that_is_not_there_is_not_found(api: Caller, path: str, row: Any, console: str) -> None:
+    assert api.get(f"{path}/{console}").status == 404
+    assert api.delete(f"{path}/{console}").status == 404
+    assert console_of(row).graphics == VNC
+
+
+@pytest.mark.parametrize(
+    ("body", "reason"),
+    [({}, "Operation Failed"), ({"protocol": "rdp"}, "Invalid Enum value"), ({"protocol": {}}, "Operation Failed")],
+)
+def test_a_console_needs_a_protocol_that_there_is(api: Caller, path: str, body: Any, reason: str) -> None:
+    answer = api.post(path, CONSOLE, body)
+    assert (answer.status, answer.fault[0]) == (400, reason)
+
+
+# -- those of a run
+
+
+@pytest.fixture
+def consoles(vm: VM) -> str:
+    return f"/vms/{vm.pk}/graphicsconsoles"
+
+
+def test_current_consoles_are_those_of_the_run(api: Caller, vm: VM, host: Host, admin: User, consoles: str) -> None:
+    assert api.get(f"{consoles}?current").all(CONSOLE) == []
+    up(vm, host, by=admin)
+    (told,) = api.get(f"{consoles};current=true").all(CONSOLE)
+    assert (told["address"], told["port"]) == ("127.0.0.1", "5900")
+    (configured,) = api.get(consoles).all(CONSOLE)
+    assert "port" not in configured
+    assert api.get(f"{consoles}/{VNC_ID}?current=true").at("port") == "5900"
+    down(vm, host)
+    assert api.get(f"{consoles}?current=1").all(CONSOLE) == []
+
+
+def test_a_machine_that_runs_headless_has_no_current_console(
+    api: Caller, vm: VM, host: Host, admin: User, consoles: str
+) -> None:
+    up(vm, host, by=admin, overlay=choosing(ConsoleChoice.HEADLESS))
+    assert api.get(f"{consoles}?current").all(CONSOLE) == []
+    assert len(api.get(consoles).all(CONSOLE)) == 1
+
+
+def test_the_list_of_machines_carries_current_consoles_when_they_are_wanted(
+    api: Caller, vm: VM, host: Host, admin: User
+) -> None:
+    up(vm, host, by=admin)
+    (told,) = api.get("/vms?detail=current_graphics_consoles").all("vm")
+    console = told["graphics_consoles"][CONSOLE]
+    assert (console[0] if isinstance(console, list) else console)["port"] == "5900"
+
+
+def test_removing_the_console_of_a_running_machine_leaves_its_session(
+    api: Caller, vm: VM, host: Host, admin: User, consoles: str
+) -> None:
+    up(vm, host, by=admin)
+    api.delete(f"{consoles}/{VNC_ID}")
+    assert console_of(vm).headless
+    assert len(api.get(f"{consoles}?current").all(CONSOLE)) == 1
+    assert api.get(f"/vms/{vm.pk}").at("display/port") == "5900"
+
+
+# -- the ways in
+
+TICKETS = ("ticket", f"graphicsconsoles/{VNC_ID}/ticket", f"graphicsconsoles/{VNC_ID}/proxyticket")
+
+
+@pytest.mark.parametrize("way", TICKETS)
+def test_a_headless_machine_gives_no_ticket(api: Caller, headless_vm: VM, host: Host, admin: User, way: str) -> None:
+    up(headless_vm, host, by=admin)
+    answer = api.post(f"/vms/{headless_vm.pk}/{way}")
+    assert (answer.status, answer.at("status")) == (409, "failed")
+    assert "headless" in answer.fault[1]
+
+
+@pytest.mark.parametrize("way", TICKETS)
+def test_a_machine_that_is_off_gives_no_ticket(api: Caller, vm: VM, way: str) -> None:
+    answer = api.post(f"/vms/{vm.pk}/{way}")
+    assert (answer.status, answer.fault[1]) == (
+        409,
+        "[The virtual machine is not running; its graphical console opens when it is.]",
+    )
+
+
+@pytest.mark.parametrize("way", TICKETS)
+def test_nobody_sets_passwords_yet_and_says_so(api: Caller, vm: VM, host: Host, admin: User, way: str) -> None:
+    up(vm, host, by=admin)
+    answer = api.post(f"/vms/{vm.pk}/{way}", "action", {"ticket": {"expiry": 120}})
+    assert (answer.status, answer.at("ticket")) == (409, None)
+    assert "cannot be given a password yet" in answer.fault[1]
+
+
+def test_a_running_console_gives_the_viewers_file(api: Caller, vm: VM, host: Host, admin: User, consoles: str) -> None:
+    up(vm, host, by=admin)
+    answer = api.post(f"{consoles}/{VNC_ID}/remoteviewerconnectionfile")
+    text = answer.at("remote_viewer_connection_file")
+    assert text.startswith("[virt-viewer]\ntype=vnc\nhost=127.0.0.1\nport=5900\n")
+    assert api.get(f"{consoles}/{VNC_ID}", Accept="application/x-virt-viewer").text == text
+
+
+@pytest.mark.parametrize("running", [False, True])
+def test_without_a_console_the_file_is_no_content_and_its_download_a_conflict(
+    api: Caller, headless_vm: VM, host: Host, admin: User, running: bool
+) -> None:
+    if running:
+        up(headless_vm, host, by=admin)
+    console = f"/vms/{headless_vm.pk}/graphicsconsoles/{VNC_ID}"
+    answer = api.post(f"{console}/remoteviewerconnectionfile")
+    assert (answer.status, answer.text) == (204, "")
+    refused = api.get(console, Accept="application/x-virt-viewer")
+    assert (refused.status, refused.root, refused.response["Content-Type"]) == (
+        409,
+        "fault",
+        "application/xml; charset=UTF-8",
+    )
+
+
+def test_a_console_of_another_protocol_is_not_in_the_file(
+    api: Caller, vm: VM, host: Host, admin: User, consoles: str
+) -> None:
+    up(vm, host, by=admin)
+    assert api.post(f"{consoles}/{SPICE_ID}/remoteviewerconnectionfile").status == 204
+    assert api.get(f"{consoles}/{SPICE_ID}", Accept="application/x-virt-viewer").status == 404
+
+
+def test_looking_at_consoles_asks_no_hypervisor(api: Caller, vm: VM, host: Host, admin: User, consoles: str) -> None:
+    up(vm, host, by=admin)
+    before = Job.objects.count()
+    api.get(f"{consoles}?current")
+    api.post(f"{consoles}/{VNC_ID}/remoteviewerconnectionfile")
+    assert Job.objects.count() == before
