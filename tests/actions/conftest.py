@@ -1,13 +1,8 @@
 """What the tests of the actions share: other clusters, and passwords that cost no time."""
 
-from collections.abc import Iterator
-from pathlib import Path
-from typing import Any
-
 import pytest
 from pytest_django import Settings
 
-from tests.actions.crowd import copied_database
 from tests.actions.places import cluster_offering
 from vms.domain.console import HEADLESS, VNC
 from vms.models import Cluster
@@ -29,10 +24,3 @@ def bare_cluster(db: None) -> Cluster:
 def vnc_cluster(db: None) -> Cluster:
     """A cluster whose host offers VNC, but no SPICE."""
     return cluster_offering("vnc", VNC)
-
-
-@pytest.fixture
-def shared(django_db_setup: None, django_db_blocker: Any, tmp_path: Path) -> Iterator[None]:
-    """A database that threads share; it comes without a transaction, so no other fixture may bring one."""
-    with django_db_blocker.unblock(), copied_database(tmp_path):
-        yield
