@@ -27,6 +27,7 @@ SYSTEM: Final = "qemu:///system"
 SESSION: Final = "qemu:///session"
 PRIVATE: Final = "private"
 SYSTEM_SOCKETS: Final = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
+SYSTEM_PROGRAMS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 EMULATOR: Final = "qemu-system-x86_64"
 # Program → the Debian package that brings it, where the names differ.
 _PACKAGES: Final = {"libvirtd": "libvirt-daemon", "unshare": "util-linux", "mount": "util-linux"}
@@ -50,6 +51,7 @@ class _Missing(MemoryHypervisor):
     def __init__(self, package: str) -> None:
         super().__init__()
         self._package = package
+        self.unplug()  # so that nothing is ever faked
 
     def open(self, listener: object) -> None:
         raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package=self._package)
@@ -82,11 +84,11 @@ def _choose() -> str:
     kept = settings.DATA_DIR / "hypervisor"
     if kept.exists():
         return kept.read_text().strip()
-    if shutil.which(EMULATOR) is None:
+    if not _installed(EMULATOR):
         raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package="qemu-system-x86")
-    if any(_answers(path) for path in SYSTEM_SOCKETS):
+    if any(_answers(path) for path in SYSTEM_SOCKETS) and _lets_us_in(SYSTEM):
         chosen = SYSTEM
-    elif shutil.which("libvirtd") is None:
+    elif not _installed("libvirtd"):
         raise Refusal("HYPERVISOR_PACKAGE_MISSING", None, package="libvirt-daemon")
     else:
         chosen = SESSION if os.geteuid() != 0 else PRIVATE
@@ -115,6 +117,25 @@ def _answers(path: str) -> bool:
     except OSError:
         return False
     return True
+
+
+def _lets_us_in(uri: str) -> bool:
+    """Whether a daemon that listens would obey too: Debian's listens to everybody and asks polkit afterwards."""
+    from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+
+    driver = LibvirtHypervisor(lambda: Location(uri=uri, files=LocalFiles(settings.BOOT_DIR)))
+    try:
+        driver.open(lambda _event: None)
+    except Refusal as refusal:
+        logger.info("the system's libvirt does not let us in: %s", refusal.params)
+        return False
+    driver.close()
+    return True
+
+
+def _installed(program: str) -> bool:
+    """Whether a program is there; a daemon is nothing that ordinary users have on their path."""
+    return shutil.which(program, path=os.pathsep.join((os.environ.get("PATH", ""), *SYSTEM_PROGRAMS))) is not None
 
 
 def accelerator(*, local: bool) -> tuple[str, str]:

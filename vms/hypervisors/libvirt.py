@@ -11,6 +11,7 @@ import os
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Protocol
@@ -35,6 +36,7 @@ from .base import Event, Glance, Listener
 logger = logging.getLogger(__name__)
 
 KEEPALIVE: Final = (1, 3)  # seconds between questions, unanswered ones before the connection counts as dead
+OPENS_WITHIN: Final = 4.0  # seconds for a new connection, which no keepalive guards yet
 SETTLED: Final = 2.0  # seconds without another reset after which a firmware is taken to be through with them
 
 _STATUS: Final = {
@@ -81,24 +83,41 @@ class PoolFiles:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
+        self._whole: set[str] = set()
 
     def path(self, connection: "libvirt.virConnect", name: str) -> str:
         source = _existing(self._directory, name)
         content = source.read_bytes()
         pool = self._pool(connection)
         volume_name = f"{hashlib.sha256(content).hexdigest()[:16]}-{name}"
-        with contextlib.suppress(libvirt.libvirtError):
-            return str(pool.storageVolLookupByName(volume_name).path())
-        volume = pool.createXML(
-            f"<volume><name>{volume_name}</name><capacity>{len(content)}</capacity>"
-            "<target><format type='raw'/><permissions><mode>0644</mode></permissions></target></volume>"
-        )
-        try:
+        volume = self._there(pool, volume_name)
+        if volume is None or (volume_name not in self._whole and self._download(connection, volume) != content):
+            # Where somebody died over the upload before, there is a volume already, with a part in it.
+            volume = volume or pool.createXML(
+                f"<volume><name>{volume_name}</name><capacity>{len(content)}</capacity>"
+                "<target><format type='raw'/><permissions><mode>0644</mode></permissions></target></volume>"
+            )
             self._upload(connection, volume, content)
-        except libvirt.libvirtError:
-            volume.delete()
-            raise
+        self._whole.add(volume_name)
         return str(volume.path())
+
+    def _there(self, pool: Any, name: str) -> Any:
+        pool.refresh()
+        try:
+            return pool.storageVolLookupByName(name)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:
+                return None
+            raise
+
+    def _download(self, connection: "libvirt.virConnect", volume: Any) -> bytes:
+        stream = connection.newStream()
+        volume.download(stream, 0, 0)
+        received = bytearray()
+        while part := stream.recv(256 * 1024):
+            received += part
+        stream.finish()
+        return bytes(received)
 
     def _upload(self, connection: "libvirt.virConnect", volume: Any, content: bytes) -> None:
         stream = connection.newStream()
@@ -161,6 +180,7 @@ class LibvirtHypervisor:
         self._lost = threading.Event()
         self._rebooted: set[UUID] = set()
         self._resets: dict[UUID, float] = {}
+        self._hanging: Future[Any] | None = None
         self._capabilities: Capabilities | None = None
 
     # -- the contract
@@ -305,9 +325,13 @@ class LibvirtHypervisor:
 
     def glance(self) -> Mapping[UUID, Glance]:
         with self._refusals():
-            told = self._connection().getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+            connection = self._connection()
+            told = connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
+            saved = {one.UUID() for one in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)}
             return {
-                UUID(bytes=domain.UUID()): self._glance(domain, stats["state.state"], stats["state.reason"])
+                UUID(bytes=domain.UUID()): self._glance(
+                    domain, stats["state.state"], stats["state.reason"], saved=domain.UUID() in saved
+                )
                 for domain, stats in told
             }
 
@@ -330,11 +354,28 @@ class LibvirtHypervisor:
             return 0
 
         try:
-            connection = libvirt.openAuth(location.uri, [_CREDENTIALS, answer, None], 0)
-        except libvirt.libvirtError as error:
+            connection = self._open_in_time(lambda: libvirt.openAuth(location.uri, [_CREDENTIALS, answer, None], 0))
+        except (libvirt.libvirtError, TimeoutError) as error:
             raise Refusal("HOST_NOT_RESPONDING", None, host=self._name, message=str(error)) from error
         connection.setKeepAlive(*KEEPALIVE)
         return connection
+
+    def _open_in_time(self, attempt: Callable[[], Any]) -> Any:
+        """Open within `OPENS_WITHIN`: a daemon that is stopped takes a connection and then says nothing, for ever.
+
+        An attempt that hangs is left alone, and until it ends no other is begun.
+        """
+        with self._lock:
+            if self._hanging is not None and not self._hanging.done():
+                raise TimeoutError("an earlier attempt to connect still hangs")
+            opened: Future[Any] = Future()
+        threading.Thread(target=_settle, args=(opened, attempt), name="libvirt-open", daemon=True).start()
+        try:
+            return opened.result(OPENS_WITHIN)
+        except TimeoutError as error:
+            with self._lock:
+                self._hanging = opened
+            raise TimeoutError(f"no connection within {OPENS_WITHIN:.0f} seconds") from error
 
     def _connection(self) -> Any:
         """This thread's own connection, opened anew after the host was lost."""
@@ -392,7 +433,7 @@ class LibvirtHypervisor:
     def _observation(self, domain: Any) -> Observation:
         machine = UUID(bytes=domain.UUID())
         state, reason = domain.state()
-        glance = self._glance(domain, state, reason)
+        glance = self._glance(domain, state, reason, saved=bool(domain.hasManagedSaveImage()))
         seen = observe(domain.XMLDesc())
         running = glance.status != Status.DOWN and glance.status != Status.SUSPENDED
         return Observation(
@@ -407,11 +448,11 @@ class LibvirtHypervisor:
             cold_reboot=running and seen.cold_reboot,
         )
 
-    def _glance(self, domain: Any, state: int, reason: int) -> Glance:
+    def _glance(self, domain: Any, state: int, reason: int, *, saved: bool) -> Glance:
         status = _STATUS.get(state, Status.UNKNOWN)
         if status != Status.DOWN:
             return Glance(status)
-        if reason == libvirt.VIR_DOMAIN_SHUTOFF_SAVED and domain.hasManagedSaveImage():
+        if saved:  # the reason does not tell: a daemon that is started anew has forgotten it
             return Glance(Status.SUSPENDED, Ended.SAVED)
         if reason == libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN and UUID(bytes=domain.UUID()) in self._rebooted:
             return Glance(status, Ended.REBOOT)
@@ -434,6 +475,13 @@ class LibvirtHypervisor:
             if not self.alive or mine is None or not self._alive(mine) or error.get_error_domain() == _RPC:
                 raise Refusal("HOST_NOT_RESPONDING", None, host=self._name, message=str(error)) from error
             raise Refusal("HYPERVISOR_REFUSED", None, host=self._name, message=str(error)) from error
+
+
+def _settle(outcome: "Future[Any]", attempt: Callable[[], Any]) -> None:
+    try:
+        outcome.set_result(attempt())
+    except libvirt.libvirtError as error:
+        outcome.set_exception(error)
 
 
 _RPC: Final = libvirt.VIR_FROM_RPC
