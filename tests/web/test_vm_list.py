@@ -163,7 +163,7 @@ def test_the_list_costs_the_same_for_few_and_for_many(
         made = machine(f"m{at}", by=admin, console=headless if at % 2 else None)
         if at % 3 == 0:
             power.start(made, by=admin)
-    with django_assert_max_num_queries(6):
+    with django_assert_max_num_queries(7):
         assert web.get("/vms/").content.decode().count("<tr ") == number + 1
 
 

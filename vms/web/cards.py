@@ -16,7 +16,7 @@ from vms.domain.lifecycle import Verb
 from vms.messages import Text
 from vms.models import VM, Job, Permission, Pool, User
 
-from . import panels
+from . import panels, reasons
 from .kinds import POOLS, VMS, user_of
 from .panels import Button, Display
 
@@ -88,7 +88,7 @@ class Cards:
     @cached_property
     def no_new(self) -> str:
         """Why no machine can be made; empty when one can."""
-        return panels.why_no_form(VM(), self.user, is_new=True)
+        return reasons.why_no_form(VM(), self.user, is_new=True)
 
     @property
     def _shown(self) -> list[VM]:
@@ -114,8 +114,8 @@ class Cards:
             pending=[str(change.label) for change in panels.pending(vm)],
             failure=panels.failure(self._jobs.get(vm.pk)),
             buttons=[button for button in panels.power_buttons(vm, may) if button.verb in _ON_CARDS],
-            no_run_once=panels.why_not(vm, Verb.RUN_ONCE, may),
-            no_console=panels.why_no_console(vm, may),
+            no_run_once=reasons.why_not(vm, Verb.RUN_ONCE, may),
+            no_console=reasons.why_no_console(vm, may),
             taken=taken,
         )
 
@@ -125,4 +125,4 @@ _ON_CARDS: Final = {Verb.START.value, Verb.RESUME.value, Verb.SHUTDOWN.value}
 
 def _pool(pool: Any, may: Rights, mine: int) -> PoolCard:
     shown = panels.graphics_display(pool, pool.console)
-    return PoolCard(pool, pool.free_count, mine, shown, panels.why_not_taken(pool, may, mine))
+    return PoolCard(pool, pool.free_count, mine, shown, reasons.why_not_taken(pool, may, mine))

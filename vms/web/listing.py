@@ -12,12 +12,14 @@ from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
 
 from vms import messages
+from vms.actions import rights
+from vms.actions.rights import Rights
 from vms.domain.lifecycle import Verb
 from vms.models import VM, Job
 from vms.wire.client import EngineClient
 
-from . import panels
-from .kinds import VMS, Kind
+from . import panels, reasons
+from .kinds import VMS, Kind, user_of
 from .pages import BUSY, IDLE, marked
 
 PAGE: Final = 100
@@ -53,6 +55,11 @@ class Listing:
         return IDLE
 
     @cached_property
+    def held(self) -> Mapping[Any, Rights]:
+        """What the person who looks may do with each row."""
+        return rights.on_each(user_of(self.request), self.machines)
+
+    @cached_property
     def rows(self) -> list[SafeString]:
         template = get_template(self.TEMPLATE, using="jinja2")
         return [mark_safe(template.render(self._cells(row))) for row in self.machines]  # noqa: S308  (autoescaped)
@@ -82,7 +89,8 @@ class Listing:
             "kind": self.kind,
             "at": self.kind.at(self.request, row),
             "cells": panels.cells(row),
-            "no_remove": panels.why_not_removed(row),
+            "no_edit": reasons.why_not_edited(row, self.held[row.pk]),
+            "no_remove": reasons.why_not_removed(row, self.held[row.pk]),
         }
 
 
@@ -105,9 +113,9 @@ class VMListing(Listing):
         return BUSY if any(job.active for job in self.jobs.values()) else IDLE
 
     def _cells(self, vm: VM) -> dict[str, Any]:
-        running, job = vm.running_console, self.jobs.get(vm.pk)
+        running, job, held = vm.running_console, self.jobs.get(vm.pk), self.held[vm.pk]
         icon, tone = panels.status_icon(vm.status)
-        buttons = {button.verb: button for button in panels.power_buttons(vm)}
+        buttons = {button.verb: button for button in panels.power_buttons(vm, held)}
         run, shutdown = next(iter(buttons.values())), buttons[Verb.SHUTDOWN]
         return {
             "vm": vm,
@@ -121,7 +129,8 @@ class VMListing(Listing):
             "failure": panels.failure(job),
             "host": vm.host.name if vm.host and vm.running else "",
             "button": shutdown if run.reason and not shutdown.reason else run,
-            "no_console": panels.why_no_console(vm),
+            "no_console": reasons.why_no_console(vm, held),
+            "no_edit": reasons.why_not_edited(vm, held),
             "labels": dict(panels.COLUMNS),
         }
 

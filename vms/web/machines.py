@@ -17,7 +17,7 @@ from vms.forms import HardwareForm
 from vms.models import VM, Hardware
 from vms.routes import Access, route
 
-from . import panels, trails
+from . import panels, reasons, trails
 from .kinds import VMS, Kind, user_of
 from .listing import Listing, VMListing
 from .pages import complain, live, page, refusals_on, reply
@@ -116,7 +116,7 @@ def remove_machine(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
     row = kind.row(request, pk)
     at, name = kind.at(request, row), {"name": str(row)}
     if request.method == "GET":
-        why_not = panels.why_not_removed(row, rights.on(user_of(request), row))
+        why_not = reasons.why_not_removed(row, rights.on(user_of(request), row))
         asked = {"row": row, "at": at, "why_not": why_not, "text": str(kind.removal) % name}
         return page(request, "vms/remove.html", "vms/_remove.html", asked)
     try:
@@ -156,7 +156,7 @@ def _form(request: HttpRequest, kind: Kind, form: HardwareForm) -> HttpResponse:
         "action": at["new" if form.is_new else "edit"],
         "preview": at["preview_new" if form.is_new else "preview"],
         "back": at["list" if form.is_new else "detail"],
-        "unable": panels.why_no_form(form.row, user_of(request), is_new=form.is_new),
+        "unable": reasons.why_no_form(form.row, user_of(request), is_new=form.is_new),
         "tab": form.first_tab_with_errors or request.GET.get("tab", ""),
     }
     return page(request, "vms/form.html", "vms/_form.html", context)

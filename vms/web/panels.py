@@ -10,16 +10,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from vms import messages
-from vms.actions import edit, pools, remove, rights
-from vms.actions.rights import EVERYTHING, Rights, on, require
+from vms.actions.rights import Rights, on
 from vms.domain import lifecycle
 from vms.domain.console import Console
-from vms.domain.errors import Refusal
 from vms.domain.hosts import Endpoint
 from vms.domain.lifecycle import Status, Verb
 from vms.messages import Text
 from vms.models import VM, ActionGroup, Cluster, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template, User
 from vms.models.hardware import FIRMWARES, VM_TYPES
+
+from . import reasons
 
 _LABELS: Final[dict[str, Text]] = {
     "name": gettext_lazy("Name"),
@@ -121,12 +121,12 @@ def status_icon(status: str) -> tuple[str, str]:
     return _ICONS.get(Status(status), _UNDER_WAY)
 
 
-def power_buttons(vm: VM, held: Rights = EVERYTHING) -> list[Button]:
+def power_buttons(vm: VM, held: Rights) -> list[Button]:
     """The verbs of a VM's tool bar, each with the reason why it is not possible now."""
     resumes = lifecycle.allowed(Verb.RESUME, Status(vm.status))
     first = Verb.RESUME if resumes else Verb.START
     verbs = ((first, "fa-play"), *_POWER)
-    return [Button(verb.value, messages.VERBS[verb], icon, why_not(vm, verb, held)) for verb, icon in verbs]
+    return [Button(verb.value, messages.VERBS[verb], icon, reasons.why_not(vm, verb, held)) for verb, icon in verbs]
 
 
 _POWER: Final = (
@@ -141,7 +141,7 @@ _POWER: Final = (
 def header(row: Hardware, user: User) -> dict[str, Any]:
     """What the header of a template, pool or instance type shows: what somebody may not do with it, and why."""
     held = on(user, row)
-    return {"no_edit": why_not_edited(row, held), "no_remove": why_not_removed(row, held)}
+    return {"no_edit": reasons.why_not_edited(row, held), "no_remove": reasons.why_not_removed(row, held)}
 
 
 def vm_header(vm: VM, user: User) -> dict[str, Any]:
@@ -153,13 +153,13 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "icon": icon,
         "tone": tone,
         "buttons": power_buttons(vm, held),
-        "no_run_once": why_not(vm, Verb.RUN_ONCE, held),
-        "no_console": why_no_console(vm, held),
-        "no_edit": why_not_edited(vm, held),
-        "no_clone": lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
-        "no_template": why_no_template(vm, user, held),
-        "no_remove": why_not_removed(vm, held),
-        "gives_back": bool(vm.pool_id) and not why_not_given_back(vm, user),
+        "no_run_once": reasons.why_not(vm, Verb.RUN_ONCE, held),
+        "no_console": reasons.why_no_console(vm, held),
+        "no_edit": reasons.why_not_edited(vm, held),
+        "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
+        "no_template": reasons.why_no_template(vm, user, held),
+        "no_remove": reasons.why_not_removed(vm, held),
+        "gives_back": bool(vm.pool_id) and not reasons.why_not_given_back(vm, user),
         "pending": pending(vm),
         "failure": failure(job),
         "busy": job is not None and job.active,
@@ -197,88 +197,6 @@ def pool_type(pool: Pool) -> str:
     return str(PoolType(pool.pool_type).label)
 
 
-def lacking(action_group: ActionGroup, held: Rights) -> str:
-    """Why somebody's roles do not allow something; empty when they do."""
-    try:
-        require(action_group, held)
-    except Refusal as no:
-        return messages.refusal(no)
-    return ""
-
-
-def why_not(vm: VM, verb: Verb, held: Rights = EVERYTHING) -> str:
-    """Why a verb is not possible for somebody, or in the VM's present status; empty when it is."""
-    try:
-        require(rights.NEEDED[verb], held)
-        lifecycle.require(verb, Status(vm.status))
-    except Refusal as no:
-        return messages.refusal(no)
-    if verb == Verb.REMOVE and vm.delete_protected:
-        return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": vm.name})
-    return ""
-
-
-def why_not_edited(row: Hardware, held: Rights) -> str:
-    """Why somebody cannot change the row; empty when it is possible."""
-    return lacking(edit.GROUPS[type(row)], held)
-
-
-def why_no_form(row: Hardware, user: User, *, is_new: bool) -> str:
-    """Why somebody can save no form about the row, whatever is in it; empty when it is possible."""
-    if not is_new:
-        return why_not_edited(row, on(user, row))
-    needed, places = rights.MAKING[type(row)]
-    able = rights.may_somewhere(user, needed, places) if places else rights.may(user, needed, None)
-    return "" if able else lacking(needed, frozenset())
-
-
-def why_no_template(vm: VM, user: User, held: Rights) -> str:
-    """Why somebody cannot make a template of the machine; empty when it is possible."""
-    above = on(user, vm.cluster.data_center)
-    return lacking(ActionGroup.CREATE_TEMPLATE, above) or lacking(ActionGroup.EDIT_VM_PROPERTIES, held)
-
-
-def why_not_taken(pool: Any, held: Rights, mine: int) -> str:
-    """Why somebody who has taken `mine` machines of a counted pool cannot take another; empty when it is possible."""
-    try:
-        require(ActionGroup.VM_POOL_BASIC_OPERATIONS, held)
-        pools.require_another(pool, mine=mine, free=pool.free_count)
-    except Refusal as no:
-        return messages.refusal(no)
-    return ""
-
-
-def why_not_given_back(vm: VM, user: User) -> str:
-    """Why somebody cannot give the machine back to its pool; empty when it is possible."""
-    if vm.pool is None:
-        return messages.sentence("VM_POOL_CANNOT_DETACH_VM_NOT_ATTACHED_TO_POOL", {"name": vm.name})
-    if rights.taken_by(user, [vm]):
-        return ""
-    return lacking(ActionGroup.EDIT_VM_POOL_CONFIGURATION, on(user, vm.pool))
-
-
-def why_not_removed(row: Hardware, held: Rights = EVERYTHING) -> str:
-    """Why a row cannot be removed at present, as far as it tells by itself; empty when it can."""
-    if told := lacking(remove.GROUPS[type(row)], held):
-        return told
-    if isinstance(row, VM):
-        in_pool = {"pool": str(row.pool)} if row.pool_id else None
-        return messages.sentence("ACTION_TYPE_FAILED_VM_IN_POOL", in_pool) if in_pool else why_not(row, Verb.REMOVE)
-    if row.delete_protected:
-        return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": row.name})
-    if isinstance(row, Template) and row.built_in:
-        return messages.sentence("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", {"name": row.name})
-    return ""
-
-
-def why_no_console(vm: VM, held: Rights = EVERYTHING) -> str:
-    """Why somebody has no graphical console to open; empty when there is one."""
-    if told := lacking(ActionGroup.CONNECT_TO_VM, held):
-        return told
-    reason = vm.graphical_access.reason
-    return str(messages.NO_CONSOLE[reason]) if reason else ""
-
-
 def endpoints(vm: VM) -> list[Endpoint]:
     """Where the consoles of the present run listen."""
     return msgspec.convert(vm.endpoints, list[Endpoint])
@@ -309,12 +227,12 @@ def latest_jobs(machines: Sequence[UUID]) -> dict[UUID, Job]:
     return {job.machine: job for job in jobs}
 
 
-def general(row: Hardware) -> list[tuple[str, list[Fact]]]:
-    """The General tab: headings with their facts."""
+def general(row: Hardware, *, with_host: bool = True) -> list[tuple[str, list[Fact]]]:
+    """The General tab: headings with their facts; hosts are nothing to people without an administrative role."""
     heading, identity = _IDENTITIES[type(row)]
     running = row.running_console if isinstance(row, VM) else None
     return [
-        (str(heading), [*_texts(row), *identity(row)]),
+        (str(heading), [*_texts(row), *_run_on(row, with_host), *identity(row)]),
         (_("Console"), console_facts(row, running)),
         (_("System"), system_facts(row)),
     ]
@@ -327,11 +245,16 @@ def _texts(row: Hardware) -> list[Fact]:
     ]
 
 
+def _run_on(row: Hardware, shown: bool) -> list[Fact]:
+    if not shown or not isinstance(row, VM):
+        return []
+    return [Fact(_("Run On"), row.host.name if row.host and row.run else _NOTHING)]
+
+
 def _vm(vm: VM) -> list[Fact]:
     ended = str(messages.ENDED.get(vm.ended, "")) if vm.status == Status.DOWN else ""  # type: ignore[call-overload]
     return [
         Fact(_("Status"), str(messages.STATUSES[vm.status]), (ended,) if ended else ()),
-        Fact(_("Run On"), vm.host.name if vm.host and vm.run else _NOTHING),
         _cluster(vm.cluster),
         *_made_of(vm),
         *([Fact(_("Pool"), vm.pool.name)] if vm.pool else []),

@@ -5,21 +5,19 @@ from typing import Final
 from django.urls import URLPattern, path
 
 from . import userportal
-from .kinds import VMS
 from .pages import PORTAL
 
 app_name = PORTAL
 
-_OF_VMS: Final = {"kind": VMS}
+_OF_VMS: Final = {"kind": userportal.MINE}
 
 urlpatterns: Final[list[URLPattern]] = [
     path("", userportal.vm_list, name="vm_list"),
     path("vms/new", userportal.new_vm, _OF_VMS, name="new_vm"),
     path("vms/new/preview", userportal.preview_vm, _OF_VMS, name="preview_new_vm"),
-    path("vms/<uuid:pk>/", userportal.vm_detail, _OF_VMS, name="vm_detail"),
+    path("vms/<uuid:pk>/", userportal.vm_detail, name="vm_detail"),
     path("vms/<uuid:pk>/devices", userportal.vm_devices, _OF_VMS, name="vm_devices"),
-    path("vms/<uuid:pk>/console", userportal.vm_console, name="vm_console"),
-    path("vms/<uuid:pk>/events", userportal.vm_events, _OF_VMS, name="vm_events"),
+    path("vms/<uuid:pk>/console", userportal.vm_console, _OF_VMS, name="vm_console"),
     path("vms/<uuid:pk>/edit", userportal.edit_vm, _OF_VMS, name="edit_vm"),
     path("vms/<uuid:pk>/edit/preview", userportal.preview_vm, _OF_VMS, name="preview_vm"),
     path("vms/<uuid:pk>/run-once", userportal.run_vm_once, name="run_vm_once"),

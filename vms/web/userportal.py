@@ -1,8 +1,9 @@
 """UserPortal: what somebody may use: own machines, and pools to take one from."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import wraps
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.http import HttpRequest, HttpResponse
@@ -16,10 +17,13 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import machines, panels, webadmin
+from . import machines, panels, reasons, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
+
+# Without events: those of a pool's machine name the people who had it before.
+MINE: Final = replace(VMS, tabs=tuple(tab for tab in VMS.tabs if tab[0] != "events"))
 
 
 @route(Access.USER)
@@ -28,6 +32,15 @@ def vm_list(request: HttpRequest) -> HttpResponse:
     """The machines and pools that somebody may use."""
     cards = Cards.of(request)
     return live(request, "userportal/list.html", "userportal/_list.html", {"cards": cards}, busy=cards.busy)
+
+
+@route(Access.USER)
+@require_GET
+def vm_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """General: what a machine is; which host runs it is nothing to its user."""
+    vm = MINE.row(request, pk)
+    groups = panels.general(vm, with_host=False)
+    return machines.shown(request, MINE, vm, "detail", "vms/_general.html", {"groups": groups})
 
 
 @route(Access.USER)
@@ -47,9 +60,9 @@ def take_from_pool(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
     """Give a machine back to its pool, after being told what becomes of it."""
-    vm = VMS.row(request, pk)
+    vm = MINE.row(request, pk)
     if request.method == "GET":
-        why_not = panels.why_not_given_back(vm, user_of(request))
+        why_not = reasons.why_not_given_back(vm, user_of(request))
         return page(request, "userportal/give_back.html", "userportal/_give_back.html", {"vm": vm, "why_not": why_not})
     try:
         pools.give_back(vm, by=user_of(request))
@@ -63,7 +76,7 @@ def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 def make_template(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A template of a machine; UserPortal has no pages of templates, so its maker stays with the machine."""
-    vm = VMS.row(request, pk)
+    vm = MINE.row(request, pk)
     form = NewTemplateForm(request.POST or None, vm=vm, by=user_of(request))
     if form.is_valid():
         with refusals_on(form):
@@ -84,9 +97,7 @@ def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
     return route(Access.USER)(call)
 
 
-vm_detail = _for_everybody(machines.machine_detail)
 vm_devices = _for_everybody(machines.machine_devices)
-vm_events = _for_everybody(machines.machine_events)
 vm_console = _for_everybody(webadmin.vm_console)
 new_vm = _for_everybody(machines.new_machine)
 edit_vm = _for_everybody(machines.edit_machine)

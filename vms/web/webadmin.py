@@ -17,7 +17,7 @@ from vms.models import VM
 from vms.routes import Access, route
 
 from . import panels
-from .kinds import TEMPLATES, VMS, user_of
+from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import complain, page, refusals_on, reply
 
@@ -34,11 +34,11 @@ ACTIONS: Final[dict[str, Callable[..., Any]]] = {
 
 @route(Access.ADMINISTRATOR)
 @require_GET
-def vm_console(request: HttpRequest, pk: UUID) -> HttpResponse:
+def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     """Its consoles: where they can be reached, or why not and what to do about it."""
     vm = VMS.row(request, pk)
-    context = {"access": vm.graphical_access, "no_console": panels.why_no_console(vm), "ends": panels.endpoints(vm)}
-    return shown(request, VMS, vm, "console", "vms/_console.html", context)
+    context = {"access": vm.graphical_access, "ends": panels.endpoints(vm)}
+    return shown(request, kind, vm, "console", "vms/_console.html", context)
 
 
 @route(Access.ADMINISTRATOR)

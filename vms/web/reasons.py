@@ -1,0 +1,94 @@
+"""Why somebody cannot do something, in one sentence each: what the actions would refuse, asked beforehand."""
+
+from typing import Any
+
+from vms import messages
+from vms.actions import edit, pools, remove, rights
+from vms.actions.rights import Rights, on, require
+from vms.domain import lifecycle
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Status, Verb
+from vms.models import VM, ActionGroup, Hardware, Template, User
+
+
+def lacking(action_group: ActionGroup, held: Rights) -> str:
+    """Why somebody's roles do not allow something; empty when they do."""
+    try:
+        require(action_group, held)
+    except Refusal as no:
+        return messages.refusal(no)
+    return ""
+
+
+def why_not(vm: VM, verb: Verb, held: Rights) -> str:
+    """Why a verb is not possible for somebody, or in the VM's present status; empty when it is."""
+    try:
+        require(rights.NEEDED[verb], held)
+        lifecycle.require(verb, Status(vm.status))
+    except Refusal as no:
+        return messages.refusal(no)
+    if verb == Verb.REMOVE and vm.delete_protected:
+        return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": vm.name})
+    return ""
+
+
+def why_not_edited(row: Hardware, held: Rights) -> str:
+    """Why somebody cannot change the row; empty when it is possible."""
+    return lacking(edit.GROUPS[type(row)], held)
+
+
+def why_no_form(row: Hardware, user: User, *, is_new: bool) -> str:
+    """Why somebody can save no form about the row, whatever is in it; empty when it is possible."""
+    if not is_new:
+        return why_not_edited(row, on(user, row))
+    needed, places = rights.MAKING[type(row)]
+    able = rights.may_somewhere(user, needed, places) if places else rights.may(user, needed, None)
+    return "" if able else lacking(needed, frozenset())
+
+
+def why_no_template(vm: VM, user: User, held: Rights) -> str:
+    """Why somebody cannot make a template of the machine; empty when it is possible."""
+    above = on(user, vm.cluster.data_center)
+    return lacking(ActionGroup.CREATE_TEMPLATE, above) or lacking(ActionGroup.EDIT_VM_PROPERTIES, held)
+
+
+def why_not_taken(pool: Any, held: Rights, mine: int) -> str:
+    """Why somebody who has taken `mine` machines of a counted pool cannot take another; empty when it is possible."""
+    try:
+        require(ActionGroup.VM_POOL_BASIC_OPERATIONS, held)
+        pools.require_another(pool, mine=mine, free=pool.free_count)
+    except Refusal as no:
+        return messages.refusal(no)
+    return ""
+
+
+def why_not_given_back(vm: VM, user: User) -> str:
+    """Why somebody cannot give the machine back to its pool; empty when it is possible."""
+    if vm.pool is None:
+        return messages.sentence("VM_POOL_CANNOT_DETACH_VM_NOT_ATTACHED_TO_POOL", {"name": vm.name})
+    if rights.taken_by(user, [vm]):
+        return ""
+    return lacking(ActionGroup.EDIT_VM_POOL_CONFIGURATION, on(user, vm.pool))
+
+
+def why_not_removed(row: Hardware, held: Rights) -> str:
+    """Why a row cannot be removed at present, as far as it tells by itself; empty when it can."""
+    if told := lacking(remove.GROUPS[type(row)], held):
+        return told
+    if isinstance(row, VM):
+        if row.pool_id:
+            return messages.sentence("ACTION_TYPE_FAILED_VM_IN_POOL", {"pool": str(row.pool)})
+        return why_not(row, Verb.REMOVE, held)
+    if row.delete_protected:
+        return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": row.name})
+    if isinstance(row, Template) and row.built_in:
+        return messages.sentence("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", {"name": row.name})
+    return ""
+
+
+def why_no_console(vm: VM, held: Rights) -> str:
+    """Why somebody has no graphical console to open; empty when there is one."""
+    if told := lacking(ActionGroup.CONNECT_TO_VM, held):
+        return told
+    reason = vm.graphical_access.reason
+    return str(messages.NO_CONSOLE[reason]) if reason else ""
