@@ -1,5 +1,6 @@
 """Settings from the environment: nonsense stops the program and names the variable, whatever the value is."""
 
+import base64
 import os
 import stat
 import subprocess
@@ -8,13 +9,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from cryptography.fernet import Fernet
 from django.conf import settings
 from django.core.exceptions import ImproperlyConfigured
 
 from webadmin.environment import Environment, field_keys, kept_secret, new_field_key
 
-KEY = Fernet.generate_key().decode()
+# The same in every worker: it is part of the names of tests.
+KEY = base64.urlsafe_b64encode(bytes(32)).decode()
 
 
 def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
