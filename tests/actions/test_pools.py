@@ -351,10 +351,15 @@ def test_a_stateful_machine_that_runs_is_asked_to_shut_down(cluster: Cluster, ho
     assert list(VM.objects.free()) == [off]
 
 
-def test_what_a_machine_was_suspended_with_ends_with_giving_it_back(mine: VM, dora: User, host: Host) -> None:
-    up(mine, host, by=dora)
-    tell(mine, host, Status.SUSPENDED, ended=Ended.SAVED)
-    pools.give_back(fresh(mine), by=dora)
+@pytest.mark.parametrize("stateful", [True, False])
+def test_what_a_machine_was_suspended_with_ends_with_giving_it_back(
+    cluster: Cluster, host: Host, admin: User, stateful: bool
+) -> None:
+    changes = Changes(attributes={"stateful": stateful})
+    made = create.pool("desk", cluster=cluster, changes=changes, by=admin)
+    vm = up(pools.take(made, by=admin, start=False), host, by=admin)
+    tell(vm, host, Status.SUSPENDED, ended=Ended.SAVED)
+    pools.give_back(vm, by=admin)
     assert claimed(host).verb == "stop"
 
 

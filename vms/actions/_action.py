@@ -3,9 +3,10 @@
 import re
 from collections.abc import Callable
 from functools import wraps
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 from django.db import IntegrityError, transaction
+from django.db.models import QuerySet
 
 from vms.domain.errors import Refusal
 from vms.models import Hardware
@@ -13,6 +14,7 @@ from vms.models import Hardware
 P = ParamSpec("P")
 R = TypeVar("R")
 Row = TypeVar("Row", bound=Hardware)
+Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 # What a violated constraint means; the laws of `Hardware` are refused by the domain before they get here.
 _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
@@ -61,3 +63,12 @@ def locked(row: Row) -> Row:
         return model._default_manager.select_for_update(no_key=True).get(pk=row.pk)
     except model.DoesNotExist as error:
         raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=row.name) from error
+
+
+def all_locked(rows: Rows) -> Rows:
+    """Machines as they are now, locked in the order of their ids, as by everybody who locks several.
+
+    What their clusters offer comes with them.
+    """
+    locking: Rows = rows.select_for_update(no_key=True).prefetch_related("cluster__hosts").order_by("pk")
+    return locking

@@ -12,7 +12,7 @@ from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
 from . import pools, templates
-from ._action import action, locked
+from ._action import action, all_locked, locked
 from ._authorise import Actor, authorise
 from ._shape import LINKED, fits, reshape
 
@@ -126,8 +126,8 @@ def _pass_on(row: Hardware, *, by: Actor) -> None:
     """Bring an edit to what is bound to the row: the size of an instance type, the name of a template's versions."""
     if isinstance(row, InstanceType):
         for linked in (row.pools, row.vms):
-            for user in linked.select_for_update(no_key=True).order_by("pk"):
+            for user in all_locked(linked.all()):
                 reshape(user, user.spec.inherit(row.spec, LINKED), {}, by=by, instance_type=row.name)
     if isinstance(row, Template):
-        for version in row.versions.select_for_update(no_key=True).order_by("pk"):
+        for version in all_locked(row.versions.all()):
             reshape(version, replace(version.spec, name=row.name), {}, by=by)

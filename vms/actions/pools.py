@@ -12,7 +12,7 @@ from vms.models import VM, ActionGroup, Permission, Pool, PoolType, Role, User
 from vms.models.machines import POOL_SIZE
 
 from . import power
-from ._action import action, locked
+from ._action import action, all_locked, locked
 from ._audit import record
 from ._authorise import ENGINE, Actor, authorise
 from ._shape import fill, reshape
@@ -127,7 +127,7 @@ def spread(pool: Pool, *, everything: bool, by: Actor) -> None:
 
     A version is what a whole pool runs (oVirt: UpdateVmPool.updatePoolVms); anything else reaches them when asked.
     """
-    for vm in pool.vms.select_for_update(no_key=True).order_by("pk"):
+    for vm in all_locked(pool.vms.all()):
         wanted = {"template": pool.template, "use_latest_version": pool.use_latest_version}
         if everything:
             spec, wanted["instance_type"] = vm.spec.inherit(pool.spec, FROM_TEMPLATE), pool.instance_type
@@ -152,10 +152,9 @@ def _pooled(vm: VM) -> VM:
 
 def _end(vm: VM, *, by: Actor) -> None:
     """Have the run end that a VM is in, or saved from; one that is ending already is left to that."""
-    status = Status(vm.status)
-    if status == Status.DOWN or active_verb(vm) in _ENDING:
+    if vm.status == Status.DOWN or active_verb(vm) in _ENDING:
         return
-    if vm.stateless or status == Status.SUSPENDED:
+    if vm.stateless:
         power.stop(vm, by=by)
     else:
         power.shutdown(vm, by=by)

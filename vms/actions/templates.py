@@ -6,6 +6,7 @@ from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
 from vms.models import VM, Pool, Template
 
+from ._action import all_locked
 from ._audit import record
 from ._authorise import ENGINE, Actor
 from ._shape import displayable, reshape
@@ -37,9 +38,9 @@ def spread(version: Template, *, by: Actor) -> None:
     family = Template.objects.family(version).order_by().values("pk")
     pools = Pool.objects.filter(use_latest_version=True, template__in=family)
     machines = VM.objects.following_latest().filter(template__in=family)
-    for pool in pools.select_for_update(no_key=True).order_by("pk"):
+    for pool in all_locked(pools):
         _bring(pool, version, by=by)
-    for machine in machines.select_for_update(no_key=True).order_by("pk"):
+    for machine in all_locked(machines):
         _bring(machine, version, by=by)
 
 
