@@ -179,7 +179,7 @@ def test_a_job_is_left_to_its_engine_while_that_says_it_works_on_it(vm: VM, host
     job = claimed(host, "engine")
     assert jobs.reclaim() == 0
     late(job, lease_until=True)
-    jobs.extend("engine")
+    jobs.extend("engine", [job.pk])
     assert jobs.reclaim() == 0
 
 
@@ -187,9 +187,32 @@ def test_a_job_that_nobody_works_on_any_more_is_queued_again(vm: VM, host: Host,
     power.start(vm, by=admin)
     job = claimed(host, "engine")
     late(job, lease_until=True)
-    jobs.extend("another")
+    jobs.extend("another", [job.pk])
+    jobs.extend("engine", [])
     assert jobs.reclaim() == 1
     assert (again(job).state, again(job).lease_owner) == ("queued", "")
+
+
+@pytest.mark.parametrize(
+    ("verb", "begun", "state"),
+    [
+        ("reset", True, "failed"),
+        ("reset", False, "queued"),
+        ("reboot", True, "failed"),
+        ("stop", True, "queued"),
+        ("suspend", True, "queued"),
+    ],
+)
+def test_what_must_not_be_done_twice_is_given_up_once_it_was_begun(
+    running: VM, host: Host, admin: User, verb: str, begun: bool, state: str
+) -> None:
+    """A guest that reboots again loses what it has begun since."""
+    getattr(power, verb)(running, by=admin)
+    job = claimed(host, "old")
+    if begun:
+        jobs.begin_step(job, verb)
+    jobs.reclaim("new")
+    assert again(job).state == state
 
 
 def test_a_host_that_went_away_puts_its_job_back_into_the_queue(vm: VM, host: Host, admin: User) -> None:
