@@ -85,6 +85,16 @@ def test_what_is_missing_is_named_as_its_package(
     assert not (tmp_path / "hypervisor").exists(), "once it is installed the choice is open again"
 
 
+def test_a_daemon_is_found_that_is_on_nobodys_path(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """On Debian ordinary users have no /usr/sbin on theirs."""
+    (tmp_path / "sbin").mkdir()
+    (tmp_path / "sbin/some-daemon").touch(mode=0o755)
+    monkeypatch.setenv("PATH", str(tmp_path / "bin"))
+    assert not runtime._installed("some-daemon")
+    monkeypatch.setattr(runtime, "SYSTEM_PROGRAMS", (str(tmp_path / "sbin"),))
+    assert runtime._installed("some-daemon")
+
+
 def test_without_the_binding_a_host_says_so_when_it_is_opened(
     monkeypatch: pytest.MonkeyPatch, settings: Settings
 ) -> None:

@@ -1,0 +1,92 @@
+"""Slower real guests: the tiny one under UEFI, with every kind of screen and with two processors."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
+from vms.domain.console import SPICE, Console, Firmware, Video
+from vms.domain.lifecycle import Status
+from vms.domain.machine import Boot, MachineSpec, Nic, Topology
+from vms.domain.runonce import Run
+from vms.hypervisors.base import Hypervisor
+from vms.hypervisors.guest import CMDLINE, GuestFiles
+from vms.hypervisors.private import PrivateDaemon
+
+__all__ = ["guest_files", "private_daemon", "real_libvirt"]
+
+pytestmark = pytest.mark.guests
+
+BOOTED_WITHIN = 180.0  # seconds; fifteen on an idle machine
+PROMPT = ":/root# "
+
+
+@dataclass(frozen=True)
+class Shape:
+    """A console, and how many display controllers a guest with it has."""
+
+    console: Console
+    displays: int
+
+
+SHAPES = {
+    "headless": Shape(replace(Console().as_headless(), serial=True), 0),
+    "vnc-bochs": Shape(Console(video=Video.BOCHS, serial=True), 1),
+    "vnc-vga": Shape(Console(serial=True), 1),
+    "spice-qxl": Shape(
+        Console(graphics=SPICE, video=Video.QXL, serial=True, wants_usb=True, wants_smartcard=True, wants_sound=True),
+        1,
+    ),
+}
+
+
+@pytest.fixture
+def hypervisor(private_daemon: PrivateDaemon, guest_files: GuestFiles) -> Iterator[Hypervisor]:
+    from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+
+    files = LocalFiles(Path(guest_files.kernel).parent)
+    opened = LibvirtHypervisor(lambda: Location(uri=private_daemon.uri, files=files))
+    opened.open(lambda _event: None)
+    yield opened
+    for machine in opened.glance():
+        opened.stop(machine)
+        opened.remove(machine)
+    opened.close()
+
+
+@pytest.mark.parametrize("shape", SHAPES)
+@pytest.mark.parametrize("firmware", Firmware)
+def test_the_guest_boots_to_its_shell(
+    hypervisor: Hypervisor, private_daemon: PrivateDaemon, firmware: Firmware, shape: str
+) -> None:
+    if (firmware, shape) == (Firmware.BIOS, "vnc-bochs"):
+        pytest.skip("bochs-display has no BIOS of its own, so it is offered with UEFI alone")
+    spec = MachineSpec(
+        id=uuid4(),
+        name=f"{firmware}-{shape}",
+        memory=192,
+        cpu=Topology(cores=2),
+        firmware=firmware,
+        console=SHAPES[shape].console,
+        boot=Boot(kernel="kernel", initrd="initrd", parameters=CMDLINE),
+        nics=(Nic(mac="52:54:00:00:00:01"),),
+    )
+    assert hypervisor.start(Run(base=spec, job=uuid4())).status == Status.UP
+    line = serial_line(private_daemon, spec)
+    line.expect(PROMPT, BOOTED_WITHIN)
+    asked = {
+        "processors": "grep -c ^processor /proc/cpuinfo",
+        "displays": "cat /sys/bus/pci/devices/*/class | grep -c ^0x03",
+        "firmware": "[ -d /sys/firmware/efi ] && echo uefi || echo bios",
+    }
+    told = {name: line.ask(command, 30).splitlines()[-1] for name, command in asked.items()}
+    assert told == {"processors": "2", "displays": str(SHAPES[shape].displays), "firmware": firmware.value}
+
+
+def serial_line(daemon: PrivateDaemon, spec: MachineSpec) -> SerialLine:
+    import libvirt
+
+    return SerialLine(libvirt.open(daemon.uri).lookupByUUID(spec.id.bytes))
