@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from functools import cache
 from hashlib import blake2b
 from typing import Any, Final, Protocol, cast
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 from django.conf import settings
 from django.contrib import messages as toasts
