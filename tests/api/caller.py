@@ -3,7 +3,6 @@
 import json
 from typing import Any, Final
 
-from django.http import HttpResponse
 from django.test import Client
 from lxml import etree
 
@@ -20,7 +19,7 @@ VNC_ID, SPICE_ID = "766e63", "7370696365"
 class Answer:
     """What came back: status, headers, and the body as plain data in which every value is a text."""
 
-    def __init__(self, response: HttpResponse) -> None:
+    def __init__(self, response: Any) -> None:
         self.response = response
         self.status = response.status_code
         self.text = response.content.decode()

@@ -52,11 +52,10 @@ def a_vm(console: Console, **columns: Any) -> VM:
 
 def running(configured: Console, once: RunOnce | None = None) -> VM:
     row = a_vm(configured, status="up", observed="up", host=HOST, started_at=WHEN, run_once=once is not None)
-    row.run = Run(base=row.spec, once=once)
-    shown = row.run.spec.console if row.run else configured
+    run = row.run = Run(base=row.spec, once=once)
     row.endpoints = [
         {"protocol": protocol.value, "address": "127.0.0.1", "port": 5900 + number, "tls_port": -1}
-        for number, protocol in enumerate(sorted(shown.graphics))
+        for number, protocol in enumerate(sorted(run.spec.console.graphics))
     ]
     return row
 
@@ -80,7 +79,7 @@ def one(entity: Entity, row: Any, telling: Telling = TELLING) -> Document:
 
 def a_pool() -> Pool:
     pool: Pool = of(Pool, HEADLESS_CONSOLE, cluster=CLUSTER)
-    pool.member_count = 3  # type: ignore[attr-defined]
+    pool.member_count = 3
     return pool
 
 

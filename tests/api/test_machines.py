@@ -29,7 +29,7 @@ def console_of(row: Any) -> Any:
 def made(api: Caller, path: str, root: str, **tree: Any) -> Any:
     answer = api.post(path, root, {"name": "made", **tree})
     assert answer.status == 201, answer.text
-    model = {"vms": VM, "templates": Template, "instancetypes": InstanceType, "vmpools": Pool}[path.strip("/")]
+    model: Any = {"vms": VM, "templates": Template, "instancetypes": InstanceType, "vmpools": Pool}[path.strip("/")]
     assert answer.response["Location"] == answer.at("href")
     return model.objects.get(pk=answer.at("id"))
 

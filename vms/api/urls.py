@@ -13,29 +13,12 @@ from django.urls import URLPattern, re_path
 from .mapping import infrastructure, records
 from .views import actions, consoles, sso
 from .views import infrastructure as looking
-from .views.collections import Collection, One, Reading, ReadingOne, Resource
+from .views.collections import Collection, One, Reading, ReadingOne
 from .views.consoles import Console, Consoles
 from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
 from .views.root import Api
 
 View = Callable[..., Any]
-
-# What oVirt's clients ask every VM or template for and no machine has here yet: path → root element.
-_EMPTY: Final[dict[str, tuple[Resource, str]]] = {
-    "vms/{key}/applications": (VMS, "applications"),
-    "vms/{key}/cdroms": (VMS, "cdroms"),
-    "vms/{key}/diskattachments": (VMS, "disk_attachments"),
-    "vms/{key}/hostdevices": (VMS, "host_devices"),
-    "vms/{key}/numanodes": (VMS, "vm_numa_nodes"),
-    "vms/{key}/reporteddevices": (VMS, "reported_devices"),
-    "vms/{key}/sessions": (VMS, "sessions"),
-    "vms/{key}/snapshots": (VMS, "snapshots"),
-    "vms/{key}/tags": (VMS, "tags"),
-    "vms/{key}/watchdogs": (VMS, "watchdogs"),
-    "templates/{key}/diskattachments": (TEMPLATES, "disk_attachments"),
-    "templates/{key}/nics": (TEMPLATES, "nics"),
-    "instancetypes/{key}/nics": (INSTANCE_TYPES, "nics"),
-}
 
 
 def _views() -> Iterator[tuple[str, View]]:
@@ -58,9 +41,11 @@ def _views() -> Iterator[tuple[str, View]]:
         looking.Inside.routed(outer=looking.DATA_CENTERS, entity=infrastructure.CLUSTER, relation="clusters"),
     )
     yield "jobs/{key}/steps", looking.Inside.routed(outer=looking.JOBS, entity=records.STEP, relation="steps")
-    for path, (resource, plural) in _EMPTY.items():
-        yield path, looking.Empty.routed(resource=resource, plural=plural)
-    yield "vms/{key}/nics", looking.Nics.routed()
+    for resource in (VMS, TEMPLATES, INSTANCE_TYPES):
+        for link in resource.entity.links:
+            if link.rel != "graphicsconsoles":
+                path = f"{resource.entity.collection}/{{key}}/{link.rel}"
+                yield path, looking.Linked.routed(resource=resource, link=link)
 
 
 def _vm_actions() -> Iterator[tuple[str, View]]:

@@ -173,7 +173,7 @@ def tell(fields: tuple[Field, ...], subject: Any, telling: Telling) -> dict[str,
 class Link:
     """A sub-collection: its word in the path, the elements that hold its contents when it is followed, and these.
 
-    `contents` is None where the contents take more than the row; such a link is not followed.
+    `contents` is None where the contents take more than the row; such a link is not followed, and has its own view.
     """
 
     rel: str
@@ -187,6 +187,11 @@ class Link:
             return None
         found = self.contents(row, telling)
         return {self.singular: found} if found else {}
+
+
+def nothing(_row: Any, _telling: Telling) -> list[Tree]:
+    """The contents of what clients ask every machine for and none has here yet."""
+    return []
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

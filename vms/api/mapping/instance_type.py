@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from .fields import TEXT, Entity, Field
+from .fields import TEXT, Entity, Field, Link, nothing
 from .hardware import HARDWARE, consoles_of, shape
 
 FIELDS: Final = (*HARDWARE, Field("status", TEXT, lambda _it: "ok"))
@@ -13,5 +13,5 @@ ENTITY: Final = Entity(
     plural="instance_types",
     fields=FIELDS,
     subject=shape,
-    links=(consoles_of("instance_type", "instancetypes"),),
+    links=(consoles_of("instance_type", "instancetypes"), Link("nics", "nics", "nic", nothing)),
 )

@@ -69,7 +69,6 @@ EVENT: Final = Entity(
         Field("time", TIME, lambda it: it.at),
         Field("index", NUMBER, lambda it: it.pk),
         Field("correlation_id", TEXT, lambda it: it.correlation_id or None),
-        Field("origin", TEXT, lambda _it: "oVirt"),
         Field("user", Reference("users"), lambda it: it.actor_id),
         *(
             Field(kind, Reference(collection), lambda it, kind=kind: it.entity_id if it.entity_kind == kind else None)  # type: ignore[misc]

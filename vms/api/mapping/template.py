@@ -2,7 +2,7 @@
 
 from typing import Any, Final
 
-from .fields import NUMBER, TEXT, Entity, Field, Reference
+from .fields import NUMBER, TEXT, Entity, Field, Link, Reference, nothing
 from .hardware import HARDWARE, Shape, consoles_of, shape
 
 
@@ -26,5 +26,9 @@ ENTITY: Final = Entity(
     plural="templates",
     fields=FIELDS,
     subject=shape,
-    links=(consoles_of("template", "templates"),),
+    links=(
+        consoles_of("template", "templates"),
+        Link("diskattachments", "disk_attachments", "disk_attachment", nothing),
+        Link("nics", "nics", "nic", nothing),
+    ),
 )

@@ -4,7 +4,7 @@ from typing import Any, Final
 
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 
-from .fields import BOOLEAN, TIME, Entity, Field, Link, Reference
+from .fields import BOOLEAN, TIME, Entity, Field, Link, Reference, nothing
 from .hardware import HARDWARE, Shape, consoles_of, nics, shape
 from .types import VM_STATUS
 
@@ -48,8 +48,16 @@ ENTITY: Final = Entity(
     links=(
         consoles_of("vm", "vms"),
         Link("nics", "nics", "nic", nics),
-        Link("diskattachments", "disk_attachments", "disk_attachment", lambda _row, _telling: []),
-        Link("reporteddevices", "reported_devices", "reported_device", lambda _row, _telling: []),
+        Link("applications", "applications", "application", nothing),
+        Link("cdroms", "cdroms", "cdrom", nothing),
+        Link("diskattachments", "disk_attachments", "disk_attachment", nothing),
+        Link("hostdevices", "host_devices", "host_device", nothing),
+        Link("numanodes", "vm_numa_nodes", "vm_numa_node", nothing),
+        Link("reporteddevices", "reported_devices", "reported_device", nothing),
+        Link("sessions", "sessions", "session", nothing),
+        Link("snapshots", "snapshots", "snapshot", nothing),
+        Link("tags", "tags", "tag", nothing),
+        Link("watchdogs", "watchdogs", "watchdog", nothing),
     ),
     actions=("clone", "detach", "reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
 )

@@ -8,8 +8,7 @@ from rest_framework.response import Response
 from vms.api.document import Document
 from vms.api.faults import Fault, not_found
 from vms.api.mapping import infrastructure, records
-from vms.api.mapping.fields import Entity
-from vms.api.mapping.hardware import nics
+from vms.api.mapping.fields import Entity, Link
 from vms.api.search import Condition, Language, key, ranked, text, word
 from vms.models import (
     ACTIVE,
@@ -30,7 +29,6 @@ from vms.routes import is_administrator
 
 from .base import Door
 from .collections import ReadingOne, Resource
-from .machines import VMS
 
 _NAMED: Final = {"id": key("pk"), "name": text("name")}
 
@@ -150,24 +148,18 @@ class Inside(Door):
         )
 
 
-class Nics(Door):
-    """The cards of a VM; only read here."""
-
-    def get(self, request: Any, key: str) -> Response:
-        """All of them."""
-        return Response(Document("nics", {"nic": nics(self.row(VMS.rows(self.user), key), self.telling)}))
-
-
-class Empty(Door):
-    """Something that no machine has here yet: an empty list, which clients ask for all the same."""
+class Linked(Door):
+    """What hangs on a machine and is only read here; much of it is always empty, and asked for all the same."""
 
     resource: Resource = None  # type: ignore[assignment]
-    plural = ""
+    link: Link = None  # type: ignore[assignment]
 
     def get(self, request: Any, key: str) -> Response:
-        """Nothing."""
-        self.row(self.resource.rows(self.user), key)
-        return Response(Document(self.plural))
+        """All of it."""
+        row = self.row(self.resource.rows(self.user), key)
+        assert self.link.contents is not None
+        found = self.link.contents(row, self.telling)
+        return Response(Document(self.link.plural, {self.link.singular: found} if found else {}))
 
 
 class Nowhere(Door):
