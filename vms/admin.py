@@ -161,9 +161,9 @@ class HardwareAdmin(SilentAdmin):
         shown = [(heading, {"fields": [field.name for field in section.fields]}) for heading, section in sections]
         return [*shown, (None, {"fields": ["version", "state"], "classes": ["hidden"]})]
 
-    def get_formset_kwargs(self, request: HttpRequest, obj: Any, inline: Any, prefix: str) -> dict[str, Any]:
-        # Devices are shown, never posted.
-        return {**super().get_formset_kwargs(request, obj, inline, prefix), "data": None, "files": None}
+    def get_formsets_with_inlines(self, request: HttpRequest, obj: Any = None) -> Any:
+        # Devices are shown, never posted: a set of forms without data would make the whole page invalid.
+        return () if request.method == "POST" else super().get_formsets_with_inlines(request, obj)
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
         """The form's action has saved it."""
