@@ -2,24 +2,28 @@
 
 import json
 import re
-from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
-from xml.sax.saxutils import escape, quoteattr
 
 from django.utils.timezone import localtime
 from rest_framework.renderers import BaseRenderer
 
 from .document import ATTRIBUTES, Document, Long, Node, Tree, milliseconds
 
-# What XML 1.0 cannot say at all; old rows may hold it.
-_NO_XML: Final = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+# What XML 1.0 cannot say at all is left out; old rows may hold it.
+_UNSPEAKABLE: Final = (*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
+_IN_TEXT: Final = {**dict.fromkeys(_UNSPEAKABLE), **str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})}
+_IN_ATTRIBUTE: Final = {**_IN_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})}
+# Looking whether anything has to be replaced is much quicker than replacing.
+_SPECIAL: Final = re.compile('["&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]').search
+_DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
 
 
 def write_xml(document: Document) -> bytes:
     """The document as XML, with its declaration."""
-    text = "".join(('<?xml version="1.0" encoding="UTF-8"?>\n', *_element(document.root, document.tree)))
-    return text.encode()
+    parts = [_DECLARATION]
+    _element(document.root, document.tree, parts)
+    return "".join(parts).encode()
 
 
 def write_json(document: Document) -> bytes:
@@ -51,34 +55,39 @@ class JsonRenderer(BaseRenderer):
         return write_json(data) if data is not None else b""
 
 
-def _element(name: str, node: Node) -> Iterator[str]:
-    if isinstance(node, list):
+# Measured: appending to one list takes half the time of generators inside generators.
+def _element(name: str, node: Node, parts: list[str]) -> None:
+    if isinstance(node, dict):
+        _tree(name, node, parts)
+    elif isinstance(node, list):
         for each in node:
-            yield from _element(name, each)
-    elif isinstance(node, Mapping):
-        yield from _tree(name, node)
+            _element(name, each, parts)
     else:
-        yield f"<{name}>{escape(_NO_XML.sub('', _text(node)))}</{name}>"
+        text = _text(node)
+        parts.append(f"<{name}>{text.translate(_IN_TEXT) if _SPECIAL(text) else text}</{name}>")
 
 
-def _tree(name: str, tree: Tree) -> Iterator[str]:
-    yield f"<{name}"
+def _tree(name: str, tree: Tree, parts: list[str]) -> None:
+    parts.append(f"<{name}")
     inside = []
     for key, value in tree.items():
         if key in ATTRIBUTES:
-            yield f" {key}={quoteattr(str(value))}"
+            text = str(value)
+            parts.append(f' {key}="{text.translate(_IN_ATTRIBUTE) if _SPECIAL(text) else text}"')
         else:
             inside.append((key, value))
     if not inside:
-        yield "/>"
+        parts.append("/>")
         return
-    yield ">"
+    parts.append(">")
     for key, value in inside:
-        yield from _element(key, value)
-    yield f"</{name}>"
+        _element(key, value, parts)
+    parts.append(f"</{name}>")
 
 
 def _text(value: Node) -> str:
+    if isinstance(value, str):
+        return value
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, datetime):
@@ -87,7 +96,7 @@ def _text(value: Node) -> str:
 
 
 def _plain(node: Node) -> Any:
-    if isinstance(node, Mapping):
+    if isinstance(node, dict):
         return {key: _plain(value) for key, value in node.items()}
     if isinstance(node, list):
         return [_plain(each) for each in node]
