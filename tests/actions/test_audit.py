@@ -11,7 +11,7 @@ from django.db.models import F
 from tests.actions.runs import choosing, claimed, seen, tell, up
 from tests.factories import headless, machine
 from vms.actions import consoles, create, jobs, power
-from vms.actions._audit import broken_link, chain, coming_from, correlation_id, record
+from vms.actions._audit import _digest, broken_link, chain, coming_from, correlation_id, record
 from vms.actions._authorise import ENGINE
 from vms.actions.edit import edit
 from vms.actions.remove import remove
@@ -283,6 +283,14 @@ def test_two_events_that_change_places_show(story: list[AuditEvent]) -> None:
     for event, sequence in ((first, None), (second, 4), (first, 5)):
         AuditEvent.objects.filter(pk=event.pk).update(sequence=sequence)
     assert broken_link() == 4
+
+
+def test_a_change_that_was_given_a_hash_of_its_own_shows_in_the_next_event(story: list[AuditEvent]) -> None:
+    """Each hash covers the one before it: whoever changes one event has to change all that follow."""
+    event, before = story[3], story[2]
+    event.code = "USER_STOP_VM"
+    AuditEvent.objects.filter(pk=event.pk).update(code=event.code, hash=_digest(event, 4, before.hash))
+    assert broken_link() == 5
 
 
 # -- no secrets
