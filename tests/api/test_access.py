@@ -397,3 +397,17 @@ def test_a_template_of_others_cannot_be_named(cluster: Cluster, admin: User, vm:
     answer = Caller(carol).post("/vms", "vm", body)
     assert answer.status == 400
     assert "Entity not found" in answer.fault[1]
+
+
+def test_who_may_edit_but_not_connect_gets_no_way_into_a_console(vm: VM, host: Host, admin: User) -> None:
+    role = Role.objects.create(name="Editor")
+    RolePermit.objects.create(role=role, action_group=ActionGroup.EDIT_VM_PROPERTIES)
+    editor = Caller(person("edna", role="Editor", vm=vm))
+    console = f"/vms/{vm.pk}/graphicsconsoles/{VNC_ID}"
+    for running in (False, True):
+        if running:
+            up(vm, host, by=admin)
+        assert editor.get(console).status == 200
+        assert editor.get(console, Accept="application/x-virt-viewer").status == 403
+        for verb in ("ticket", "proxyticket", "remoteviewerconnectionfile"):
+            assert editor.post(f"{console}/{verb}").status == 403

@@ -12,8 +12,11 @@ from .document import ATTRIBUTES, Document, Long, Node, Tree, milliseconds
 
 # What XML 1.0 cannot say at all is left out; old rows may hold it.
 _UNSPEAKABLE: Final = (*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
-_IN_TEXT: Final = {**dict.fromkeys(_UNSPEAKABLE), **str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;"})}
-_IN_ATTRIBUTE: Final = {**_IN_TEXT, **str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;", "\r": "&#13;"})}
+_IN_TEXT: Final[dict[int, str | None]] = {
+    **dict.fromkeys(_UNSPEAKABLE),
+    **{ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"},
+}
+_IN_ATTRIBUTE: Final = _IN_TEXT | {ord('"'): "&quot;", ord("\n"): "&#10;", ord("\t"): "&#9;", ord("\r"): "&#13;"}
 # Looking whether anything has to be replaced is much quicker than replacing.
 _SPECIAL: Final = re.compile('["&<>\x00-\x1f\ud800-\udfff\ufffe\uffff]').search
 _DECLARATION: Final = '<?xml version="1.0" encoding="UTF-8"?>\n'
