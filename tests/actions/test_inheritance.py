@@ -295,8 +295,9 @@ def test_a_size_that_is_asked_for_with_an_instance_type_makes_it_custom(
     """What is linked has the size of its link; anything else would be overwritten with the next edit of it."""
     asked = Changes(machine={"memory": 700})
     made, fleet = make("vm", instance_type=odd, changes=asked), make("pool", "desk", instance_type=odd, changes=asked)
-    edited = edit(make("vm", "other"), replace(asked, attributes={"instance_type": odd}), by=admin)
-    for row in (made, fleet, fleet.vms.get(), edited):
+    chosen = replace(asked, attributes={"instance_type": odd})
+    edited, same = (edit(vm, chosen, by=admin) for vm in (make("vm", "other"), make("vm", "same", changes=asked)))
+    for row in (made, fleet, fleet.vms.get(), edited, same):
         assert (row.instance_type, row.memory) == (None, 700)
 
 

@@ -105,7 +105,7 @@ def test_a_shown_machine_of_a_pool_that_grows_back_to_graphics_has_all_its_devic
 
 def test_numbers_go_on_after_the_highest_in_use(pool: Pool, admin: User, cluster: Cluster) -> None:
     create.vm("desk-11", cluster=cluster, by=admin)
-    create.vm("desk-old", cluster=cluster, by=admin)
+    create.vm("desk-99-old", cluster=cluster, by=admin)
     pools.detach(VM.objects.get(name="desk-2"), by=admin)
     pools.grow(pool, 2, by=admin)
     assert names(pool) == ["desk-1", "desk-12", "desk-13"]

@@ -254,6 +254,15 @@ def test_a_machine_that_keeps_its_state_or_its_version_stays_as_it_is(
     assert (fresh(vm).template, fresh(vm).console.headless, fresh(vm).version) == (golden, False, 1)
 
 
+def test_a_machine_that_keeps_its_state_may_be_told_to_follow_and_stays(
+    version: Callable[..., Template], golden: Template, cluster: Cluster, admin: User
+) -> None:
+    vm = create.vm("web", cluster=cluster, template=golden, by=admin)
+    version(HEADLESS)
+    after = edit(vm, Changes(attributes=LATEST), by=admin)
+    assert (after.template, after.console.headless) == (golden, False)
+
+
 def test_a_machine_goes_over_when_it_begins_to_follow(
     version: Callable[..., Template], golden: Template, cluster: Cluster, admin: User
 ) -> None:
@@ -320,8 +329,8 @@ def test_a_card_that_the_machines_cluster_does_not_know_is_replaced(
     )
     far = Cluster.objects.create(name="old", level="4.4", data_center=cluster.data_center)
     VM.objects.filter(pk=follower.pk).update(cluster=far)
-    version(bochs)
-    assert fresh(follower).console.video == Video.VGA
+    second = version(bochs)
+    assert (fresh(follower).template, fresh(follower).console.video) == (second, Video.VGA)
 
 
 def test_what_a_version_did_is_told_at_each_machine(
