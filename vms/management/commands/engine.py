@@ -2,6 +2,7 @@
 
 import logging
 import signal
+import threading
 from typing import Any
 
 from django.conf import settings
@@ -18,7 +19,8 @@ class Command(BaseCommand):
         logging.getLogger("vms").setLevel(logging.INFO)
         engine = Engine(settings.RUN_DIR, runtime.hypervisor_for)
         for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: engine.stop())
+            # A thread of its own: the handler may have interrupted the holder of a lock that stopping needs.
+            signal.signal(number, lambda *_: threading.Thread(target=engine.stop).start())
         try:
             engine.run()
         except AnotherEngine as error:

@@ -31,10 +31,12 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         _require_free(_host(), settings.PORT)
         self._prepare(demo=not options["no_demo"])
-        processes = {"engine": self._engine(), "web": self._web()}
+        processes: dict[str, subprocess.Popen[bytes]] = {}
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._asked_to_stop)
         try:
+            processes["engine"] = self._engine()
+            processes["web"] = self._web()
             self._wait_until_ready(processes["web"])
             self.stdout.write(self.style.SUCCESS(f"Headless WebAdmin is ready: http://127.0.0.1:{settings.PORT}/"))
             self._watch(processes)
