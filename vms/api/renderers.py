@@ -14,7 +14,9 @@ from .document import ATTRIBUTES, Document, Long, Node, Tree, milliseconds
 _UNSPEAKABLE: Final = (*range(9), 11, 12, *range(14, 32), *range(0xD800, 0xE000), 0xFFFE, 0xFFFF)
 _IN_TEXT: Final[dict[int, str | None]] = {
     **dict.fromkeys(_UNSPEAKABLE),
-    **{ord("&"): "&amp;", ord("<"): "&lt;", ord(">"): "&gt;"},
+    ord("&"): "&amp;",
+    ord("<"): "&lt;",
+    ord(">"): "&gt;",
 }
 _IN_ATTRIBUTE: Final = _IN_TEXT | {ord('"'): "&quot;", ord("\n"): "&#10;", ord("\t"): "&#9;", ord("\r"): "&#13;"}
 # Looking whether anything has to be replaced is much quicker than replacing.
