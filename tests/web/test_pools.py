@@ -121,5 +121,5 @@ def test_the_lists_cost_the_same_for_few_and_for_many(
     with django_assert_max_num_queries(6):
         assert html_of(web.get("/pools/")).count("<tr ") == number + 1
     edit.edit(made[0], Changes(console=headless), by=admin)
-    with django_assert_max_num_queries(8):
+    with django_assert_max_num_queries(10):
         assert html_of(web.get(f"/pools/{made[0].pk}/vms")).count("<tr ") == number + 2
