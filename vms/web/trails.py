@@ -56,7 +56,8 @@ def events(row: Hardware) -> list[EventLine]:
             event.at,
             messages.event(event.code, entity=event.entity_name, actor=event.actor_name, params=event.params),
             event.severity,
-            ", ".join(str(messages.audited_field(key)) for key in event.after),
+            # Sorted: PostgreSQL keeps no order of keys.
+            ", ".join(sorted(str(messages.audited_field(key)) for key in event.after)),
         )
         for event in found
     ]
