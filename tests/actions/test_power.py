@@ -1,10 +1,15 @@
 """Starting, stopping and what lies between: jobs, states and rights."""
 
+from contextlib import suppress
+from functools import partial
+
 import pytest
+from django.db import transaction
 
 from vms.actions import jobs, power
 from vms.domain.console import Offer
-from vms.domain.errors import Refusal
+from vms.domain.errors import Kind, Refusal
+from vms.domain.lifecycle import ALLOWED, Status, Verb
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.models import VM, AuditEvent, Host, Job, User
@@ -63,3 +68,32 @@ def test_what_is_refused_leaves_no_trace(vm: VM, carol: User) -> None:
     with pytest.raises(Refusal):
         power.start(vm, by=carol)
     assert (Job.objects.count(), AuditEvent.objects.count()) == (0, before)
+
+
+# Verb → what becomes of it where the state does not allow it as it is (oVirt: RunVm resumes, ShutdownVm stops).
+INSTEAD = {Verb.START: Verb.RESUME, Verb.SHUTDOWN: Verb.STOP}
+# A guest that is not up has nobody to ask.
+AS_IT_IS = {Verb.SHUTDOWN: {Status.UP, Status.POWERING_UP, Status.POWERING_DOWN}}
+
+
+@pytest.mark.parametrize("verb", [verb for verb in Verb if verb not in {Verb.EDIT, Verb.REMOVE}])
+def test_a_verb_is_taken_in_the_states_that_allow_it_and_in_no_other(
+    vm: VM, host: Host, admin: User, verb: Verb
+) -> None:
+    act = partial(power.run_once, overlay=with_vnc) if verb == Verb.RUN_ONCE else getattr(power, verb.value)
+    taken: dict[Status, str] = {}
+    for status in Status:
+        VM.objects.filter(pk=vm.pk).update(observed=status, status=status, host=host)
+        with transaction.atomic():
+            with suppress(Refusal):
+                taken[status] = act(vm, by=admin).verb
+            transaction.set_rollback(True)
+    as_it_is = AS_IT_IS.get(verb, ALLOWED[verb])
+    instead = dict.fromkeys(ALLOWED[INSTEAD[verb]], INSTEAD[verb].value) if verb in INSTEAD else {}
+    assert taken == instead | dict.fromkeys(as_it_is, verb.value)
+
+
+def test_a_state_that_does_not_allow_it_is_told_with_the_verb(vm: VM, admin: User) -> None:
+    with pytest.raises(Refusal, match="STATUS_ILLEGAL") as refused:
+        power.reset(vm, by=admin)
+    assert (refused.value.kind, refused.value.params) == (Kind.CONFLICT, {"verb": "reset", "status": "down"})

@@ -105,6 +105,13 @@ def test_a_machine_that_a_host_knows_is_forgotten_there_too(vm: VM, host: Host, 
     assert Job.objects.get(pk=job.pk).state == JobState.FINISHED
 
 
+def test_a_machine_whose_host_is_gone_goes_without_it(vm: VM, host: Host, admin: User) -> None:
+    down(up(vm, host, by=admin), host)
+    host.delete()
+    remove(fresh(vm), by=admin)
+    assert not VM.objects.exists()
+
+
 def test_a_machine_that_never_ran_is_unknown_to_every_host(vm: VM, admin: User) -> None:
     remove(vm, by=admin)
     assert Job.objects.count() == 0

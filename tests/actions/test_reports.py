@@ -179,6 +179,17 @@ def test_a_suspended_machine_that_is_thrown_away_has_no_run_left(running: VM, ho
     assert down(running, host).run is None
 
 
+def test_nothing_of_a_run_is_believed_of_a_machine_that_is_off(running: VM, host: Host) -> None:
+    """Whatever a hypervisor goes on telling."""
+    for status in (Status.SUSPENDED, Status.DOWN):
+        after = tell(running, host, status, run=running.run, cold_reboot=True)
+        assert (after.endpoints, after.cold_reboot, after.running_graphics) == ([], False, "")
+
+
+def test_a_run_stays_known_when_the_live_definition_does_not_tell_it(running: VM, host: Host) -> None:
+    assert tell(running, host, Status.PAUSED).run == running.run
+
+
 # -- reboots (engine-behaviour 11: 42, 48)
 
 
