@@ -35,6 +35,8 @@ from vms.models import (
     Permission,
     Pool,
     Role,
+    RolePermit,
+    Step,
     Template,
     User,
 )
@@ -253,3 +255,25 @@ def test_names_are_used_once_within_a_kind_but_versions_of_a_template_share_thei
     assert refused(lambda: InstanceType.objects.create(name="owner"))
     assert refused(lambda: Template.objects.create(name="owner"))
     assert not refused(lambda: Template.objects.create(name="owner", version_number=2))
+
+
+def test_a_device_is_there_once_configured_and_once_running(owners: dict[str, Any]) -> None:
+    def make(scope: str) -> Callable[[], object]:
+        return partial(Device.objects.create, device_id=UUID(int=1), scope=scope, kind="video", vm=owners["vm"])
+
+    assert [refused(make(scope)) for scope in ("configured", "running", "configured", "running")] == [
+        *(False, False),
+        *(True, True),
+    ]
+
+
+def test_a_role_grants_a_group_once() -> None:
+    role = Role.objects.get(name="UserRole")
+    grant = partial(RolePermit.objects.create, role=role, action_group="create_vm")
+    assert (refused(grant), refused(grant)) == (False, True)
+
+
+def test_the_steps_of_a_job_have_numbers_of_their_own() -> None:
+    job = Job.objects.create(machine=UUID(int=1), verb="start")
+    step = partial(Step.objects.create, job=job, number=1, name="start")
+    assert (refused(step), refused(step)) == (False, True)
