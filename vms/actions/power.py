@@ -71,7 +71,9 @@ def resume(vm: VM, *, by: Actor) -> Job:
 def shutdown(vm: VM, *, by: Actor) -> Job:
     """Ask the guest to power off; a VM that is not up has nobody to ask and is stopped (oVirt: ShutdownVm)."""
     vm = locked(vm)
-    if Status(vm.status) in {Status.UP, Status.POWERING_UP, Status.POWERING_DOWN}:
+    # A guest that was asked to reboot is still there to be asked: pulling the plug would cost its data.
+    asked = {Status.UP, Status.POWERING_UP, Status.POWERING_DOWN, Status.REBOOT_IN_PROGRESS}
+    if Status(vm.status) in asked:
         return _request(vm, Verb.SHUTDOWN, by=by)
     authorise(by, GROUPS[Verb.SHUTDOWN], vm)
     return _stop(vm, by=by)
