@@ -19,6 +19,7 @@ from vms.actions.edit import edit
 from vms.actions.remove import GROUPS as REMOVE_GROUPS
 from vms.actions.remove import remove
 from vms.domain.errors import Refusal
+from vms.domain.lifecycle import NOT_RUNNING
 from vms.forms.kinds import FORMS
 from vms.models import (
     VM,
@@ -264,6 +265,11 @@ class AuditEventAdmin(ReadOnlyAdmin):
 class HostAdmin(SilentAdmin):
     list_display = ("name", "cluster", "uri", "status", "reason")
     fields = ("name", "cluster", "uri", "username")
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        # A machine whose host has gone would stay up for ever, with every verb refused.
+        used = obj is not None and obj.vms.exclude(observed__in=NOT_RUNNING).exists()
+        return not used and super().has_delete_permission(request, obj)
 
 
 @admin.register(Cluster)

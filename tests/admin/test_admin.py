@@ -7,7 +7,7 @@ from django.test import Client
 from django.urls import reverse
 
 from vms.domain.console import Protocol
-from vms.models import VM, AuditEvent, Hardware, InstanceType, Pool, Template, User
+from vms.models import VM, AuditEvent, Hardware, Host, InstanceType, Pool, Template, User
 
 pytestmark = pytest.mark.django_db
 
@@ -145,3 +145,12 @@ def test_staff_without_a_role_sees_and_changes_nothing(client: Client, vm: VM) -
 @pytest.mark.parametrize("model", ["cluster", "datacenter", "host", "role", "permission", "user", "job", "auditevent"])
 def test_every_list_opens(root: Client, vm: VM, model: str) -> None:
     assert root.get(reverse(f"admin:vms_{model}_changelist")).status_code == 200
+
+
+@pytest.mark.parametrize(("observed", "gone"), [("up", False), ("unknown", False), ("down", True)])
+def test_a_host_is_removed_only_when_nothing_runs_on_it(
+    root: Client, vm: VM, host: Host, observed: str, gone: bool
+) -> None:
+    VM.objects.filter(pk=vm.pk).update(host=host, observed=observed, status=observed)
+    root.post(reverse("admin:vms_host_delete", args=[host.pk]), {"post": "yes"})
+    assert Host.objects.filter(pk=host.pk).exists() is not gone
