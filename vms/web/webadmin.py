@@ -1,7 +1,5 @@
 """WebAdmin: what is done with virtual machines alone: run, reached, cloned, made a template of."""
 
-from collections.abc import Callable
-from typing import Any, Final
 from uuid import UUID
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -20,16 +18,6 @@ from . import panels
 from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import complain, page, refusals_on, reply
-
-ACTIONS: Final[dict[str, Callable[..., Any]]] = {
-    Verb.START.value: power.start,
-    Verb.RESUME.value: power.resume,
-    Verb.SHUTDOWN.value: power.shutdown,
-    Verb.STOP.value: power.stop,
-    Verb.REBOOT.value: power.reboot,
-    Verb.RESET.value: power.reset,
-    Verb.SUSPEND.value: power.suspend,
-}
 
 
 @route(Access.ADMINISTRATOR)
@@ -86,10 +74,10 @@ def run_vm_once(request: HttpRequest, pk: UUID) -> HttpResponse:
 def vm_action(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
     """Ask for a verb that needs no dialog; what becomes of it shows on the page."""
     vm = VMS.row(request, pk)
-    if verb not in ACTIONS:
+    if verb not in power.BY_VERB:
         raise Http404
     try:
-        ACTIONS[verb](vm, by=user_of(request))
+        power.BY_VERB[Verb(verb)](vm, by=user_of(request))
     except Refusal as no:
         return complain(request, no, VMS.at(request, vm)["detail"])
     return reply(request, _asked(vm, verb), VMS.at(request, vm)["detail"], stay=True)
