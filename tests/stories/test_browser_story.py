@@ -179,12 +179,17 @@ def make_headless(page: Page) -> None:
 
 def run_it(page: Page) -> None:
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_role("status").filter(has_text="Up")).to_be_visible()
+    has_status(page, "Up")
 
 
 def power_off(page: Page) -> None:
     page.get_by_role("button", name="Power Off").click()
-    expect(page.get_by_role("status").filter(has_text="Down")).to_be_visible()
+    has_status(page, "Down")
+
+
+def has_status(page: Page, status: str) -> None:
+    """The header says so, word for word: a machine that is powering down is not down yet."""
+    expect(page.get_by_role("status").filter(has_text=re.compile(rf"^\s*{status}\s*$"))).to_be_visible()
 
 
 def run_once_with_vnc(page: Page) -> None:
@@ -192,7 +197,7 @@ def run_once_with_vnc(page: Page) -> None:
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("VNC", exact=True).check()
     dialog.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_role("status").filter(has_text="Up")).to_be_visible()
+    has_status(page, "Up")
 
 
 def shows(page: Page, term: str, text: str) -> None:
