@@ -66,6 +66,10 @@ REFUSALS: Final[dict[str, Text]] = {
     ),
     "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
     "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
+    "VM_WOULD_BE_LOCKED_OUT": _(
+        "Nobody could reach %(name)s: no graphical and no serial console, no guest agent, no address, no SSH key. "
+        "Confirm that there is another way in, or add one."
+    ),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
     "HOST_NOT_RESPONDING": _("Host %(host)s does not respond."),
     "HYPERVISOR_PACKAGE_MISSING": _(
@@ -257,6 +261,10 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_REBOOT_VM": _("%(actor)s rebooted %(entity)s."),
     "USER_RESET_VM": _("%(actor)s reset %(entity)s."),
     "USER_SUSPEND_VM": _("%(actor)s suspended %(entity)s."),
+    "VM_LOCKED_OUT": _(
+        "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
+        "answered. %(actor)s accepted that."
+    ),
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),

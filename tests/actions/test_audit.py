@@ -60,7 +60,8 @@ def new_events(act: Callable[[], object]) -> list[AuditEvent]:
 
 
 def the_event(act: Callable[[], object]) -> AuditEvent:
-    (event,) = new_events(act)
+    """What was recorded, a warning that nobody can reach the machine left aside (test_access)."""
+    (event,) = [event for event in new_events(act) if event.code != "VM_LOCKED_OUT"]
     return event
 
 

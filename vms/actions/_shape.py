@@ -13,6 +13,7 @@ from vms.domain.machine import MachineSpec
 from vms.models import VM, Hardware, InstanceType, Pool, PoolType, Template
 from vms.models.machines import POOL_SIZE
 
+from . import access
 from ._audit import changed_fields, record
 from ._authorise import ENGINE, Actor
 from ._devices import sync_devices
@@ -48,6 +49,7 @@ def fill(row: Hardware, name: str, sources: Sources, changes: Changes) -> None:
     spec = changes.apply_to(displayable(spec, row.offer(spec)), row.offer)
     row.offer(spec).check(spec.console)
     row.id, row.spec = spec.id, spec
+    access.require_way_in(row, None, spec.console, accepted=changes.accept_lockout)
     set_attributes(row, changes.attributes)
     if isinstance(row, VM | Pool) and not fits(row.instance_type, spec):
         row.instance_type = None

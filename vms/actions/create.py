@@ -6,7 +6,7 @@ from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE
 from vms.models import VM, ActionGroup, Cluster, InstanceType, Permission, Pool, Role, Template, User
 from vms.models.machines import BLANK
 
-from . import pools, templates
+from . import access, pools, templates
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise, require_visible
@@ -35,6 +35,7 @@ def vm(
     fill(row, name, _sources(template, instance_type), changes)
     _own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(row.instance_type or ""))
+    access.tell(row, None, row.console, by=by)
     return row
 
 
@@ -50,6 +51,7 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
     fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes)
     _own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, source=vm.name)
+    access.tell(row, None, row.console, by=by)
     return row
 
 
@@ -78,6 +80,7 @@ def template(
     fill(row, base.name if base else name, [((vm or before).spec, FROM_TEMPLATE)], changes)
     _own(by, "TemplateOwner", template=row)
     record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""), version=row.version_number)
+    access.tell(row, None, row.console, by=by)
     if base:
         templates.spread(row, by=by)
     return row
@@ -90,6 +93,7 @@ def instance_type(name: str, *, changes: Changes = Changes(), by: Actor) -> Inst
     row = InstanceType()
     fill(row, name, [], changes)
     record(by, "USER_ADD_INSTANCE_TYPE", row)
+    access.tell(row, None, row.console, by=by)
     return row
 
 
@@ -112,6 +116,7 @@ def pool(
     fill(row, name, _sources(template, instance_type), changes)
     pools.add(row, size)
     record(by, "USER_ADD_VM_POOL", row, size=size)
+    access.tell(row, None, row.console, by=by)
     return row
 
 

@@ -11,7 +11,7 @@ from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
-from . import pools, templates
+from . import access, pools, templates
 from ._action import action, all_locked, locked
 from ._authorise import Actor, authorise
 from ._shape import LINKED, fits, reshape
@@ -55,8 +55,10 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
     spec = changes.apply_to(_inherited(row, before, attributes), row.offer)
     _leave_instance_type(row, before, spec, attributes)
     _require_allowed(row, before, spec, attributes)
+    access.require_way_in(row, before.console, spec.console, accepted=changes.accept_lockout)
     version = _followed(row)
     reshape(row, spec, attributes, by=by)
+    access.tell(row, before.console, spec.console, by=by)
     if isinstance(row, Pool):
         if changes.apply_to_existing or _followed(row) != version:
             pools.spread(row, everything=changes.apply_to_existing, by=by)

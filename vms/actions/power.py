@@ -11,6 +11,7 @@ from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run, RunOnce
 from vms.models import VM, ActionGroup, Job, JobState
 
+from . import access
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise
@@ -44,21 +45,24 @@ Overlay = Callable[[MachineSpec, Offer], RunOnce]
 
 
 @action
-def start(vm: VM, *, by: Actor) -> Job:
-    """Start a VM as it is configured; a paused or suspended one is resumed (oVirt: RunVm)."""
+def start(vm: VM, *, by: Actor, accept_lockout: bool = True) -> Job:
+    """Start a VM as it is configured; a paused or suspended one is resumed (oVirt: RunVm).
+
+    Refused for one that nobody could reach, unless that is accepted: doors for people ask first.
+    """
     vm = locked(vm)
     if lifecycle.allowed(Verb.RESUME, Status(vm.status)):
         return _request(vm, Verb.RESUME, by=by)
-    return _launch(vm, Verb.START, None, by=by)
+    return _launch(vm, Verb.START, None, by=by, accept_lockout=accept_lockout)
 
 
 @action
-def run_once(vm: VM, overlay: Overlay, *, by: Actor) -> Job:
+def run_once(vm: VM, overlay: Overlay, *, by: Actor, accept_lockout: bool = True) -> Job:
     """Start a VM one time with an overlay; what is configured stays and comes back by itself.
 
     `overlay` builds the `RunOnce` from the locked machine and what its cluster offers.
     """
-    return _launch(locked(vm), Verb.RUN_ONCE, overlay, by=by)
+    return _launch(locked(vm), Verb.RUN_ONCE, overlay, by=by, accept_lockout=accept_lockout)
 
 
 @action
@@ -122,14 +126,18 @@ def ends_with_reboot(vm: VM) -> bool:
     return run is not None and (run.volatile or bool(vm.pending_changes))
 
 
-def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor) -> Job:
+def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lockout: bool) -> Job:
     authorise(by, GROUPS[verb], vm)
     lifecycle.require(verb, Status(vm.status))
     spec, offer = vm.spec, vm.offer()
     run = Run(base=spec, once=overlay(spec, offer) if overlay else None)
-    offer.check(run.spec.console)
-    host = choose_host(vm, run.spec.console.graphics)
-    return _enqueue(vm, verb, by=by, host=host, run=run_to_document(run))
+    console = run.spec.console
+    offer.check(console)
+    access.require_way_in(vm, None, console, accepted=accept_lockout)
+    host = choose_host(vm, console.graphics)
+    job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run))
+    access.tell(vm, None, console, by=by)
+    return job
 
 
 def _stop(vm: VM, *, by: Actor) -> Job:

@@ -16,7 +16,8 @@ class Changes:
 
     A field's value may be a function of the machine, for a client that names one part of it alone. `version` is the
     row's version that the editor saw; None where the client keeps none. `apply_to_existing` brings an edit of a pool to
-    the machines that it has, too.
+    the machines that it has, too. `accept_lockout` is what a client says that asks nobody; doors for people say it
+    when somebody has confirmed that nobody may be able to reach the machine afterwards.
     """
 
     attributes: Mapping[str, Any] = field(default_factory=dict)
@@ -24,6 +25,7 @@ class Changes:
     console: ConsoleChange | None = None
     version: int | None = None
     apply_to_existing: bool = False
+    accept_lockout: bool = True
 
     def apply_to(self, spec: MachineSpec, offer_for: Callable[[MachineSpec], Offer]) -> MachineSpec:
         """The machine with these changes; `offer_for` tells what its cluster offers the changed machine."""

@@ -47,6 +47,7 @@ KINDS: Final[dict[str, Kind]] = {
     "VM_POOL_CANNOT_CHANGE_POOL_STATEFUL_OPTION": Kind.CONFLICT,
     "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": Kind.FORBIDDEN,
     "ACTION_TYPE_FAILED_VM_NOT_FOUND": Kind.MISSING,
+    "VM_WOULD_BE_LOCKED_OUT": Kind.CONFLICT,
     "CONSTRAINT_VIOLATED": Kind.INVALID,
     # What a hypervisor said when a job ran; stored on the job, shown with it.
     "HOST_NOT_RESPONDING": Kind.UNAVAILABLE,

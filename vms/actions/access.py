@@ -1,0 +1,39 @@
+"""Losing the last way into a machine: what is known of the ways, the confirmation that takes, and its event."""
+
+from vms.domain.access import Access, Facts, rate
+from vms.domain.console import Console
+from vms.domain.errors import Refusal
+from vms.models import Hardware
+
+from ._audit import record
+from ._authorise import Actor
+
+
+def facts(_row: Hardware) -> Facts:
+    """What is known of a machine besides its console.
+
+    Nothing yet: agent and addresses come with the watching of hosts, keys with first boot and the account page.
+    """
+    return Facts()
+
+
+def of(row: Hardware, console: Console | None = None) -> Access:
+    """How the machine can be reached as it is configured, or with another console."""
+    return rate(console or row.console, facts(row))
+
+
+def require_way_in(row: Hardware, before: Console | None, after: Console, *, accepted: bool) -> None:
+    """Refuse to take away the last way in unless that was accepted; who was locked out before is not asked again."""
+    if not accepted and _loses(row, before, after):
+        raise Refusal("VM_WOULD_BE_LOCKED_OUT", "accept_lockout", name=row.name)
+
+
+def tell(row: Hardware, before: Console | None, after: Console, *, by: Actor) -> None:
+    """Record that the last way in was taken away, whichever door it came through."""
+    if _loses(row, before, after):
+        record(by, "VM_LOCKED_OUT", row, severity="warning")
+
+
+def _loses(row: Hardware, before: Console | None, after: Console) -> bool:
+    had_one = before is None or not of(row, before).locked_out
+    return had_one and of(row, after).locked_out
