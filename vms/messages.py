@@ -64,6 +64,7 @@ REFUSALS: Final[dict[str, Text]] = {
     "VM_POOL_CANNOT_CHANGE_POOL_STATEFUL_OPTION": _(
         "Whether pool %(pool)s is stateful was chosen when it was made and stays."
     ),
+    "TAGS_SPECIFIED_TAG_CANNOT_BE_THE_PARENT_OF_ITSELF": _("Tag %(name)s cannot be below itself."),
     "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
     "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
     "VM_WOULD_BE_LOCKED_OUT": _(
@@ -119,6 +120,8 @@ PERMITS: Final[dict[str, Text]] = {
     "vm_pool_basic_operations": _("use pools"),
     "manipulate_permissions": _("change permissions"),
     "manipulate_host": _("change hosts"),
+    "tag_management": _("tag machines"),
+    "bookmark_management": _("keep bookmarks"),
     "login": _("log in"),
 }
 
@@ -128,6 +131,7 @@ _ALLOWED: Final[dict[str, Text]] = {
     "nothing without a kernel": _("nothing without a kernel"),
     "one line of printable text": _("one line of printable text"),
     "a shorter text": _("a shorter text"),
+    "any text": _("any text"),
     "text that can be written": _("text that can be written"),
     "pools only": _("pools only"),
     "the name of the first version": _("the name that its first version has"),
@@ -265,6 +269,16 @@ EVENTS: Final[dict[str, Text]] = {
         "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
         "answered. %(actor)s accepted that."
     ),
+    "USER_ADD_TAG": _("Tag %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_TAG": _("Tag %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_TAG": _("Tag %(entity)s was removed by %(actor)s."),
+    "USER_ATTACH_TAG_TO_VM": _("%(actor)s put tag %(tag)s on %(entity)s."),
+    "USER_DETACH_VM_FROM_TAG": _("%(actor)s took tag %(tag)s off %(entity)s."),
+    "USER_ATTACH_TAG_TO_TEMPLATE": _("%(actor)s put tag %(tag)s on template %(entity)s."),
+    "USER_DETACH_TEMPLATE_FROM_TAG": _("%(actor)s took tag %(tag)s off template %(entity)s."),
+    "USER_ADD_BOOKMARK": _("Bookmark %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_BOOKMARK": _("Bookmark %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_BOOKMARK": _("Bookmark %(entity)s was removed by %(actor)s."),
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),

@@ -53,7 +53,7 @@ def test_the_roles_are_ovirts() -> None:
             {
                 *("create_template", "edit_template_properties", "delete_template", "create_vm_pool"),
                 *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations"),
-                *("manipulate_permissions", "manipulate_host"),
+                *("manipulate_permissions", "manipulate_host", "tag_management", "bookmark_management"),
             },
         ),
         (
@@ -62,6 +62,7 @@ def test_the_roles_are_ovirts() -> None:
                 *("create_vm", "delete_vm", "edit_vm_properties", "connect_to_serial_console", "create_template"),
                 *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
                 *("delete_vm_pool", "manipulate_permissions", "manipulate_host"),
+                *("tag_management", "bookmark_management"),
             },
         ),
     ],

@@ -5,22 +5,22 @@ from collections.abc import Callable
 from functools import wraps
 from typing import Any, ParamSpec, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, transaction
-from django.db.models import QuerySet
+from django.db.models import Model, QuerySet
 
 from vms.domain.errors import Refusal
-from vms.models import Hardware
 
 P = ParamSpec("P")
 R = TypeVar("R")
-Row = TypeVar("Row", bound=Hardware)
+Row = TypeVar("Row", bound=Model)
 Rows = TypeVar("Rows", bound=QuerySet[Any])
 
 # What a violated constraint means; the laws of `Hardware` are refused by the domain before they get here.
 _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
     (r"one_exclusive_job_per_machine|vms_job\.machine", "ACTION_TYPE_FAILED_OBJECT_LOCKED", None),
     (
-        r"name_used_once|(vm|pool|instancetype|template)\.name\b",
+        r"name_used_once|(vm|pool|instancetype|template|tag|bookmark)\.name\b",
         "ACTION_TYPE_FAILED_NAME_ALREADY_USED",
         "name",
     ),
@@ -61,8 +61,8 @@ def locked(row: Row) -> Row:
     model = type(row)
     try:
         return model._default_manager.select_for_update(no_key=True).get(pk=row.pk)
-    except model.DoesNotExist as error:
-        raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=row.name) from error
+    except ObjectDoesNotExist as error:
+        raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=str(row)) from error
 
 
 def all_locked(rows: Rows) -> Rows:

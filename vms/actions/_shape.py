@@ -5,6 +5,8 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
 
+from django.db.models import Model
+
 from vms.domain.changes import Changes
 from vms.domain.console import Offer
 from vms.domain.errors import Refusal
@@ -106,7 +108,7 @@ def set_attributes(row: Hardware, attributes: Mapping[str, Any]) -> None:
         setattr(row, name, value)
 
 
-def require_storable(row: Hardware) -> None:
+def require_storable(row: Model) -> None:
     """Refuse a text that its column cannot hold: PostgreSQL would end in an error, SQLite would store anything."""
     for field in row._meta.concrete_fields:
         text = getattr(row, field.attname)

@@ -20,6 +20,7 @@ ROLES = {
             *("reset_vm", "hibernate_vm", "connect_to_vm", "connect_to_serial_console", "create_template"),
             *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
             *("delete_vm_pool", "vm_pool_basic_operations", "manipulate_permissions", "manipulate_host", "login"),
+            *("tag_management", "bookmark_management"),
         ),
     ),
     "UserVmManager": (

@@ -5,6 +5,7 @@ from .devices import Device, Scope
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
+from .labels import Bookmark, Tag
 from .machines import VM, InstanceType, Pool, PoolType, Template
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
 
@@ -13,6 +14,7 @@ __all__ = [
     "VM",
     "ActionGroup",
     "AuditEvent",
+    "Bookmark",
     "Cluster",
     "DataCenter",
     "Device",
@@ -29,6 +31,7 @@ __all__ = [
     "RolePermit",
     "Scope",
     "Step",
+    "Tag",
     "Template",
     "Token",
     "User",

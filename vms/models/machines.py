@@ -17,6 +17,7 @@ from vms.domain.runonce import Run
 
 from .hardware import IS_HEADLESS, Hardware
 from .jobs import ACTIVE, Job
+from .labels import Tag
 from .users import Permission, User, permitted
 
 BLANK = UUID(int=0)
@@ -121,6 +122,7 @@ class Template(Hardware):
     base = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="versions")
     version_number = models.PositiveIntegerField(default=1)
     version_name = models.CharField(max_length=40, blank=True)
+    tags: "models.ManyToManyField[Tag, Tag]" = models.ManyToManyField(Tag, related_name="templates", blank=True)
 
     objects = TemplateQuerySet.as_manager()
 
@@ -242,6 +244,7 @@ class VM(Hardware):
     pool = models.ForeignKey(Pool, models.PROTECT, null=True, blank=True, related_name="vms")
     use_latest_version = models.BooleanField(_("latest template version"), default=False)
     stateless = models.BooleanField(_("stateless"), default=False)
+    tags: "models.ManyToManyField[Tag, Tag]" = models.ManyToManyField(Tag, related_name="vms", blank=True)
 
     observed = models.CharField(max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False)
     ended = models.CharField(max_length=16, blank=True, editable=False)

@@ -35,6 +35,8 @@ class ActionGroup(models.TextChoices):
     VM_POOL_BASIC_OPERATIONS = "vm_pool_basic_operations"
     MANIPULATE_PERMISSIONS = "manipulate_permissions"
     MANIPULATE_HOST = "manipulate_host"
+    TAG_MANAGEMENT = "tag_management"
+    BOOKMARK_MANAGEMENT = "bookmark_management"
     LOGIN = "login"
 
 

@@ -1,0 +1,22 @@
+"""What tags and bookmarks have in common: short texts that somebody typed."""
+
+from typing import TypeVar
+
+from vms.domain.errors import Refusal
+from vms.models import Bookmark, Tag
+
+from ._shape import require_storable
+
+Label = TypeVar("Label", Tag, Bookmark)
+
+
+def storable(label: Label, *needed: str) -> Label:
+    """The row, unless a text of it is missing, is no line of text, or does not fit."""
+    for name in needed:
+        text = getattr(label, name)
+        if not text:
+            raise Refusal("ILLEGAL_VALUE", name, value="", allowed="any text")
+        if not text.isprintable():
+            raise Refusal("ILLEGAL_VALUE", name, value=ascii(text[:40]), allowed="one line of printable text")
+    require_storable(label)
+    return label
