@@ -8,11 +8,9 @@ function firstField() {
 }
 
 if (dialog) {
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.target === dialog) opener = event.detail.elt.id;
-  });
   document.addEventListener("htmx:afterSettle", (event) => {
     if (event.detail.target !== dialog || dialog.open) return;
+    opener = event.detail.requestConfig.elt.id;
     dialog.showModal();
     firstField()?.focus();
   });

@@ -7,6 +7,7 @@ from django.test import Client
 
 from tests.actions.runs import up
 from tests.factories import person
+from tests.web.browser import controls
 from vms.models import VM, Host, Job, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
@@ -78,3 +79,29 @@ def test_whoever_may_look_but_not_act_is_told_so(vm: VM, url: str, client: Clien
     answer = client.post(url + "actions/start", headers=HTMX)
     assert answer.status_code == 403
     assert "Your roles do not allow you to run virtual machines here." in answer.content.decode()
+
+
+# -- a machine that nobody could reach
+
+
+def test_running_what_nobody_could_reach_asks_first(web: Client, headless_vm: VM) -> None:
+    path = f"/vms/{headless_vm.pk}/actions/start"
+    answer = web.post(path)
+    html = answer.content.decode()
+    assert (answer.status_code, Job.objects.count()) == (200, 0)
+    assert "Locked out" in html
+    assert f'href="/vms/{headless_vm.pk}/edit?tab=console&amp;cure=enable_serial"' in html
+    assert f'href="/vms/{headless_vm.pk}/run-once?console=vnc"' in html
+    web.post(path, controls(html, path).data)
+    assert Job.objects.get().verb == "start"
+
+
+def test_the_question_is_shown_as_a_dialog(web: Client, headless_vm: VM) -> None:
+    answer = web.post(f"/vms/{headless_vm.pk}/actions/start", headers=HTMX)
+    assert (answer["HX-Retarget"], answer["HX-Reswap"]) == ("#dialog", "innerHTML")
+    assert answer.content.decode().strip().startswith("<form")
+
+
+def test_a_machine_within_reach_starts_unasked(web: Client, url: str) -> None:
+    assert web.post(url + "actions/start").status_code == 302
+    assert Job.objects.get().verb == "start"

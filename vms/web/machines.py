@@ -21,6 +21,7 @@ from . import panels, reasons, trails
 from .kinds import VMS, Kind, user_of
 from .listing import Listing, VMListing
 from .pages import complain, live, page, refusals_on, reply
+from .reach import Reach, configured
 
 
 @route(Access.ADMINISTRATOR)
@@ -130,7 +131,11 @@ def shown(
     request: HttpRequest, kind: Kind, row: Hardware, tab: str, fragment: str, context: Mapping[str, Any]
 ) -> HttpResponse:
     """A page of one machine, below its header and tabs; it keeps itself up to date."""
-    at = kind.at(request, row)
+    at, told = kind.at(request, row), kind.told(row, user_of(request))
+
+    def reach() -> Reach:
+        return configured(request, row, edit=at["edit"], no_edit=told["no_edit"], no_run_once=told.get("no_run_once"))
+
     header = {
         "kind": kind,
         "row": row,
@@ -138,7 +143,8 @@ def shown(
         "at": at,
         "tab": tab,
         "tabs": [(key, label, at[key]) for key, label in kind.tabs],
-        **kind.told(row, user_of(request)),
+        "reach": reach,
+        **told,
     }
     return live(request, "vms/detail.html", fragment, {**header, **context}, busy=header.get("busy", False))
 

@@ -14,7 +14,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.cache import patch_vary_headers
-from django_htmx.http import HttpResponseClientRedirect, trigger_client_event
+from django_htmx.http import HttpResponseClientRedirect, reswap, retarget, trigger_client_event
 from django_htmx.middleware import HtmxDetails
 
 from vms import messages
@@ -61,6 +61,12 @@ def live(request: HttpRequest, template: str, fragment: str, context: Mapping[st
     asked = urlencode([(key, value) for key, value in request.GET.items() if key != "seen"])
     told = {**context, "inner": inner, "mark": mark, "asked": asked, "every": BUSY if busy else IDLE}
     return page(request, template, "elements/live.html", told)
+
+
+def ask(request: HttpRequest, template: str, fragment: str, context: Mapping[str, Any]) -> HttpResponse:
+    """What was asked for takes a word more: the page that asks back, which htmx shows as a dialog."""
+    answer = page(request, template, fragment, context)
+    return reswap(retarget(answer, "#dialog"), "innerHTML") if htmx_of(request) else answer
 
 
 def address(request: HttpRequest, name: str, *args: Any) -> str:

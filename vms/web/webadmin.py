@@ -7,17 +7,18 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from vms import messages
-from vms.actions import create, power
+from vms.actions import create, power, rights
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
 from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
-from . import panels
+from . import panels, reasons
 from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
-from .pages import complain, page, refusals_on, reply
+from .pages import ask, complain, page, refusals_on, reply
+from .reach import configured
 
 
 @route(Access.ADMINISTRATOR)
@@ -76,11 +77,22 @@ def vm_action(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
     vm = VMS.row(request, pk)
     if verb not in power.BY_VERB:
         raise Http404
+    accepted = {"accept_lockout": "accept_lockout" in request.POST} if verb == Verb.START else {}
     try:
-        power.BY_VERB[Verb(verb)](vm, by=user_of(request))
+        power.BY_VERB[Verb(verb)](vm, by=user_of(request), **accepted)
     except Refusal as no:
+        if no.code == "VM_WOULD_BE_LOCKED_OUT":
+            return _confirm_start(request, vm)
         return complain(request, no, VMS.at(request, vm)["detail"])
     return reply(request, _asked(vm, verb), VMS.at(request, vm)["detail"], stay=True)
+
+
+def _confirm_start(request: HttpRequest, vm: VM) -> HttpResponse:
+    """Ask whether a machine that nobody could reach is to start all the same."""
+    at = VMS.at(request, vm)
+    no_edit = reasons.why_not_edited(vm, rights.on(user_of(request), vm))
+    panel = configured(request, vm, edit=at["edit"], no_edit=no_edit, no_run_once="")
+    return ask(request, "vms/start.html", "vms/_start.html", {"vm": vm, "reach": panel, "back": at["detail"]})
 
 
 def _asked(vm: VM, verb: str) -> str:
