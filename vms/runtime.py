@@ -58,7 +58,8 @@ class _Missing(MemoryHypervisor):
 
 
 def _locator(host: Host, uri: str) -> "Callable[[], Location]":
-    from vms.hypervisors.libvirt import LocalFiles, Location, PoolFiles
+    from vms.hypervisors.bootfiles import LocalFiles, PoolFiles
+    from vms.hypervisors.libvirt import Location
 
     def locate() -> Location:
         chosen = _choose() if uri == "auto" else uri
@@ -121,7 +122,8 @@ def _answers(path: str) -> bool:
 
 def _lets_us_in(uri: str) -> bool:
     """Whether a daemon that listens would obey too: Debian's listens to everybody and asks polkit afterwards."""
-    from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 
     driver = LibvirtHypervisor(lambda: Location(uri=uri, files=LocalFiles(settings.BOOT_DIR)))
     try:

@@ -19,7 +19,7 @@ from vms.domain.changes import Changes
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Topology
+from vms.domain.parts import Topology
 from vms.domain.runonce import ConsoleChoice
 from vms.domain.secret import Secret
 from vms.models import VM, AuditEvent, Cluster, Host, Job, User

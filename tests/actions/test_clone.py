@@ -13,7 +13,8 @@ from vms.actions.remove import remove
 from vms.domain.changes import Changes
 from vms.domain.console import HEADLESS, SPICE, VNC, Choice, Console, Firmware, Level, Offer, Protocol, Video
 from vms.domain.errors import Refusal
-from vms.domain.machine import FROM_TEMPLATE, Boot, MachineSpec, Topology, VmType
+from vms.domain.machine import FROM_TEMPLATE, MachineSpec, VmType
+from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import ConsoleChoice
 from vms.models import VM, AuditEvent, Cluster, Host, InstanceType, Permission, Role, User
 

@@ -23,7 +23,8 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.errors import Refusal
-from vms.domain.machine import Boot, Topology, VmType
+from vms.domain.machine import VmType
+from vms.domain.parts import Boot, Topology
 from vms.models import VM, AuditEvent, Cluster, Device, InstanceType, Job, Permission, Pool, Template, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]

@@ -14,7 +14,8 @@ from vms.domain.console import HEADLESS, SPICE, VNC, Console, Firmware, Offer, P
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Topology, VmType
+from vms.domain.machine import VmType
+from vms.domain.parts import Topology
 from vms.domain.runonce import ConsoleChoice
 from vms.models import VM, AuditEvent, Cluster, Hardware, Host, InstanceType, Job, JobState, Pool, Template, User
 

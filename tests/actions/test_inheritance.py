@@ -13,7 +13,7 @@ from vms.actions.edit import edit
 from vms.domain.changes import Changes
 from vms.domain.console import SPICE, SPICE_AND_VNC, VNC, Console, Protocol, Video
 from vms.domain.devices import devices
-from vms.domain.machine import Topology
+from vms.domain.parts import Topology
 from vms.models import VM, AuditEvent, Cluster, Hardware, Host, InstanceType, Job, Pool, Template, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]

@@ -16,7 +16,7 @@ from vms.domain.console import VNC, Protocol
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities, Ended
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Topology
+from vms.domain.parts import Topology
 from vms.domain.runonce import ConsoleChoice
 from vms.models import (
     VM,

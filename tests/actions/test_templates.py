@@ -16,7 +16,8 @@ from vms.domain.changes import Changes
 from vms.domain.console import SPICE, VNC, Firmware, Video
 from vms.domain.devices import devices
 from vms.domain.errors import Refusal
-from vms.domain.machine import Boot, Topology, VmType
+from vms.domain.machine import VmType
+from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import ConsoleChoice
 from vms.models import VM, AuditEvent, Cluster, Host, InstanceType, Permission, Pool, Role, Template, User
 

@@ -11,7 +11,8 @@ from tests.factories import headless, machine
 from vms.actions import consoles, create, edit
 from vms.domain.changes import Changes
 from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Firmware, Level, Protocol, Video
-from vms.domain.machine import Topology, VmType
+from vms.domain.machine import VmType
+from vms.domain.parts import Topology
 from vms.domain.runonce import ConsoleChoice
 from vms.models import VM, Cluster, Host, InstanceType, Pool, Template, User
 from vms.models.machines import BLANK

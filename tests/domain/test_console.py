@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import fields, replace
 from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -18,6 +19,7 @@ from vms.domain.console import (
     Choice,
     Console,
     ConsoleState,
+    DisconnectAction,
     Firmware,
     Frozen,
     GraphicalAccess,
@@ -26,6 +28,7 @@ from vms.domain.console import (
     NoConsole,
     Offer,
     Protocol,
+    SingleSignOn,
     Video,
     graphical_access,
 )
@@ -271,9 +274,39 @@ FROZEN: dict[tuple[Graphics, Video | None], tuple[Frozen | None, ...]] = {
 @pytest.mark.parametrize(("graphics", "video"), DISPLAYS)
 def test_a_field_is_greyed_out_with_the_reason_that_holds(graphics: Graphics, video: Video | None) -> None:
     reasons = dict(zip(FROZEN_FIELDS, FROZEN[graphics, video], strict=True))
-    reasons["copy_paste"] = reasons["file_transfer"]
+    reasons["copy_paste"] = reasons["spice_proxy"] = reasons["file_transfer"]
+    reasons |= dict.fromkeys(("disconnect_action", "sso", "allow_reconnect"), None if graphics else Frozen.HEADLESS)
+    reasons["disconnect_delay"] = Frozen.NEEDS_SHUTDOWN if graphics else Frozen.HEADLESS
     expected = {name: reason for name, reason in reasons.items() if reason}
     assert Console(graphics=graphics, video=video).frozen_fields() == expected
+
+
+def test_the_delay_counts_for_a_shutdown_alone() -> None:
+    for action in DisconnectAction:
+        frozen = Console(disconnect_action=action).frozen_fields()
+        assert ("disconnect_delay" in frozen) == (action != DisconnectAction.SHUTDOWN)
+
+
+def test_a_guest_logs_people_in_by_its_agent_where_there_is_a_screen() -> None:
+    for method in SingleSignOn:
+        console = Console(sso=method)
+        assert (console.signs_on, console.as_headless().signs_on) == (method == SingleSignOn.GUEST_AGENT, False)
+
+
+def test_a_delay_and_a_proxy_that_cannot_be_are_refused() -> None:
+    wrong: list[dict[str, Any]] = [
+        *({"disconnect_delay": delay} for delay in (-1, 1441)),
+        *(
+            {"spice_proxy": proxy}
+            for proxy in ("x", "ftp://a:1", "http://a b:1", "http://a:1/x", "http://" + "a" * 300)
+        ),
+    ]
+    for values in wrong:
+        with pytest.raises(Refusal) as refusal:
+            Console(**values)
+        assert (refusal.value.code, refusal.value.field) == ("ILLEGAL_VALUE", *values)
+    for proxy in ("http://proxy:3128", "https://proxy.example.org", "http://[::1]:3128/"):
+        assert Console(spice_proxy=proxy).spice_proxy == proxy
 
 
 def test_what_is_greyed_out_depends_on_the_display_alone() -> None:

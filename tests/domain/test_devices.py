@@ -4,6 +4,7 @@ from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
 from itertools import product
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from vms.domain.console import HEADLESS, MONITORS, SPICE, SPICE_AND_VNC, VNC, Console, Graphics, Protocol, Video
 from vms.domain.devices import Device, DeviceKind, devices
 from vms.domain.machine import MachineSpec, Nic, mac_of
+from vms.domain.parts import Boot, Watchdog, WatchdogAction
 
 ID = UUID("6b1f5a52-7a60-4a1b-9a39-0f2b6d1c9f11")
 SPEC = MachineSpec(id=ID, name="web-1", nics=(Nic(mac=mac_of(ID, 0)), Nic(mac=mac_of(ID, 1))))
@@ -168,7 +170,34 @@ def test_a_sound_card_is_there_when_it_is_wanted_on_a_screen() -> None:
 def test_the_agents_channel_is_always_there_and_spices_where_spice_is() -> None:
     for console in EVERY:
         names = [device.params["name"] for device in of(console, DeviceKind.CHANNEL)]
-        assert names == ["org.qemu.guest_agent.0"] + ["com.redhat.spice.0"] * (Protocol.SPICE in console.graphics)
+        assert names == [
+            "org.qemu.guest_agent.0",
+            *["ovirt-guest-agent.0"] * (not console.headless),
+            *["com.redhat.spice.0"] * (Protocol.SPICE in console.graphics),
+        ]
+
+
+def test_what_is_asked_for_is_there_and_nothing_else() -> None:
+    asked: dict[DeviceKind, dict[str, Any]] = {
+        DeviceKind.BALLOON: {"ballooning": False},
+        DeviceKind.RNG: {"rng": None},
+    }
+    for kind, without in asked.items():
+        assert [each.kind for each in devices(SPEC)].count(kind) == 1
+        assert kind not in {each.kind for each in devices(replace(SPEC, **without))}
+    assert DeviceKind.WATCHDOG not in {each.kind for each in devices(SPEC)}
+    watched = replace(SPEC, watchdog=Watchdog(action=WatchdogAction.PAUSE))
+    assert [each.params for each in devices(watched) if each.kind == DeviceKind.WATCHDOG] == [{"action": "pause"}]
+
+
+def test_a_drive_is_always_there_with_or_without_a_cd() -> None:
+    empty, full = SPEC, replace(SPEC, boot=Boot(cd="rescue.iso"))
+    drives = [[each for each in devices(spec) if each.kind == DeviceKind.DISK] for spec in (empty, full)]
+    assert [[(each.model, each.params) for each in there] for there in drives] == [
+        [("cdrom", {})],
+        [("cdrom", {"file": "rescue.iso"})],
+    ]
+    assert drives[0][0].id == drives[1][0].id
 
 
 def test_the_network_cards_and_the_balloon_do_not_depend_on_the_console() -> None:
@@ -230,8 +259,9 @@ def test_toggling_headless_keeps_the_names_and_the_order_of_all_other_devices() 
         ids = [device.id for device in WHOLE[console] if device.kind not in WITH_A_SCREEN]
         without = devices(replace(SPEC, console=console.as_headless()))
         remaining = [device.id for device in without if device.kind not in WITH_A_SCREEN]
-        spice = [device.id for device in WHOLE[console] if device.params.get("name") == "com.redhat.spice.0"]
-        assert remaining == [identity for identity in ids if identity not in spice]
+        screens = {"com.redhat.spice.0", "ovirt-guest-agent.0"}
+        agents = [device.id for device in WHOLE[console] if device.params.get("name") in screens]
+        assert remaining == [identity for identity in ids if identity not in agents]
 
 
 def test_a_headless_machine_has_no_device_that_it_did_not_have_with_a_screen() -> None:

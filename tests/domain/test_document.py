@@ -29,7 +29,8 @@ from vms.domain.console import (
 )
 from vms.domain.devices import devices
 from vms.domain.document import VERSION, run_from_document, run_to_document
-from vms.domain.machine import Boot, MachineSpec, Nic, Topology, VmType
+from vms.domain.machine import MachineSpec, Nic, VmType
+from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import Run, RunOnce
 
 FLAG = st.booleans()
@@ -178,7 +179,14 @@ print(*document["base"]["console"]["graphics"])
 
 
 def test_a_run_is_written_as_version_1_wrote_it() -> None:
-    assert stored(RUN) == json.loads(WRITTEN)
+    assert _without_what_came_later(stored(RUN), json.loads(WRITTEN)) == json.loads(WRITTEN)
+
+
+def _without_what_came_later(now: Any, then: Any) -> Any:
+    """The document without the keys that version 1 got since: what lacks them is still read, with their defaults."""
+    if isinstance(now, dict) and isinstance(then, dict):
+        return {key: _without_what_came_later(value, then[key]) for key, value in now.items() if key in then}
+    return now
 
 
 def test_what_version_1_wrote_is_read() -> None:

@@ -1,6 +1,6 @@
 """A machine as a value: its bounds, what it inherits, and what a running one must be restarted for."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import fields, replace
 from itertools import product
 from typing import Any
@@ -10,20 +10,44 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from vms.domain.console import HEADLESS, MONITORS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Level, Protocol, Video
+from vms.domain.console import (
+    HEADLESS,
+    MONITORS,
+    SPICE,
+    SPICE_AND_VNC,
+    VNC,
+    Console,
+    Firmware,
+    Level,
+    Protocol,
+    SingleSignOn,
+    Video,
+)
 from vms.domain.devices import devices
 from vms.domain.errors import Refusal
 from vms.domain.machine import (
     FROM_INSTANCE_TYPE,
     FROM_TEMPLATE,
-    Boot,
     MachineSpec,
+    MigrationMode,
     Nic,
-    Topology,
     VmType,
     check_name,
     mac_of,
 )
+from vms.domain.parts import (
+    Boot,
+    BootDevice,
+    BootOrder,
+    Rng,
+    RngSource,
+    SerialNumber,
+    SerialPolicy,
+    Topology,
+    Watchdog,
+    WatchdogAction,
+)
+from vms.domain.presets import high_performance
 
 ID = UUID("6b1f5a52-7a60-4a1b-9a39-0f2b6d1c9f11")
 SPEC = MachineSpec(id=ID, name="web-1")
@@ -166,20 +190,105 @@ SOURCE = MachineSpec(
     nics=(Nic(mac="52:54:00:00:00:01"),),
     machine="pc-q35-7.2",
     addresses={"ua-1": {"type": "pci"}},
+    os="windows_2022",
+    maximum_memory=4096,
+    guaranteed_memory=512,
+    cpu_model="Haswell",
+    emulated_machine="pc-q35-6.0",
+    time_zone="Europe/Berlin",
+    serial_number=SerialNumber(policy=SerialPolicy.CUSTOM, value="S-1"),
+    boot_order=BootOrder(devices=(BootDevice.NETWORK,), menu=True),
+    hosts=(UUID(int=9),),
+    migration=MigrationMode.PINNED,
+    restart=True,
+    priority=50,
+    watchdog=Watchdog(action=WatchdogAction.RESET),
+    cpu_shares=512,
+    ballooning=False,
+    io_threads=2,
+    rng=Rng(source=RngSource.HWRNG, bytes=1, period=2),
+    custom_properties={"hugepages": "2048"},
 )
 
 
-@pytest.mark.parametrize(
-    ("names", "taken"),
-    [
-        (FROM_INSTANCE_TYPE, {"memory", "cpu", "console"}),
-        (FROM_TEMPLATE, {"memory", "cpu", "console", "vm_type", "firmware", "boot", "start_paused"}),
-    ],
-)
+def test_what_follows_the_memory_follows_it_until_it_is_set() -> None:
+    assert (SPEC.maximum, SPEC.guaranteed) == (SPEC.memory, SPEC.memory)
+    assert (SOURCE.maximum, SOURCE.guaranteed) == (4096, 512)
+
+
+def test_values_that_cannot_be_are_refused_with_their_field() -> None:
+    wrong: list[tuple[str, dict[str, Any]]] = [
+        ("maximum_memory", {"maximum_memory": SPEC.memory - 1}),
+        ("maximum_memory", {"maximum_memory": (4 << 20) + 1}),
+        ("guaranteed_memory", {"guaranteed_memory": 0}),
+        ("guaranteed_memory", {"guaranteed_memory": SPEC.memory + 1}),
+        ("priority", {"priority": 0}),
+        ("priority", {"priority": 101}),
+        ("cpu_shares", {"cpu_shares": 1}),
+        ("cpu_shares", {"cpu_shares": 262_145}),
+        ("io_threads", {"io_threads": -1}),
+        ("io_threads", {"io_threads": 65}),
+        ("os", {"os": "plan9"}),
+        ("cpu_model", {"cpu_model": "<x>"}),
+        ("emulated_machine", {"emulated_machine": "a b"}),
+        ("time_zone", {"time_zone": "Europe/Atlantis"}),
+        ("time_zone", {"time_zone": "../etc/passwd"}),
+        ("custom_properties", {"custom_properties": {"unknown": "1"}}),
+        ("custom_properties", {"custom_properties": {"hugepages": "3"}}),
+        ("custom_properties", {"custom_properties": {"extra_cpu_flags": "+aes;rm"}}),
+    ]
+    for field, values in wrong:
+        with pytest.raises(Refusal) as refusal:
+            replace(SPEC, **values)
+        assert (refusal.value.code, refusal.value.field) == ("ILLEGAL_VALUE", field), values
+
+
+def test_parts_that_cannot_be_are_refused_with_their_field() -> None:
+    wrong: list[tuple[str, Callable[[], object]]] = [
+        ("serial_value", lambda: SerialNumber(policy=SerialPolicy.CUSTOM)),
+        ("serial_value", lambda: SerialNumber(policy=SerialPolicy.VM, value="x")),
+        ("serial_value", lambda: SerialNumber(policy=SerialPolicy.CUSTOM, value="a\nb")),
+        ("boot_devices", lambda: BootOrder(devices=())),
+        ("boot_devices", lambda: BootOrder(devices=(BootDevice.HD, BootDevice.HD))),
+        ("rng_period", lambda: Rng(period=1)),
+        ("rng_bytes", lambda: Rng(bytes=0)),
+        ("rng_period", lambda: Rng(bytes=1, period=0)),
+        ("cd", lambda: Boot(cd="../x.iso")),
+    ]
+    for field, build in wrong:
+        with pytest.raises(Refusal) as refusal:
+            build()
+        assert (refusal.value.code, refusal.value.field) == ("ILLEGAL_VALUE", field)
+
+
+def test_high_performance_is_headless_with_a_serial_line_and_can_be_undone() -> None:
+    tuned = high_performance(SPEC)
+    assert (tuned.vm_type, tuned.console.headless, tuned.console.serial) == (VmType.HIGH_PERFORMANCE, True, True)
+    assert (tuned.cpu_model, tuned.io_threads, tuned.ballooning, tuned.watchdog) == ("host-passthrough", 1, False, None)
+    assert tuned.console.as_graphical(tuned.offer(Level.V4_8, SPICE_AND_VNC)).graphics == SPEC.console.graphics
+
+
+SIZE = {
+    *("memory", "maximum_memory", "guaranteed_memory", "cpu", "migration", "restart", "priority", "ballooning"),
+    *("io_threads", "cpu_model", "emulated_machine", "console", "boot_order", "watchdog", "rng"),
+}
+REST = {
+    *("os", "vm_type", "firmware", "time_zone", "serial_number", "boot", "start_paused", "hosts", "cpu_shares"),
+    "custom_properties",
+}
+
+
+@pytest.mark.parametrize(("names", "taken"), [(FROM_INSTANCE_TYPE, SIZE), (FROM_TEMPLATE, SIZE | REST)])
 def test_a_machine_inherits_the_named_fields_and_nothing_else(names: tuple[str, ...], taken: set[str]) -> None:
     child = SPEC.inherit(SOURCE, names)
-    origin = {entry.name: getattr(child, entry.name) is getattr(SOURCE, entry.name) for entry in fields(child)}
-    assert {name for name, from_source in origin.items() if from_source} == taken
+    for entry in fields(child):
+        source = SOURCE if entry.name in taken else SPEC
+        assert getattr(child, entry.name) == getattr(source, entry.name), entry.name
+
+
+def test_the_source_of_that_test_differs_in_every_field() -> None:
+    same = {entry.name for entry in fields(SPEC) if getattr(SPEC, entry.name) == getattr(SOURCE, entry.name)}
+    assert same == set()
 
 
 @pytest.mark.parametrize("names", [FROM_INSTANCE_TYPE, FROM_TEMPLATE])
@@ -232,6 +341,22 @@ EDITS = [
     (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="b")), "kernel"),
     (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", initrd="b")), "initrd"),
     (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", parameters="b")), "parameters"),
+    (SPEC, replace(SPEC, os="debian_12"), "os"),
+    (SPEC, replace(SPEC, maximum_memory=4096), "maximum_memory"),
+    (SPEC, replace(SPEC, cpu_model="Haswell"), "cpu_model"),
+    (SPEC, replace(SPEC, emulated_machine="pc-q35-6.0"), "emulated_machine"),
+    (SPEC, replace(SPEC, time_zone="Europe/Berlin"), "time_zone"),
+    (SPEC, replace(SPEC, serial_number=SerialNumber(policy=SerialPolicy.VM)), "serial_number"),
+    (SPEC, replace(SPEC, boot_order=BootOrder(devices=(BootDevice.NETWORK, BootDevice.HD))), "boot_devices"),
+    (SPEC, replace(SPEC, boot_order=BootOrder(menu=True)), "boot_menu"),
+    (SPEC, replace(SPEC, boot=Boot(cd="rescue.iso")), "cd"),
+    (SPEC, replace(SPEC, watchdog=Watchdog()), "watchdog"),
+    (SPEC, replace(SPEC, cpu_shares=512), "cpu_shares"),
+    (SPEC, replace(SPEC, ballooning=False), "ballooning"),
+    (SPEC, replace(SPEC, io_threads=1), "io_threads"),
+    (SPEC, replace(SPEC, rng=None), "rng"),
+    (SPEC, replace(SPEC, custom_properties={"hugepages": "2048"}), "custom_properties"),
+    (SPEC, with_console(Console(sso=SingleSignOn.NONE)), "sso"),
     (SPEC, with_console(Console(serial=True)), "serial"),
     (with_console(HEADLESS_CONSOLE), with_console(_USB_WITHOUT_SCREEN), "serial"),
     (SPEC, with_console(Console(keyboard="de")), "keyboard"),
@@ -270,8 +395,9 @@ def test_every_key_of_the_shape_has_an_edit_that_shows_it() -> None:
 
 def test_every_field_of_a_machine_counts_as_a_change_or_is_named_here() -> None:
     # The level is the cluster's, the cards cannot be edited yet, starting paused is over when the guest runs, and
-    # the machine type and the addresses are pinned by the run itself.
+    # the machine type and the addresses are pinned by the run itself. The rest is the engine's to look after, at once.
     silent = {"id", "level", "start_paused", "nics", "machine", "addresses"}
+    silent |= {"guaranteed_memory", "hosts", "migration", "restart", "priority"}
     edited = {
         entry.name
         for running, configured, _ in EDITS

@@ -34,11 +34,11 @@ OLDEST = Offer(level=Level.V4_2)
 
 
 def showing(graphics: Graphics, video: Video | None, **choices: object) -> MachineSpec:
-    return replace(SPEC, console=Console(graphics=graphics, video=video, **choices))  # type: ignore[arg-type]
+    return replace(SPEC, console=Console(graphics=graphics, video=video, **choices))
 
 
 def run_with(choice: ConsoleChoice, spec: MachineSpec, offer: Offer = BIOS, **options: object) -> MachineSpec:
-    once = RunOnce.choose(choice, spec, offer, **options)  # type: ignore[arg-type]
+    once = RunOnce.choose(choice, spec, offer, **options)
     return Run(base=spec, once=once).spec
 
 

@@ -19,7 +19,8 @@ from vms.domain.console import Protocol as Graphics
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended, Observation
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Boot, MachineSpec, Nic
+from vms.domain.machine import MachineSpec, Nic
+from vms.domain.parts import Boot
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 from vms.hypervisors.base import Event, Hypervisor
 from vms.hypervisors.memory import MemoryHypervisor
@@ -145,7 +146,8 @@ def bench(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Bench]:
         return
     import libvirt
 
-    from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 
     daemon: PrivateDaemon = request.getfixturevalue("private_daemon")
     obedient.write_to(tmp_path)

@@ -26,7 +26,8 @@ from vms.domain.console import SPICE_AND_VNC, Console, Firmware
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Boot, MachineSpec
+from vms.domain.machine import MachineSpec
+from vms.domain.parts import Boot
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 from vms.hypervisors import private
 from vms.hypervisors.memory import MemoryHypervisor
@@ -197,7 +198,8 @@ def daemon(real_libvirt: None) -> Iterator[PrivateDaemon]:
 @pytest.fixture
 def opened() -> Iterator[Callable[..., Any]]:
     """Open a driver; closed with the test."""
-    from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 
     drivers: list[LibvirtHypervisor] = []
 
@@ -426,7 +428,7 @@ def test_a_guest_that_runs_as_libvirt_qemu_boots_files_of_a_closed_directory(
 ) -> None:
     import libvirt
 
-    from vms.hypervisors.libvirt import PoolFiles
+    from vms.hypervisors.bootfiles import PoolFiles
 
     boot_dir.chmod(0o700)
     driver = opened(stock_daemon.uri, boot_dir, PoolFiles)
@@ -458,7 +460,7 @@ def test_a_closed_directory_is_why_files_are_handed_over(
 def test_files_are_handed_over_once_whole_and_anew_when_they_change(daemon: PrivateDaemon, boot_dir: Path) -> None:
     import libvirt
 
-    from vms.hypervisors.libvirt import PoolFiles
+    from vms.hypervisors.bootfiles import PoolFiles
 
     connection = libvirt.open(daemon.uri)
     folder = daemon.home / "lib/headless-webadmin"
@@ -489,9 +491,11 @@ from pathlib import Path
 from uuid import uuid4
 from vms.domain.console import Console, Firmware
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Boot, MachineSpec
+from vms.domain.machine import MachineSpec
+from vms.domain.parts import Boot
 from vms.domain.runonce import Run
-from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+from vms.hypervisors.bootfiles import LocalFiles
+from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 os.setgroups([])
 os.setgid(65534)
 os.setuid(65534)

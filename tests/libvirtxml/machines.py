@@ -11,7 +11,19 @@ from lxml import etree
 
 from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Level, Offer, Video
 from vms.domain.hosts import Capabilities
-from vms.domain.machine import Boot, MachineSpec, Nic, Topology
+from vms.domain.machine import MachineSpec, Nic
+from vms.domain.parts import (
+    Boot,
+    BootDevice,
+    BootOrder,
+    Rng,
+    RngSource,
+    SerialNumber,
+    SerialPolicy,
+    Topology,
+    Watchdog,
+    WatchdogAction,
+)
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 from vms.libvirtxml.write import write
 
@@ -60,6 +72,37 @@ GOLDEN: Final[dict[str, MachineSpec | Run]] = {
         SERIAL, boot=Boot(kernel="vmlinuz", initrd="initrd", parameters="console=ttyS0 quiet"), cpu=Topology(cores=2)
     ),
     "addresses-pinned": with_console(BARE),
+    "every-field": with_console(
+        SERIAL,
+        os="debian_12",
+        maximum_memory=512,
+        cpu=Topology(sockets=2),
+        cpu_model="Haswell",
+        emulated_machine="pc-q35-6.0",
+        time_zone="Europe/Berlin",
+        serial_number=SerialNumber(policy=SerialPolicy.HOST),
+        boot_order=BootOrder(devices=(BootDevice.CDROM, BootDevice.NETWORK, BootDevice.HD), menu=True),
+        boot=Boot(cd="rescue.iso"),
+        watchdog=Watchdog(action=WatchdogAction.RESET),
+        cpu_shares=512,
+        io_threads=2,
+        rng=Rng(source=RngSource.RANDOM, bytes=1000, period=100),
+        custom_properties={"hugepages": "2048", "extra_cpu_flags": "+aes,-svm"},
+    ),
+    "bare": with_console(
+        BARE,
+        ballooning=False,
+        rng=None,
+        serial_number=SerialNumber(policy=SerialPolicy.CUSTOM, value="S-1"),
+        cpu_model="host-passthrough",
+    ),
+    "windows-kvm": with_console(
+        Console(),
+        os="windows_2022",
+        serial_number=SerialNumber(policy=SerialPolicy.VM),
+        custom_properties={"kvm_hidden": "true"},
+        cpu_model="host-passthrough",
+    ),
     "kvm": with_console(Console(), cpu=Topology(sockets=2, cores=2, threads=2)),
     "no-qxl": with_console(QXL),
     "run": Run(base=with_console(SERIAL), job=JOB),
@@ -72,6 +115,8 @@ GOLDEN: Final[dict[str, MachineSpec | Run]] = {
 }
 HOSTS: Final[dict[str, Capabilities]] = {
     "kvm": replace(HOST, accelerator="kvm"),
+    "windows-kvm": replace(HOST, accelerator="kvm"),
+    "every-field": replace(HOST, schedules=True, uuid="4c4c4544-0031-3010-8043-b1c04f4c4c31"),
     "no-qxl": replace(HOST, videos=HOST.videos - {"qxl"}),
 }
 PINNED: Final = {"type": "pci", "domain": "0x0000", "bus": "0x09", "slot": "0x00", "function": "0x0"}

@@ -16,8 +16,9 @@ from tests.libvirtxml.machines import (
 from vms.domain.console import Console, Protocol
 from vms.domain.hosts import Endpoint
 from vms.domain.runonce import Run
+from vms.libvirtxml.devices import video_model
 from vms.libvirtxml.observe import observe
-from vms.libvirtxml.write import NAMESPACE, video_model, write
+from vms.libvirtxml.write import NAMESPACE, write
 
 
 def test_what_is_written_is_seen() -> None:

@@ -25,9 +25,21 @@ from tests.libvirtxml.machines import (
     parsed,
     with_console,
 )
-from vms.domain.console import SPICE, SPICE_AND_VNC, Choice, Console, Firmware, Level, Protocol, Video
+from vms.domain.console import (
+    SPICE,
+    SPICE_AND_VNC,
+    Choice,
+    Console,
+    DisconnectAction,
+    Firmware,
+    Level,
+    Protocol,
+    SingleSignOn,
+    Video,
+)
 from vms.domain.devices import devices
-from vms.domain.machine import Boot, MachineSpec, Nic, Topology, VmType
+from vms.domain.machine import MachineSpec, MigrationMode, Nic, VmType
+from vms.domain.parts import Boot, BootDevice, BootOrder, SerialNumber, SerialPolicy, Topology, Watchdog
 from vms.domain.runonce import Run
 from vms.libvirtxml.write import NAMESPACE, write
 
@@ -168,6 +180,7 @@ FULL = replace(
     boot=Boot(kernel="vmlinuz", initrd="initrd", parameters="quiet"),
     console=Console(graphics=SPICE_AND_VNC, video=Video.VGA, serial=True, wants_usb=True, wants_smartcard=True),
 )
+SCHEDULING = replace(HOST, schedules=True)
 (CARD,) = addresses(write(FULL, HOST), "interface")
 CHANGES: dict[str, MachineSpec] = {
     "id": replace(FULL, id=UUID(int=1)),
@@ -197,19 +210,58 @@ CHANGES: dict[str, MachineSpec] = {
     "console.wants_file_transfer": replace(FULL, console=replace(FULL.console, wants_file_transfer=False)),
     "console.wants_copy_paste": replace(FULL, console=replace(FULL.console, wants_copy_paste=False)),
     "console.before": with_console(replace(BARE, before=Choice(SPICE, Video.QXL))),
+    "console.sso": replace(FULL, console=replace(FULL.console, sso=SingleSignOn.NONE)),
+    "console.disconnect_action": with_console(Console(disconnect_action=DisconnectAction.REBOOT)),
+    "console.disconnect_delay": with_console(Console(disconnect_delay=5)),
+    "console.allow_reconnect": with_console(Console(allow_reconnect=True)),
+    "console.spice_proxy": with_console(Console(spice_proxy="http://proxy:3128")),
+    "os": replace(FULL, os="debian_12"),
+    "maximum_memory": replace(FULL, maximum_memory=512),
+    "guaranteed_memory": replace(FULL, guaranteed_memory=64),
+    "cpu_model": replace(FULL, cpu_model="Haswell"),
+    "emulated_machine": replace(FULL, emulated_machine="pc-q35-6.0"),
+    "time_zone": replace(FULL, time_zone="Europe/Berlin"),
+    "serial_number": replace(FULL, serial_number=SerialNumber(policy=SerialPolicy.VM)),
+    "boot_order.devices": with_console(BARE, boot_order=BootOrder(devices=(BootDevice.CDROM,))),
+    "boot_order.menu": replace(FULL, boot_order=BootOrder(menu=True)),
+    "boot.cd": replace(FULL, boot=replace(FULL.boot, cd="rescue.iso")),
+    "hosts": replace(FULL, hosts=(UUID(int=2),)),
+    "migration": replace(FULL, migration=MigrationMode.PINNED),
+    "restart": replace(FULL, restart=True),
+    "priority": replace(FULL, priority=50),
+    "watchdog": replace(FULL, watchdog=Watchdog()),
+    "cpu_shares": replace(FULL, cpu_shares=512),
+    "ballooning": replace(FULL, ballooning=False),
+    "io_threads": replace(FULL, io_threads=1),
+    "rng": replace(FULL, rng=None),
+    "custom_properties": replace(FULL, custom_properties={"hugepages": "2048"}),
 }
-BASES = {"console.monitors": with_console(QXL), "console.before": with_console(BARE)}
+PLAIN = with_console(Console())
+BASES = {
+    "console.monitors": with_console(QXL),
+    "console.before": with_console(BARE),
+    "boot_order.devices": with_console(BARE),
+    **{
+        f"console.{name}": PLAIN for name in ("disconnect_action", "disconnect_delay", "allow_reconnect", "spice_proxy")
+    },
+}
 UNSEEN = {
     "vm_type": "decides which card is offered; no part of the hardware follows it yet",
     "start_paused": "a flag of the start, not a part of the machine",
     "console.before": "a memory of what headless replaced",
+    **dict.fromkeys(("guaranteed_memory", "hosts"), "decides where it may start"),
+    **dict.fromkeys(("restart", "priority"), "what the engine does when it fails"),
+    "migration": "who may move it",
+    **dict.fromkeys(("console.disconnect_action", "console.disconnect_delay"), "what the engine does when it is left"),
+    "console.allow_reconnect": "who may open the console",
+    "console.spice_proxy": "part of the viewer's file",
 }
 
 
 def test_every_field_of_a_machine_is_tried() -> None:
     def names(value: Any, prefix: str = "") -> set[str]:
         parts = {field.name for field in fields(value)}
-        nested = {name for name in parts if name in {"cpu", "boot", "console"} and not prefix}
+        nested = {name for name in parts if name in {"cpu", "boot", "boot_order", "console"} and not prefix}
         inner = [names(getattr(value, name), f"{name}.") for name in nested]
         return {f"{prefix}{name}" for name in parts - nested}.union(*inner)
 
@@ -218,5 +270,5 @@ def test_every_field_of_a_machine_is_tried() -> None:
 
 @pytest.mark.parametrize("field", CHANGES)
 def test_the_writer_sees_every_field(field: str) -> None:
-    before, after = write(BASES.get(field, FULL), HOST), write(CHANGES[field], HOST)
+    before, after = write(BASES.get(field, FULL), SCHEDULING), write(CHANGES[field], SCHEDULING)
     assert (before == after) == (field in UNSEEN), UNSEEN.get(field, "the writer does not look at it")

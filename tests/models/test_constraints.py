@@ -23,7 +23,8 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.errors import Refusal
-from vms.domain.machine import CPUS, MEMORY_MIB, Boot, MachineSpec, Topology, VmType
+from vms.domain.machine import MEMORY_MIB, MachineSpec, VmType
+from vms.domain.parts import CPUS, Boot, Topology
 from vms.models import (
     VM,
     Cluster,

@@ -10,7 +10,8 @@ import pytest
 from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
 from vms.domain.console import SPICE, Console, Firmware, Video
 from vms.domain.lifecycle import Status
-from vms.domain.machine import Boot, MachineSpec, Nic, Topology
+from vms.domain.machine import MachineSpec, Nic
+from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import Run
 from vms.hypervisors.base import Hypervisor
 from vms.hypervisors.guest import CMDLINE, GuestFiles
@@ -45,7 +46,8 @@ SHAPES = {
 
 @pytest.fixture
 def hypervisor(private_daemon: PrivateDaemon, guest_files: GuestFiles) -> Iterator[Hypervisor]:
-    from vms.hypervisors.libvirt import LibvirtHypervisor, LocalFiles, Location
+    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 
     files = LocalFiles(Path(guest_files.kernel).parent)
     opened = LibvirtHypervisor(lambda: Location(uri=private_daemon.uri, files=files))

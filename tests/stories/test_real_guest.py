@@ -28,7 +28,8 @@ from tests.hypervisors.conftest import SerialLine, guest_files, real_libvirt, wa
 from vms.actions import edit, power
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer
-from vms.domain.machine import Boot, MachineSpec
+from vms.domain.machine import MachineSpec
+from vms.domain.parts import Boot
 from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.hypervisors import guest
 from vms.hypervisors.private import PrivateDaemon

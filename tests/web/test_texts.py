@@ -26,6 +26,7 @@ DATA: Final = {
     *("Headless", "WebAdmin", "VNC", "SPICE", "VGA", "QXL", "Bochs", "MiB", "English", "Deutsch", "Español"),
     *("admin", "web", "db", "once", "alice", "local", "Default", "Blank", "Large", "Medium", "Small", "Tiny", "XLarge"),
     *("vga", "vnc", "usb", "unix", "virtio", "tablet", "memballoon", "serial", "name", "org", "qemu", "guest", "agent"),
+    *("cdrom", "ovirt", "source", "urandom"),
     *("heads", "vram", "model", "xhci", "mac", "pci", "ram", "vgamem", "type", "slot", "bus", "domain", "function"),
 }
 

@@ -11,7 +11,7 @@ from vms.domain.changes import Changes
 from vms.domain.console import Offer
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING, Status
-from vms.domain.machine import MachineSpec
+from vms.domain.machine import LINKED, MachineSpec
 from vms.models import VM, Hardware, InstanceType, Pool, PoolType, Template
 from vms.models.machines import POOL_SIZE
 
@@ -37,9 +37,6 @@ ATTRIBUTES: Final[dict[str, Collection[object] | None]] = {
     "pool_type": tuple(PoolType.values),
     "max_user_vms": range(POOL_SIZE[0], POOL_SIZE[1] + 1),
 }
-# What a machine that is linked to an instance type has from it for as long as it is (oVirt enforces the same).
-LINKED: Final = ("memory", "cpu")
-
 Sources = Iterable[tuple[MachineSpec, tuple[str, ...]]]
 
 

@@ -8,13 +8,13 @@ from vms.domain import lifecycle
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status, Verb
-from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
+from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, LINKED, MachineSpec
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
 from . import access, pools, templates
 from ._action import action, all_locked, locked
 from ._authorise import Actor, authorise
-from ._shape import LINKED, fits, reshape
+from ._shape import fits, reshape
 
 Row = TypeVar("Row", bound=Hardware)
 

@@ -134,7 +134,7 @@ def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lo
     console = run.spec.console
     offer.check(console)
     access.require_way_in(vm, None, console, accepted=accept_lockout)
-    host = choose_host(vm, console.graphics)
+    host = choose_host(vm, run.spec)
     job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run))
     access.tell(vm, None, console, by=by)
     return job

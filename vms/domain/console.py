@@ -1,5 +1,6 @@
 """The headless rule: which graphics, which video, which serial line; headless is a console with no graphics."""
 
+import re
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Final, Self
@@ -48,7 +49,29 @@ VNC: Final[Graphics] = frozenset({Protocol.VNC})
 SPICE: Final[Graphics] = frozenset({Protocol.SPICE})
 SPICE_AND_VNC: Final[Graphics] = frozenset(Protocol)
 
+
+class DisconnectAction(StrEnum):
+    """What becomes of a guest whose last graphical console is left (oVirt: ConsoleDisconnectAction)."""
+
+    NONE = "none"
+    LOCK_SCREEN = "lock_screen"
+    LOGOUT = "logout"
+    SHUTDOWN = "shutdown"
+    REBOOT = "reboot"
+
+
+class SingleSignOn(StrEnum):
+    """How a console's user is logged in inside the guest; the guest agent needs a channel of its own for it."""
+
+    NONE = "none"
+    GUEST_AGENT = "guest_agent"
+
+
 MONITORS: Final = (1, 2, 4)
+DISCONNECT_DELAY: Final = (0, 1440)  # minutes
+PROXY_LENGTH: Final = 255
+# A scheme, a name or address (IPv6 in brackets), a port: what remote-viewer takes (spice-gtk: spice-proxy).
+_PROXY: Final = re.compile(r"https?://([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?/?")
 
 # The layouts that QEMU's VNC server knows (qemu: pc-bios/keymaps).
 KEYBOARD_LAYOUTS: Final = (
@@ -78,6 +101,7 @@ class Frozen(StrEnum):
     NEEDS_VNC = "needs_vnc"
     NEEDS_SPICE = "needs_spice"
     NEEDS_SPICE_AND_QXL = "needs_spice_and_qxl"
+    NEEDS_SHUTDOWN = "needs_shutdown"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +200,8 @@ class Console:
     """How people reach a machine: graphics with video or neither, and beside them a serial line.
 
     The `wants_…` fields are choices that stay stored while nothing makes use of them; the property of the
-    same name without the prefix says whether the guest gets the device.
+    same name without the prefix says whether the guest gets the device. `disconnect_delay` is in minutes;
+    `allow_reconnect` lets another person take a console over; `spice_proxy` overrides the installation's.
     """
 
     graphics: Graphics = VNC
@@ -189,6 +214,11 @@ class Console:
     keyboard: str = ""
     wants_file_transfer: bool = True
     wants_copy_paste: bool = True
+    disconnect_action: DisconnectAction = DisconnectAction.LOCK_SCREEN
+    disconnect_delay: int = 0
+    allow_reconnect: bool = False
+    sso: SingleSignOn = SingleSignOn.GUEST_AGENT
+    spice_proxy: str = ""
     before: Choice | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -204,6 +234,12 @@ class Console:
             raise Refusal("ACTION_TYPE_FAILED_ILLEGAL_NUM_OF_MONITORS", "monitors", monitors=self.monitors)
         if self.keyboard and self.keyboard not in KEYBOARD_LAYOUTS:
             raise Refusal("VALIDATION_VM_INVALID_KEYBOARD_LAYOUT", "keyboard", layout=self.keyboard)
+        if not DISCONNECT_DELAY[0] <= self.disconnect_delay <= DISCONNECT_DELAY[1]:
+            allowed = f"{DISCONNECT_DELAY[0]} … {DISCONNECT_DELAY[1]}"
+            raise Refusal("ILLEGAL_VALUE", "disconnect_delay", value=self.disconnect_delay, allowed=allowed)
+        if self.spice_proxy and (len(self.spice_proxy) > PROXY_LENGTH or not _PROXY.fullmatch(self.spice_proxy)):
+            value = self.spice_proxy[:40]
+            raise Refusal("ILLEGAL_VALUE", "spice_proxy", value=value, allowed="an address like http://proxy:3128")
         if self.before and self.graphics:
             object.__setattr__(self, "before", None)
 
@@ -240,6 +276,11 @@ class Console:
         return self.wants_copy_paste and Protocol.SPICE in self.graphics
 
     @property
+    def signs_on(self) -> bool:
+        """Whether the guest agent logs a console's user in: only where there is a screen to log in on."""
+        return self.sso == SingleSignOn.GUEST_AGENT and not self.headless
+
+    @property
     def heads(self) -> int:
         """How many screens the guest sees; 0 when headless."""
         if self.headless:
@@ -265,6 +306,8 @@ class Console:
             frozen |= dict.fromkeys(_SPICE_FIELDS, Frozen.NEEDS_SPICE)
         if self.video != Video.QXL or Protocol.VNC in self.graphics:
             frozen["monitors"] = Frozen.NEEDS_SPICE_AND_QXL
+        if self.disconnect_action != DisconnectAction.SHUTDOWN:
+            frozen["disconnect_delay"] = Frozen.NEEDS_SHUTDOWN
         return frozen
 
     # -- changes
@@ -313,8 +356,11 @@ class Console:
         return replace(self, graphics=graphics, video=video, monitors=monitors)
 
 
-_SPICE_FIELDS: Final = ("usb", "smartcard", "file_transfer", "copy_paste")
-_GRAPHICAL_FIELDS: Final = ("video_type", "protocol", "keyboard", "monitors", "sound", *_SPICE_FIELDS)
+_SPICE_FIELDS: Final = ("usb", "smartcard", "file_transfer", "copy_paste", "spice_proxy")
+_GRAPHICAL_FIELDS: Final = (
+    *("video_type", "protocol", "keyboard", "disconnect_action", "disconnect_delay", "monitors", "sso"),
+    *("allow_reconnect", "sound", *_SPICE_FIELDS),
+)
 
 
 class ConsoleState(StrEnum):

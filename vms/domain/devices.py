@@ -27,6 +27,9 @@ class DeviceKind(StrEnum):
     INPUT = "input"
     INTERFACE = "interface"
     BALLOON = "balloon"
+    DISK = "disk"
+    WATCHDOG = "watchdog"
+    RNG = "rng"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,11 +79,26 @@ def _parts(spec: MachineSpec) -> Iterator[Part]:
     if console.sound:
         yield DeviceKind.SOUND, "ich9", {}
     yield DeviceKind.CHANNEL, "unix", {"name": "org.qemu.guest_agent.0"}
+    if console.signs_on:
+        # The agent that logs people in listens on a channel of its own (oVirt: ovirt-guest-agent).
+        yield DeviceKind.CHANNEL, "unix", {"name": "ovirt-guest-agent.0"}
     if Protocol.SPICE in console.graphics:
         yield DeviceKind.CHANNEL, "spicevmc", {"name": "com.redhat.spice.0"}
     for nic in spec.nics:
         yield DeviceKind.INTERFACE, "virtio", {"mac": nic.mac}
-    yield DeviceKind.BALLOON, "memballoon", {"model": "virtio"}
+    yield DeviceKind.DISK, "cdrom", {"file": spec.boot.cd} if spec.boot.cd else {}
+    yield from _optional(spec)
+
+
+def _optional(spec: MachineSpec) -> Iterator[Part]:
+    if spec.ballooning:
+        yield DeviceKind.BALLOON, "memballoon", {"model": "virtio"}
+    if spec.rng:
+        rate = {"bytes": spec.rng.bytes, "period": spec.rng.period}
+        limits: dict[str, str | int | bool] = {name: value for name, value in rate.items() if value is not None}
+        yield DeviceKind.RNG, "virtio", {"source": spec.rng.source.value, **limits}
+    if spec.watchdog:
+        yield DeviceKind.WATCHDOG, spec.watchdog.model, {"action": spec.watchdog.action.value}
 
 
 def _graphical(spec: MachineSpec) -> Iterator[Part]:

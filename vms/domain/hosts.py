@@ -7,7 +7,7 @@ from uuid import UUID
 
 from .console import SPICE_AND_VNC, Firmware, Graphics, Protocol
 from .lifecycle import Status
-from .machine import Address
+from .machine import HOST_PASSTHROUGH, Address, MachineSpec
 from .runonce import Run
 
 
@@ -15,7 +15,8 @@ from .runonce import Run
 class Capabilities:
     """What a host's hypervisor offers; `accelerator` is `kvm` or `qemu` (emulation) with the reason for it.
 
-    `videos` are libvirt's model names; memory is in MiB.
+    `videos`, `cpu_models` and `machines` are libvirt's names; memory is in MiB; `schedules` tells whether the host's
+    kernel weighs machines against each other for us (control groups), `uuid` is the host's own.
     """
 
     accelerator: str = "qemu"
@@ -25,9 +26,24 @@ class Capabilities:
     firmwares: frozenset[Firmware] = frozenset(Firmware)
     machine: str = "pc-q35-7.2"
     cpus: int = 1
-    memory: int = 1024
+    memory: int = 65_536
     hypervisor: str = ""
     emulator: str = "/usr/bin/qemu-system-x86_64"
+    cpu_models: frozenset[str] = frozenset()
+    machines: frozenset[str] = frozenset()
+    schedules: bool = False
+    uuid: str = ""
+
+    def lacks(self, spec: MachineSpec) -> str:
+        """What the machine asks for that the host does not have, by its own name; empty when it has all."""
+        if missing := spec.console.graphics - self.graphics:
+            return " + ".join(sorted(protocol.upper() for protocol in missing))
+        if spec.firmware not in self.firmwares:
+            return spec.firmware.upper()
+        if spec.cpu_model and spec.cpu_model != HOST_PASSTHROUGH and spec.cpu_model not in self.cpu_models:
+            return spec.cpu_model
+        machine = spec.emulated_machine
+        return machine if machine and machine not in self.machines else ""
 
 
 class Ended(StrEnum):

@@ -5,18 +5,26 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from functools import cache
 from typing import Final, Self
 from uuid import UUID
+from zoneinfo import available_timezones
 
+from . import properties
 from .console import Console, Firmware, Level, Offer, Protocol
 from .errors import Refusal
+from .osinfo import DEFAULT, OPERATING_SYSTEMS, OperatingSystem
+from .parts import Boot, BootOrder, Rng, SerialNumber, Topology, Watchdog, between
 
 MEMORY_MIB: Final = (64, 4 * 1024 * 1024)
-CPUS: Final = 256
+PRIORITY: Final = (1, 100)  # oVirt's low is 1, medium 50, high 100
+CPU_SHARES: Final = (2, 262_144)  # what the kernel's scheduler takes; 1024 is an ordinary machine's part
+IO_THREADS: Final = (0, 64)
+HOST_PASSTHROUGH: Final = "host-passthrough"  # the guest sees the host's own processor
 
 # oVirt's own rule for names, narrowed to what libvirt and a file system take too.
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
-_BOOT_FILE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+_WORD: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]{0,63}")
 NAME_LENGTH: Final = 64
 
 
@@ -28,42 +36,12 @@ class VmType(StrEnum):
     HIGH_PERFORMANCE = "high_performance"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Topology:
-    """Virtual CPUs: sockets x cores per socket x threads per core."""
+class MigrationMode(StrEnum):
+    """Who may move the machine to another host while it runs (oVirt: MigrationSupport, by its REST names)."""
 
-    sockets: int = 1
-    cores: int = 1
-    threads: int = 1
-
-    def __post_init__(self) -> None:
-        for name in ("sockets", "cores", "threads"):
-            _between(name, getattr(self, name), 1, CPUS)
-        _between("sockets", self.total, 1, CPUS)
-
-    @property
-    def total(self) -> int:
-        return self.sockets * self.cores * self.threads
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Boot:
-    """A kernel started directly, by the names of files in the engine's boot library; empty: the firmware decides."""
-
-    kernel: str = ""
-    initrd: str = ""
-    parameters: str = ""
-
-    def __post_init__(self) -> None:
-        for name in ("kernel", "initrd"):
-            text = getattr(self, name)
-            if text and not _BOOT_FILE.fullmatch(text):
-                raise Refusal("ILLEGAL_VALUE", name, value=text, allowed="a file name in the boot library")
-        for name in ("initrd", "parameters"):
-            if getattr(self, name) and not self.kernel:
-                raise Refusal("ILLEGAL_VALUE", name, value=getattr(self, name), allowed="nothing without a kernel")
-        if not self.parameters.isprintable():
-            raise Refusal("ILLEGAL_VALUE", "parameters", value=self.parameters, allowed="one line of printable text")
+    MIGRATABLE = "migratable"
+    USER_MIGRATABLE = "user_migratable"
+    PINNED = "pinned"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,28 +56,71 @@ Address = Mapping[str, str]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MachineSpec:
-    """Everything that a hypervisor must know to build a machine; memory in MiB.
+    """Everything that a hypervisor must know to build a machine, and the engine to look after it; memory in MiB.
 
+    `maximum_memory` and `guaranteed_memory` follow `memory` where they are None. `cpu_model` and `emulated_machine`
+    are the host's choice where they are empty, `time_zone` the operating system's; `hosts` are those that it may start
+    on, any for none. `cpu_shares` 0 leaves the scheduler's own weight; `restart` has it started again after a failure,
+    `priority` says in which order.
     `machine` and `addresses` pin what the first start chose, so that no later change moves another device.
     """
 
     id: UUID
     name: str
     level: Level = Level.V4_8
+    os: str = DEFAULT
     memory: int = 1024
+    maximum_memory: int | None = None
+    guaranteed_memory: int | None = None
     cpu: Topology = field(default_factory=Topology)
+    cpu_model: str = ""
+    emulated_machine: str = ""
     vm_type: VmType = VmType.SERVER
     firmware: Firmware = Firmware.BIOS
+    time_zone: str = ""
+    serial_number: SerialNumber = field(default_factory=SerialNumber)
+    boot_order: BootOrder = field(default_factory=BootOrder)
     boot: Boot = field(default_factory=Boot)
     console: Console = field(default_factory=Console)
     start_paused: bool = False
+    hosts: tuple[UUID, ...] = ()
+    migration: MigrationMode = MigrationMode.MIGRATABLE
+    restart: bool = False
+    priority: int = 1
+    watchdog: Watchdog | None = None
+    cpu_shares: int = 0
+    ballooning: bool = True
+    io_threads: int = 0
+    rng: Rng | None = field(default_factory=Rng)
+    custom_properties: Mapping[str, str] = field(default_factory=dict)
     nics: tuple[Nic, ...] = ()
     machine: str = ""
     addresses: Mapping[str, Address] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         check_name(self.name)
-        _between("memory", self.memory, *MEMORY_MIB)
+        between("memory", self.memory, *MEMORY_MIB)
+        self._check_memory()
+        between("priority", self.priority, *PRIORITY)
+        between("io_threads", self.io_threads, *IO_THREADS)
+        if self.cpu_shares:
+            between("cpu_shares", self.cpu_shares, *CPU_SHARES)
+        self._check_words()
+        properties.check(self.custom_properties)
+
+    @property
+    def maximum(self) -> int:
+        """The memory that the machine can be given while it runs, in MiB."""
+        return self.maximum_memory or self.memory
+
+    @property
+    def guaranteed(self) -> int:
+        """The memory that its host keeps for it in any case, in MiB."""
+        return self.guaranteed_memory or self.memory
+
+    @property
+    def operating_system(self) -> OperatingSystem:
+        return OPERATING_SYSTEMS[self.os]
 
     def inherit(self, source: "MachineSpec", fields: Iterable[str]) -> Self:
         """This machine with the named fields of another (`FROM_TEMPLATE`, `FROM_INSTANCE_TYPE`)."""
@@ -114,28 +135,31 @@ class MachineSpec:
 
         Only what takes effect counts: a keyboard layout without VNC is None, so changing it leaves nothing pending.
         """
-        console = self.console
-        vnc, spice = Protocol.VNC in console.graphics, Protocol.SPICE in console.graphics
         return {
             "name": self.name,
+            "os": self.os,
             "memory": self.memory,
+            "maximum_memory": self.maximum if self.maximum > self.memory else 0,
             "cpu": (self.cpu.sockets, self.cpu.cores, self.cpu.threads),
+            "cpu_model": self.cpu_model,
+            "emulated_machine": self.emulated_machine,
             "vm_type": self.vm_type,
             "firmware": self.firmware,
+            "time_zone": self.time_zone,
+            "serial_number": (self.serial_number.policy, self.serial_number.value),
+            "boot_devices": self.boot_order.text,
+            "boot_menu": self.boot_order.menu,
+            "cd": self.boot.cd,
             "kernel": self.boot.kernel,
             "initrd": self.boot.initrd,
             "parameters": self.boot.parameters,
-            "headless": console.headless,
-            "video_type": console.video_label,
-            "graphics_protocol": console.graphics_label,
-            "keyboard": console.keyboard if vnc else None,
-            "monitors": console.heads or None,
-            "usb": console.usb,
-            "smartcard": console.smartcard if spice else None,
-            "sound": None if console.headless else console.sound,
-            "file_transfer": console.file_transfer if spice else None,
-            "copy_paste": console.copy_paste if spice else None,
-            "serial": console.serial,
+            **self._console_shape(),
+            "watchdog": self.watchdog.action.value if self.watchdog else "",
+            "cpu_shares": self.cpu_shares,
+            "ballooning": self.ballooning,
+            "io_threads": self.io_threads,
+            "rng": (self.rng.source, self.rng.bytes, self.rng.period) if self.rng else (),
+            "custom_properties": tuple(sorted(self.custom_properties.items())),
         }
 
     def differs_from(self, running: "MachineSpec") -> tuple[str, ...]:
@@ -147,9 +171,61 @@ class MachineSpec:
             if value != theirs[key] and value is not None and theirs[key] is not None
         )
 
+    def _console_shape(self) -> dict[str, object]:
+        console = self.console
+        vnc, spice = Protocol.VNC in console.graphics, Protocol.SPICE in console.graphics
+        return {
+            "headless": console.headless,
+            "video_type": console.video_label,
+            "graphics_protocol": console.graphics_label,
+            "keyboard": console.keyboard if vnc else None,
+            "monitors": console.heads or None,
+            "usb": console.usb,
+            "smartcard": console.smartcard if spice else None,
+            "sso": None if console.headless else console.sso,
+            "sound": None if console.headless else console.sound,
+            "file_transfer": console.file_transfer if spice else None,
+            "copy_paste": console.copy_paste if spice else None,
+            "serial": console.serial,
+        }
 
-FROM_INSTANCE_TYPE: Final = ("memory", "cpu", "console")
-FROM_TEMPLATE: Final = (*FROM_INSTANCE_TYPE, "vm_type", "firmware", "boot", "start_paused")
+    def _check_memory(self) -> None:
+        if self.maximum_memory is not None:
+            between("maximum_memory", self.maximum_memory, self.memory, MEMORY_MIB[1])
+        if self.guaranteed_memory is not None:
+            between("guaranteed_memory", self.guaranteed_memory, 1, self.memory)
+
+    def _check_words(self) -> None:
+        if self.os not in OPERATING_SYSTEMS:
+            raise Refusal("ILLEGAL_VALUE", "os", value=self.os[:40], allowed=", ".join(OPERATING_SYSTEMS))
+        for name in ("cpu_model", "emulated_machine"):
+            word = getattr(self, name)
+            if word and not _WORD.fullmatch(word):
+                raise Refusal("ILLEGAL_VALUE", name, value=word[:40], allowed="one of the names that hosts tell")
+        if self.time_zone and self.time_zone not in time_zones():
+            raise Refusal("ILLEGAL_VALUE", "time_zone", value=self.time_zone[:40], allowed="a name like Europe/Berlin")
+
+
+# What a machine that is linked to an instance type has from it for as long as it is (oVirt enforces the same).
+LINKED: Final = (
+    *("memory", "maximum_memory", "guaranteed_memory", "cpu", "migration", "restart", "priority", "ballooning"),
+    "io_threads",
+)
+FROM_INSTANCE_TYPE: Final = (
+    *LINKED,
+    *("cpu_model", "emulated_machine", "console", "boot_order", "watchdog", "rng"),
+)
+FROM_TEMPLATE: Final = (
+    *FROM_INSTANCE_TYPE,
+    *("os", "vm_type", "firmware", "time_zone", "serial_number", "boot", "start_paused", "hosts", "cpu_shares"),
+    "custom_properties",
+)
+
+
+@cache
+def time_zones() -> frozenset[str]:
+    """The names of all time zones."""
+    return frozenset(available_timezones())
 
 
 def check_name(name: str, field_name: str = "name") -> None:
@@ -164,8 +240,3 @@ def mac_of(machine: UUID, index: int) -> str:
     """A MAC address that belongs to one machine's card for ever, in QEMU's own range."""
     digest = hashlib.sha256(f"{machine}/nic/{index}".encode()).hexdigest()
     return "52:54:00:" + ":".join(digest[start : start + 2] for start in (0, 2, 4))
-
-
-def _between(name: str, value: int, low: int, high: int) -> None:
-    if not low <= value <= high:
-        raise Refusal("ILLEGAL_VALUE", name, value=value, allowed=f"{low} … {high}")

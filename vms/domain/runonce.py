@@ -1,12 +1,14 @@
 """Run Once: an overlay that lies on a machine for one run and reverts by itself."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Self
+from typing import Any, Final, Self
 from uuid import UUID
 
-from .console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Graphics, Offer, Video
+from .console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Graphics, Offer, Video
 from .machine import MachineSpec
+from .parts import Boot, BootOrder
 
 
 class ConsoleChoice(StrEnum):
@@ -37,59 +39,67 @@ class RunOnce:
     """What one run does otherwise; None keeps what is configured.
 
     `volatile` ends the overlay with the first reboot instead of with the run ("Rollback this configuration during
-    reboots").
+    reboots"). `boot` is the CD and the kernel line together, as one dialog shows them.
     """
 
     graphics: Graphics | None = None
     video: Video | None = None
     keyboard: str | None = None
+    file_transfer: bool | None = None
+    copy_paste: bool | None = None
     serial: bool | None = None
+    boot_order: BootOrder | None = None
+    boot: Boot | None = None
+    cpu_model: str | None = None
+    emulated_machine: str | None = None
+    hosts: tuple[UUID, ...] | None = None
+    custom_properties: Mapping[str, str] | None = None
     start_paused: bool | None = None
     volatile: bool = False
 
     @classmethod
-    def choose(
-        cls,
-        choice: ConsoleChoice,
-        spec: MachineSpec,
-        offer: Offer,
-        *,
-        keyboard: str | None = None,
-        serial: bool | None = None,
-        start_paused: bool | None = None,
-        volatile: bool = False,
-    ) -> Self:
-        """The overlay for a choice in the dialog, with a card that fits it; refused where it is not offered."""
+    def choose(cls, choice: ConsoleChoice, spec: MachineSpec, offer: Offer, **otherwise: Any) -> Self:
+        """The overlay for a choice in the dialog, with a card that fits it; refused where it is not offered.
+
+        `otherwise` names the other fields of the overlay.
+        """
         graphics = choice.graphics
         video = None
         if graphics is None:
             offer.require(spec.console.graphics)
         else:
             video = spec.console.showing(graphics, spec.console.video, offer).video
-        return cls(
-            graphics=graphics,
-            video=video,
-            keyboard=keyboard,
-            serial=serial,
-            start_paused=start_paused,
-            volatile=volatile,
-        )
+        return cls(graphics=graphics, video=video, **otherwise)
 
     def overlay(self, spec: MachineSpec) -> MachineSpec:
         """The machine as this one run starts it; the machine itself is untouched."""
-        console = spec.console
-        if self.graphics is not None:
-            console = (
-                console.as_headless()
-                if not self.graphics
-                else replace(console.with_display(self.graphics, self.video or console.video), before=None)
-            )
-        if self.keyboard is not None:
-            console = replace(console, keyboard=self.keyboard)
-        if self.serial is not None:
-            console = replace(console, serial=self.serial)
-        paused = spec.start_paused if self.start_paused is None else self.start_paused
-        return replace(spec, console=console, start_paused=paused)
+        return replace(spec, console=self._console(spec.console), **self._chosen(_MACHINE_FIELDS))
+
+    def _console(self, console: Console) -> Console:
+        if self.graphics is not None and not self.graphics:
+            console = console.as_headless()
+        elif self.graphics is not None:
+            console = replace(console.with_display(self.graphics, self.video or console.video), before=None)
+        return replace(console, **self._chosen(_CONSOLE_FIELDS))
+
+    def _chosen(self, fields: Mapping[str, str]) -> dict[str, Any]:
+        chosen = {theirs: getattr(self, ours) for ours, theirs in fields.items()}
+        return {name: value for name, value in chosen.items() if value is not None}
+
+
+# Field of the overlay → field that it covers.
+_CONSOLE_FIELDS: Final = {
+    "keyboard": "keyboard",
+    "serial": "serial",
+    "file_transfer": "wants_file_transfer",
+    "copy_paste": "wants_copy_paste",
+}
+_MACHINE_FIELDS: Final = {
+    name: name
+    for name in (
+        *("boot_order", "boot", "cpu_model", "emulated_machine", "hosts", "custom_properties", "start_paused"),
+    )
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

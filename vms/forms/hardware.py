@@ -22,7 +22,8 @@ from vms import messages
 from vms.domain.changes import Changes, ConsoleChange
 from vms.domain.console import KEYBOARD_LAYOUTS, MONITORS, VNC, Console, Firmware, Frozen, Offer, Video
 from vms.domain.errors import Refusal
-from vms.domain.machine import CPUS, MEMORY_MIB, NAME_LENGTH, Boot, MachineSpec, Topology, VmType, check_name
+from vms.domain.machine import MEMORY_MIB, NAME_LENGTH, MachineSpec, VmType, check_name
+from vms.domain.parts import CPUS, Topology
 from vms.messages import FIELDS, Text
 from vms.models import Hardware, User
 from vms.models.hardware import FIRMWARES, VM_TYPES
@@ -320,7 +321,7 @@ class HardwareForm(forms.Form):
             "cpu": (CPU, lambda: Topology(**{name: cleaned[name] for name in CPU})),
             "vm_type": (("vm_type",), lambda: VmType(cleaned["vm_type"])),
             "firmware": (("firmware",), lambda: Firmware(cleaned["firmware"])),
-            "boot": (BOOT, lambda: Boot(**{name: cleaned[name] for name in BOOT})),
+            "boot": (BOOT, lambda: replace(self.source.boot, **{name: cleaned[name] for name in BOOT})),
             "start_paused": (("start_paused",), lambda: cleaned["start_paused"]),
         }
         if not self.is_new:

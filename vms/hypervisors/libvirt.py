@@ -5,7 +5,6 @@ others of its connection (measured). Keepalive bounds every wait for a daemon to
 """
 
 import contextlib
-import hashlib
 import logging
 import os
 import threading
@@ -14,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, Final
 from uuid import UUID
 
 import libvirt
@@ -32,6 +31,7 @@ from vms.libvirtxml.observe import observe
 from vms.libvirtxml.write import NVRAM, write
 
 from .base import Event, Glance, Listener
+from .bootfiles import BootFiles
 
 logger = logging.getLogger(__name__)
 
@@ -56,97 +56,6 @@ _ENDED: Final = {
     libvirt.VIR_DOMAIN_SHUTOFF_SAVED: Ended.SAVED,
 }
 _GONE: Final = {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID}
-
-
-class BootFiles(Protocol):
-    """How a file of the boot library becomes one that the host's QEMU can open."""
-
-    def path(self, connection: "libvirt.virConnect", name: str) -> str:
-        """The path on the host; refused when there is no such file."""
-
-
-class LocalFiles:
-    """For a daemon that runs as we do: its QEMU opens our files where they are."""
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-
-    def path(self, connection: "libvirt.virConnect", name: str) -> str:
-        return str(_existing(self._directory, name))
-
-
-class PoolFiles:
-    """For every other daemon: its QEMU runs as another user or on another host, so files go through a storage pool."""
-
-    POOL: Final = "headless-webadmin"
-    TARGET: Final = "/var/lib/libvirt/headless-webadmin"
-
-    def __init__(self, directory: Path) -> None:
-        self._directory = directory
-        self._whole: set[str] = set()
-
-    def path(self, connection: "libvirt.virConnect", name: str) -> str:
-        source = _existing(self._directory, name)
-        content = source.read_bytes()
-        pool = self._pool(connection)
-        volume_name = f"{hashlib.sha256(content).hexdigest()[:16]}-{name}"
-        volume = self._there(pool, volume_name)
-        if volume is None or (volume_name not in self._whole and self._download(connection, volume) != content):
-            # Where somebody died over the upload before, there is a volume already, with a part in it.
-            volume = volume or pool.createXML(
-                f"<volume><name>{volume_name}</name><capacity>{len(content)}</capacity>"
-                "<target><format type='raw'/><permissions><mode>0644</mode></permissions></target></volume>"
-            )
-            self._upload(connection, volume, content)
-        self._whole.add(volume_name)
-        return str(volume.path())
-
-    def _there(self, pool: Any, name: str) -> Any:
-        pool.refresh()
-        try:
-            return pool.storageVolLookupByName(name)
-        except libvirt.libvirtError as error:
-            if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_VOL:
-                return None
-            raise
-
-    def _download(self, connection: "libvirt.virConnect", volume: Any) -> bytes:
-        stream = connection.newStream()
-        volume.download(stream, 0, 0)
-        received = bytearray()
-        while part := stream.recv(256 * 1024):
-            received += part
-        stream.finish()
-        return bytes(received)
-
-    def _upload(self, connection: "libvirt.virConnect", volume: Any, content: bytes) -> None:
-        stream = connection.newStream()
-        volume.upload(stream, 0, len(content))
-        rest = memoryview(content)
-        while rest:
-            rest = rest[stream.send(bytes(rest[: 256 * 1024])) :]
-        stream.finish()
-
-    def _pool(self, connection: "libvirt.virConnect") -> Any:
-        try:
-            pool = connection.storagePoolLookupByName(self.POOL)
-        except libvirt.libvirtError:
-            pool = connection.storagePoolDefineXML(
-                f"<pool type='dir'><name>{self.POOL}</name><target><path>{self.TARGET}</path>"
-                "<permissions><mode>0711</mode></permissions></target></pool>"
-            )
-            pool.setAutostart(1)
-            pool.build()
-        if not pool.isActive():
-            pool.create()
-        return pool
-
-
-def _existing(directory: Path, name: str) -> Path:
-    path = directory / name
-    if not path.is_file():
-        raise Refusal("BOOT_FILE_MISSING", "kernel", file=name)
-    return path
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -227,8 +136,7 @@ class LibvirtHypervisor:
             self._rebooted.discard(run.base.id)
             host = self._capabilities or self.capabilities()
             files = {
-                name: self._here.files.path(connection, name)
-                for name in {run.base.boot.kernel, run.base.boot.initrd} - {""}
+                name: self._here.files.path(connection, name) for name in {*run.base.boot.files, *run.spec.boot.files}
             }
             if domain is not None:
                 _make_ready(domain, run.base.name)
@@ -564,6 +472,8 @@ def _quiet(_context: Any, error: Any) -> None:
 
 def _capabilities(connection: Any, accelerator: str, reason: str) -> Capabilities:
     told = etree.fromstring(connection.getDomainCapabilities(None, "x86_64", "q35", accelerator, 0).encode())
+    host = etree.fromstring(connection.getCapabilities().encode())
+    machines = host.iterfind("guest/arch[@name='x86_64']/machine")
     info = connection.getInfo()
     version = connection.getVersion()
     graphics = _values(told, "devices/graphics", "type")
@@ -580,6 +490,11 @@ def _capabilities(connection: Any, accelerator: str, reason: str) -> Capabilitie
         memory=info[1],
         hypervisor=f"QEMU {version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
         emulator=told.findtext("path") or "",
+        cpu_models=frozenset(model.text or "" for model in told.iterfind("cpu/mode[@name='custom']/model")),
+        machines=frozenset(name for name in (machine.text or "" for machine in machines) if name.startswith("pc-q35-")),
+        # A daemon of one user's has no control groups, and refuses what needs them (libvirt: qemuProcessStart).
+        schedules=not connection.getURI().endswith("/session"),
+        uuid=host.findtext("host/uuid") or "",
     )
 
 

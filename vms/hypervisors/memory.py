@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from typing import Final
 from uuid import UUID
 
 from vms.domain.console import Protocol
@@ -16,6 +17,18 @@ from vms.domain.runonce import Run
 from .base import Event, Glance, Listener
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
+
+
+# A host that is never too small for what people want to try.
+SPACIOUS: Final = Capabilities(
+    hypervisor="memory",
+    accelerator_reason="memory",
+    cpus=64,
+    memory=1024 * 1024,
+    cpu_models=frozenset({"qemu64", "Haswell", "EPYC"}),
+    machines=frozenset({"pc-q35-6.0", "pc-q35-7.2"}),
+    schedules=True,
+)
 
 
 @dataclass
@@ -36,7 +49,7 @@ class MemoryHypervisor:
     """
 
     def __init__(self, capabilities: Capabilities | None = None) -> None:
-        self._capabilities = capabilities or Capabilities(hypervisor="memory", accelerator_reason="memory")
+        self._capabilities = capabilities or SPACIOUS
         self._machines: dict[UUID, _Machine] = {}
         self._listener: Listener | None = None
         self._lock = threading.RLock()

@@ -12,7 +12,7 @@ from django.db import transaction
 from vms.actions import create, hosts
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer
-from vms.domain.machine import Boot
+from vms.domain.parts import Boot
 from vms.hypervisors.guest import GuestUnavailable, build
 from vms.models import VM, Cluster, InstanceType, Pool, Template, User
 

@@ -1,0 +1,40 @@
+"""Building blocks for domain XML."""
+
+from collections.abc import Mapping
+
+from lxml import etree
+
+from vms.domain.machine import Address
+
+Element = etree._Element
+
+
+def e(tag: str, *parts: Element | str | Mapping[str, str]) -> Element:
+    """An element with attributes (a mapping), text (a string) and children, in the order given."""
+    element = etree.Element(tag)
+    for part in parts:
+        if isinstance(part, str):
+            element.text = part
+        elif isinstance(part, Mapping):
+            for name, value in part.items():
+                element.set(name, value)
+        else:
+            element.append(part)
+    return element
+
+
+def behind_port(stored: Address | None, bus: int) -> Element:
+    """The address of a card: where it was before, else behind a root port."""
+    if stored and stored.get("type") == "pci":
+        return e("address", dict(stored))
+    return e("address", {"type": "pci", "domain": "0", "bus": str(bus), "slot": "0", "function": "0"})
+
+
+def on_root_bus(slot: int) -> Element:
+    """The address of a card on the root bus itself."""
+    return e("address", {"type": "pci", "domain": "0", "bus": "0", "slot": str(slot), "function": "0"})
+
+
+def on_usb(port: int) -> Element:
+    """The address of a device on the USB controller."""
+    return e("address", {"type": "usb", "bus": "0", "port": str(port)})
