@@ -34,7 +34,7 @@ OLDEST = Offer(level=Level.V4_2)
 
 
 def showing(graphics: Graphics, video: Video | None, **choices: object) -> MachineSpec:
-    return replace(SPEC, console=Console(graphics=graphics, video=video, **choices))
+    return replace(SPEC, console=Console(graphics=graphics, video=video, **choices))  # type: ignore[arg-type]
 
 
 def run_with(choice: ConsoleChoice, spec: MachineSpec, offer: Offer = BIOS, **options: object) -> MachineSpec:
