@@ -76,6 +76,23 @@ REFUSALS: Final[dict[str, Text]] = {
         "Nobody could reach %(name)s: no graphical and no serial console, no guest agent, no address, no SSH key. "
         "Confirm that there is another way in, or add one."
     ),
+    "SEARCH_TOO_LONG": _("A search has %(limit)s characters at most."),
+    "SEARCH_TOO_COMPLEX": _("A search has %(terms)s conditions at most, and %(depth)s levels of parentheses."),
+    "SEARCH_CHARACTER_ILLEGAL": _("Character %(position)s of the search (%(word)s) cannot be searched for."),
+    "SEARCH_QUOTE_OPEN": _("The quotation mark at character %(position)s is not closed."),
+    "SEARCH_UNFINISHED": _("The search ends too early, after “%(word)s”. Possible here: %(possible)s."),
+    "SEARCH_WORD_MISPLACED": _("“%(word)s” (character %(position)s) cannot stand there. Possible here: %(possible)s."),
+    "SEARCH_OBJECT_OTHER": _("“%(word)s” is searched for elsewhere; here it is: %(possible)s."),
+    "SEARCH_FIELD_UNKNOWN": _("There is no field “%(word)s” (character %(position)s). Possible here: %(possible)s."),
+    "SEARCH_OPERATOR_ILLEGAL": _(
+        "“%(field)s” cannot be compared with “%(word)s” (character %(position)s). Possible here: %(possible)s."
+    ),
+    "SEARCH_VALUE_ILLEGAL": _(
+        "“%(word)s” (character %(position)s) is no value of “%(field)s”. Possible here: %(possible)s."
+    ),
+    "SEARCH_ORDER_UNKNOWN": _(
+        "Rows cannot be sorted by “%(word)s” (character %(position)s). Possible here: %(possible)s."
+    ),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
     "HOST_NOT_RESPONDING": _("Host %(host)s does not respond."),
     "HYPERVISOR_PACKAGE_MISSING": _(
@@ -148,6 +165,9 @@ _ALLOWED: Final[dict[str, Text]] = {
     "an address like http://proxy:3128": _("an address like http://proxy:3128"),
     "text that can be written": _("text that can be written"),
     "pools only": _("pools only"),
+    "a field or a word": _("a field or a word"),
+    "a value": _("a value"),
+    "a number": _("a number"),
     "the name of the first version": _("the name that its first version has"),
 }
 
@@ -410,4 +430,10 @@ def _error_of(params: Mapping[str, Any]) -> Mapping[str, Any] | None:
 
 
 def _spoken(params: Mapping[str, Any]) -> _Params:
-    return _Params({key: _SPOKEN.get(key, {}).get(str(value), value) for key, value in params.items()})
+    return _Params({key: _told(key, value) for key, value in params.items()})
+
+
+def _told(key: str, value: object) -> object:
+    if isinstance(value, tuple):  # what would be possible, each by itself
+        return ", ".join(str(_ALLOWED.get(each, each)) for each in value)
+    return _SPOKEN.get(key, {}).get(str(value), value)
