@@ -12,9 +12,10 @@ from uuid import UUID, uuid4
 
 import pytest
 
+from tests.consoles import rfb
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
-from vms.domain.console import SPICE_AND_VNC, Console, Firmware
+from vms.domain.console import SPICE, SPICE_AND_VNC, Console, Firmware, Video
 from vms.domain.console import Protocol as Graphics
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended, Observation
@@ -22,9 +23,12 @@ from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec, Nic
 from vms.domain.parts import Boot
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
+from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
 from vms.hypervisors.base import Event, Hypervisor
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.hypervisors.private import PrivateDaemon
+from vms.libvirtxml.observe import observe
 
 
 class Guests(Protocol):
@@ -39,12 +43,20 @@ class Guests(Protocol):
 
     def crashes(self, machine: UUID) -> None: ...
 
+    def lets_in(self, machine: UUID, password: str) -> bool:
+        """Whether its VNC console takes the password."""
+        ...
+
 
 class MemoryGuests:
     def __init__(self, hypervisor: MemoryHypervisor) -> None:
         self.powers_off = hypervisor.guest_powers_off
         self.reboots = hypervisor.guest_reboots
         self.crashes = hypervisor.guest_crashes
+        self._tickets = hypervisor.tickets
+
+    def lets_in(self, machine: UUID, password: str) -> bool:
+        return machine in self._tickets and self._tickets[machine].password == Secret(password)
 
     def up(self, machine: UUID) -> None:
         """They always are."""
@@ -64,6 +76,10 @@ class RealGuests:
             return obedient.ANYTHING in line.text
 
         wait_until(echoes, what="the guest's echo")
+
+    def lets_in(self, machine: UUID, password: str) -> bool:
+        (console,) = observe(self._connection.lookupByUUID(machine.bytes).XMLDesc()).endpoints
+        return rfb.lets_in(console.address, console.port, password)
 
     def powers_off(self, machine: UUID) -> None:
         self._type(machine, obedient.POWER_OFF)
@@ -415,6 +431,42 @@ def test_a_machine_whose_qemu_dies_has_crashed(bench: Bench) -> None:
     assert bench.wait_for(run.base.id, Status.DOWN).ended == Ended.CRASHED
     fresh = replace(run, job=uuid4())
     assert bench.hypervisor.start(fresh).status == Status.UP
+
+
+# -- tickets
+
+
+def test_a_ticket_opens_the_console_of_a_run_until_the_next_one(bench: Bench) -> None:
+    run = bench.started(bench.machine(Console()))
+    assert not bench.guests.lets_in(run.base.id, "first")
+    for password, other in (("first", "second"), ("second", "first")):
+        bench.hypervisor.set_ticket(run.base.id, a_ticket(password))
+        assert bench.guests.lets_in(run.base.id, password)
+        assert not bench.guests.lets_in(run.base.id, other)
+
+
+def test_a_console_of_a_paused_machine_and_of_one_run_takes_a_ticket(bench: Bench) -> None:
+    spec = bench.machine(start_paused=True)
+    bench.started(spec, with_vnc(spec))
+    bench.hypervisor.set_ticket(spec.id, a_ticket("once"))
+    assert bench.guests.lets_in(spec.id, "once")
+
+
+def test_both_consoles_of_a_machine_take_tickets(bench: Bench) -> None:
+    run = bench.started(bench.machine(Console(graphics=SPICE_AND_VNC, video=Video.QXL)))
+    for protocol in Graphics:
+        bench.hypervisor.set_ticket(run.base.id, Ticket.of(protocol))
+
+
+def test_a_machine_without_the_console_takes_no_ticket(bench: Bench) -> None:
+    for console in (None, Console(graphics=SPICE, video=Video.QXL)):
+        run = bench.started(bench.machine(console))
+        with pytest.raises(Refusal, match="GRAPHICS_CONSOLE_NOT_FOUND"):
+            bench.hypervisor.set_ticket(run.base.id, a_ticket("none"))
+
+
+def a_ticket(password: str) -> Ticket:
+    return Ticket.of(Graphics.VNC, Secret(password))
 
 
 # -- looking, forgetting, events

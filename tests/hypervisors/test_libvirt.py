@@ -19,16 +19,19 @@ from uuid import uuid4
 import pytest
 from pytest_django import Settings
 
+from tests.consoles import rfb
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
 from vms import runtime
-from vms.domain.console import SPICE_AND_VNC, Console, Firmware
+from vms.domain.console import SPICE_AND_VNC, Console, Firmware, Protocol
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.parts import Boot
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
+from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
 from vms.hypervisors import private
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.hypervisors.private import PrivateDaemon
@@ -288,6 +291,15 @@ def test_firmware_variables_follow_a_rename_and_go_with_the_machine(driver: Any,
     driver.stop(spec.id)
     driver.remove(spec.id)
     assert list(folder.iterdir()) == []
+
+
+@pytest.mark.hypervisor
+def test_a_ticket_opens_the_console_until_it_expires(driver: Any) -> None:
+    run = Run(base=machine(console=Console()), job=uuid4())
+    (console,) = driver.start(run).endpoints
+    driver.set_ticket(run.base.id, Ticket.of(Protocol.VNC, Secret("brief"), seconds=2))
+    assert rfb.lets_in(console.address, console.port, "brief")
+    wait_until(lambda: not rfb.lets_in(console.address, console.port, "brief"), 5, "the end of the ticket")
 
 
 # -- a daemon that hangs or dies

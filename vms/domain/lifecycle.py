@@ -45,6 +45,10 @@ REACHABLE: Final = frozenset(
 )
 
 
+# A password can be set for one in these (oVirt: SetVmTicketCommand).
+TICKETABLE: Final = REACHABLE - {Status.MIGRATING_FROM, Status.SAVING_STATE}
+
+
 class Verb(StrEnum):
     """What people do to a machine that depends on its state; jobs and the audit trail carry these words."""
 

@@ -8,6 +8,7 @@ from uuid import UUID
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
+from vms.domain.ticket import Ticket
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,12 @@ class Hypervisor(Protocol):
 
     def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
         """From now on a reboot inside the guest ends the run (`Ended.REBOOT`), or again restarts it within."""
+
+    def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
+        """From now on the running console takes this password in place of any before, until it expires.
+
+        Whoever is connected over SPICE is disconnected; over VNC that is not possible. Refused with
+        `GRAPHICS_CONSOLE_NOT_FOUND` where the run shows no such console."""
 
     def remove(self, machine: UUID) -> None:
         """Forget a machine that is off, its saved state and firmware variables included; unknown ones are left so."""

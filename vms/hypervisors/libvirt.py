@@ -12,6 +12,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
@@ -27,7 +28,9 @@ from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
 from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
 from vms.libvirtxml.observe import observe
+from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import NVRAM, write
 
 from .base import Event, Glance, Listener
@@ -211,6 +214,14 @@ class LibvirtHypervisor:
             if cold:
                 self._wait_for_firmware(machine)
             _on_reboot(domain, cold=cold)
+
+    def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
+        with self._refusals():
+            domain = self._get(machine)
+            device = ticketed(domain.XMLDesc(), ticket, now=datetime.now(UTC)) if domain.isActive() else None
+            if device is None:
+                raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=ticket.protocol.upper())
+            domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
 
     def remove(self, machine: UUID) -> None:
         with self._refusals():

@@ -13,6 +13,7 @@ from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run
+from vms.domain.ticket import Ticket
 
 from .base import Event, Glance, Listener
 
@@ -45,7 +46,7 @@ class MemoryHypervisor:
     """Machines that exist in this process only; guests obey at once.
 
     `guest_powers_off`, `guest_reboots` and `guest_crashes` are what a guest does by itself; `unplug` takes the host
-    away and `plug` brings it back.
+    away and `plug` brings it back. `tickets` are the passwords that consoles take at present.
     """
 
     def __init__(self, capabilities: Capabilities | None = None) -> None:
@@ -55,6 +56,7 @@ class MemoryHypervisor:
         self._lock = threading.RLock()
         self._plugged = True
         self.starts = 0
+        self.tickets: dict[UUID, Ticket] = {}
 
     # -- the contract
 
@@ -125,6 +127,13 @@ class MemoryHypervisor:
             self._get(machine, Status.UP, Status.PAUSED).cold_reboot = cold
             self._tell(Event(machine))
 
+    def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
+        with self._lock:
+            there = self._get(machine, Status.UP, Status.PAUSED)
+            if there.run is None or ticket.protocol not in there.run.spec.console.graphics:
+                raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=ticket.protocol.upper())
+            self.tickets[machine] = ticket
+
     def remove(self, machine: UUID) -> None:
         with self._lock:
             self._require_plugged()
@@ -183,6 +192,7 @@ class MemoryHypervisor:
 
     def _end(self, key: UUID, machine: _Machine, ended: Ended) -> None:
         machine.status, machine.ended, machine.run, machine.cold_reboot = Status.DOWN, ended, None, False
+        self.tickets.pop(key, None)
         self._tell(Event(key))
 
     def _told(self, key: UUID, machine: _Machine) -> Observation:

@@ -13,7 +13,7 @@ from vms.domain.runonce import Run
 
 from .write import NAMESPACE
 
-_PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
+PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -37,7 +37,7 @@ class Seen:
 
 def observe(xml: str) -> Seen:
     """Read domain XML, live or persistent."""
-    domain = etree.fromstring(xml.encode(), _PARSER)
+    domain = etree.fromstring(xml.encode(), PARSER)
     return Seen(
         name=domain.findtext("name") or "",
         machine=next((system.get("machine") or "" for system in domain.iterfind("os/type")), ""),

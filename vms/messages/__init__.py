@@ -28,7 +28,12 @@ REFUSALS: Final[dict[str, Text]] = {
     "VALIDATION_VM_INVALID_KEYBOARD_LAYOUT": _("There is no keyboard layout “%(layout)s”."),
     "GRAPHICS_CONSOLE_NOT_FOUND": _("There is no %(protocol)s console."),
     "NO_GRAPHICAL_CONSOLE": "%(no_console)s",
-    "SETTING_VM_TICKET_FAILED": _("The console of %(name)s cannot be given a password yet."),
+    "TICKET_ILLEGAL": _(
+        "The password of a %(protocol)s console has 1 to %(length)s characters: letters, digits and signs of ASCII."
+    ),
+    "USER_CANNOT_FORCE_RECONNECT_TO_VM": _(
+        "%(user)s is connected to the console of %(name)s. Your roles do not allow you to take it over."
+    ),
     "NO_HOST_OFFERS_GRAPHICS": _("No host of the cluster offers a graphical console; headless is possible."),
     "NO_HOST_OFFERS_PROTOCOL": _("No host of the cluster offers %(protocol)s."),
     "ILLEGAL_VALUE": _("“%(value)s” is not possible here. Allowed: %(allowed)s."),
@@ -102,6 +107,7 @@ REFUSALS: Final[dict[str, Text]] = {
     "GUEST_DID_NOT_REACT": _("The guest did not react in time. Power Off stops it without asking."),
     "BOOT_FILE_MISSING": _("The boot library has no file %(file)s."),
     "ENGINE_FAILED": _("The engine failed; its log tells why."),
+    "ENGINE_NOT_RUNNING": _("The engine does not answer, and only it can reach the console. Try again in a moment."),
 }
 
 STATUSES: Final[dict[str, Text]] = dict(_STATUSES)
@@ -117,14 +123,18 @@ VERBS: Final[dict[str, Text]] = {
     Verb.SUSPEND: _("Suspend"),
     Verb.EDIT: _("Edit"),
     Verb.REMOVE: _("Remove"),
+    "console": _("Console"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
 }
 
 PERMITS: Final[dict[str, Text]] = {
     "create_vm": _("create virtual machines"),
+    "create_instance": _("create virtual machines of an instance type"),
     "delete_vm": _("remove virtual machines"),
     "edit_vm_properties": _("edit virtual machines"),
+    "edit_admin_vm_properties": _("choose the hosts of virtual machines"),
+    "change_vm_custom_properties": _("change custom properties"),
     "run_vm": _("run virtual machines"),
     "stop_vm": _("power off virtual machines"),
     "shut_down_vm": _("shut down virtual machines"),
@@ -132,6 +142,7 @@ PERMITS: Final[dict[str, Text]] = {
     "reset_vm": _("reset virtual machines"),
     "hibernate_vm": _("suspend virtual machines"),
     "connect_to_vm": _("open consoles"),
+    "reconnect_to_vm": _("take over consoles"),
     "connect_to_serial_console": _("open serial consoles"),
     "create_template": _("create templates"),
     "edit_template_properties": _("edit templates"),
@@ -238,6 +249,8 @@ FIELDS: Final[dict[str, Text]] = {
     "copy_paste": _("Enable SPICE Clipboard Copy and Paste"),
     "serial": _("Enable VirtIO Serial Console"),
     "console": _("Console"),
+    "value": _("Password"),
+    "expiry": _("Validity (seconds)"),
     "volatile": _("Rollback this configuration during reboots"),
 }
 
@@ -361,6 +374,7 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_ADD_BOOKMARK": _("Bookmark %(entity)s was created by %(actor)s."),
     "USER_UPDATE_BOOKMARK": _("Bookmark %(entity)s was changed by %(actor)s."),
     "USER_REMOVE_BOOKMARK": _("Bookmark %(entity)s was removed by %(actor)s."),
+    "VM_SET_TICKET": _("%(actor)s opened the %(protocol)s console of %(entity)s."),
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),
