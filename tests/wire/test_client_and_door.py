@@ -6,16 +6,24 @@ import socket
 import struct
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
+from uuid import UUID, uuid4
 
 import pytest
 from pytest_django import Settings
 
 from vms.actions import power
+from vms.domain.console import Protocol
+from vms.domain.errors import Refusal
+from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
 from vms.engine.door import Door
+from vms.engine.requests import CALLERS, Requests
+from vms.hypervisors.base import Hypervisor
+from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, User
 from vms.wire import protocol
 from vms.wire.client import EngineClient
@@ -227,6 +235,99 @@ def test_a_door_works_however_deep_its_directory_lies(tmp_path: Path, bell: Bell
     door.open()
     with closing(door):
         assert EngineClient(deep).wake() is True
+
+
+# -- requests
+
+HOST, MACHINE = uuid4(), uuid4()
+TICKET = Ticket.of(Protocol.SPICE, Secret("a secret"), 60)
+
+
+@contextmanager
+def taking(directory: Path, driver: Callable[[UUID], Hypervisor]) -> Iterator[EngineClient]:
+    """An engine with one host."""
+    requests = Requests(driver)
+    made = Door(directory, lambda: None, requests.answers)
+    made.open()
+    with closing(requests), closing(made):
+        yield EngineClient(directory)
+
+
+class Told(MemoryHypervisor):
+    """A host that keeps what it was told."""
+
+    def __init__(self, answer: Callable[[], None] = lambda: None) -> None:
+        super().__init__()
+        self._answer = answer
+        self.told: list[tuple[UUID, Ticket]] = []
+
+    def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
+        self.told.append((machine, ticket))
+        self._answer()
+
+
+def refusing(no: Refusal) -> Callable[..., Any]:
+    def refuse(*_: object) -> Any:
+        raise no
+
+    return refuse
+
+
+def test_a_ticket_reaches_the_host_that_it_is_for(tmp_path: Path) -> None:
+    host = Told()
+    asked: list[UUID] = []
+
+    def driver(key: UUID) -> Hypervisor:
+        asked.append(key)
+        return host
+
+    with taking(tmp_path, driver) as client:
+        client.set_ticket(HOST, MACHINE, TICKET)
+    assert (asked, host.told) == ([HOST], [(MACHINE, TICKET)])
+
+
+def test_what_a_host_or_the_engine_refuses_reaches_who_asked(tmp_path: Path) -> None:
+    no = Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol="SPICE")
+    for driver in (refusing(no), lambda _host: Told(refusing(no))):
+        with taking(tmp_path, driver) as client, pytest.raises(Refusal) as refused:
+            client.set_ticket(HOST, MACHINE, TICKET)
+        assert (refused.value.code, refused.value.field, refused.value.params) == (no.code, no.field, no.params)
+
+
+def test_a_request_that_makes_no_sense_fails_and_its_password_is_not_logged(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = {"type": "ticket", "host": str(HOST), "machine": str(MACHINE), "protocol": "vnc", "seconds": 9}
+    with taking(tmp_path, lambda _host: Told()), connected(tmp_path) as connection:
+        for wrong in ({}, {"password": ["hush"]}, {"password": "hush", "host": "hush"}, {"password": "hush" * 9}):
+            protocol.send(connection, whole | wrong)
+            answer = protocol.receive(connection)
+            assert answer is not None
+            assert answer["type"] == "refused"
+    assert "hush" not in caplog.text
+
+
+def test_a_host_that_hangs_is_given_up_and_holds_up_no_other(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("vms.engine.requests.WITHIN", 0.2)
+    free, other = threading.Event(), Told()
+    hung = Told(lambda: (free.wait(10), None)[1])
+    with taking(tmp_path, lambda host: hung if host == HOST else other) as client:
+        for _ in range(CALLERS + 1):
+            with pytest.raises(Refusal, match="HOST_NOT_RESPONDING"):
+                client.set_ticket(HOST, MACHINE, TICKET)
+        client.set_ticket(uuid4(), MACHINE, TICKET)
+        free.set()
+    assert other.told == [(MACHINE, TICKET)]
+
+
+def test_where_no_engine_is_a_request_is_refused(deserted: Path) -> None:
+    with pytest.raises(Refusal, match="ENGINE_NOT_RUNNING"):
+        EngineClient(deserted, timeout=0.1, patience=0.1).set_ticket(HOST, MACHINE, TICKET)
+
+
+def test_an_engine_that_does_not_know_the_request_has_not_done_it(door: Door, tmp_path: Path) -> None:
+    with pytest.raises(Refusal, match="ENGINE_NOT_RUNNING"):
+        EngineClient(tmp_path).set_ticket(HOST, MACHINE, TICKET)
 
 
 @pytest.mark.django_db

@@ -14,10 +14,12 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from vms.actions import hosts, jobs, reports
 from vms.actions._audit import chain
+from vms.domain.errors import Refusal
 from vms.hypervisors.base import Hypervisor
 from vms.models import Host, Job
 
 from .door import Door
+from .requests import Requests
 from .watcher import Busy, Watcher
 from .worker import carry_out
 
@@ -45,6 +47,7 @@ class Engine:
         self._bell = threading.Condition()
         self._rings = 0
         self._watchers: dict[UUID, Watcher] = {}
+        self._requests = Requests(self._driver)
 
     def run(self) -> None:
         """Take the lock, carry on what an engine before left behind, and work until stopped."""
@@ -53,7 +56,7 @@ class Engine:
             logger.info("engine %s: %d jobs left behind are queued again", self._owner, left)
             hosts.ensure_one()
             workers = [threading.Thread(target=self._work, name=f"work-{n}", daemon=True) for n in range(WORKERS)]
-            door = Door(self._run_dir, self.wake)
+            door = Door(self._run_dir, self.wake, self._requests.answers)
             door.open()
             self._follow_hosts()
             for worker in workers:
@@ -74,6 +77,13 @@ class Engine:
         self._stopping.set()
         self.wake()
 
+    def _driver(self, host: UUID) -> Hypervisor:
+        """The driver of a host that answers; refused for one that does not."""
+        watcher = self._watchers.get(host)
+        if watcher is None or not watcher.ready.is_set():
+            raise Refusal("HOST_NOT_RESPONDING", None, host=watcher.host.name if watcher else str(host))
+        return watcher.hypervisor
+
     def _follow_hosts(self) -> None:
         """Watch the hosts that have been added, and leave those that have been removed."""
         known = {host.pk: host for host in Host.objects.all()}
@@ -86,6 +96,7 @@ class Engine:
     def _close(self, door: Door, workers: list[threading.Thread]) -> None:
         self.stop()
         door.close()
+        self._requests.close()
         for worker in workers:
             worker.join(timeout=30)
         for watcher in self._watchers.values():

@@ -1,21 +1,29 @@
-"""The web's end: wake the engine, ask whether it is there; never waits long and never fails a request."""
+"""The web's end: wake the engine, ask whether it is there, have it do what cannot wait; each bounded in time."""
 
 import logging
 import socket
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
+
+from vms.domain.errors import KINDS, Refusal
+from vms.domain.ticket import Ticket
 
 from . import protocol
 
 logger = logging.getLogger(__name__)
 
+# A request that a hypervisor has to answer: its driver gives up after four seconds.
+PATIENCE: Final = 6.0
+
 
 class EngineClient:
-    """Speaks to the engine whose socket lies in `run_dir`; each call takes half a second at most."""
+    """Speaks to the engine whose socket lies in `run_dir`; what needs no hypervisor takes half a second at most."""
 
-    def __init__(self, run_dir: Path, timeout: float = 0.5) -> None:
+    def __init__(self, run_dir: Path, timeout: float = 0.5, patience: float = PATIENCE) -> None:
         self._path = run_dir / protocol.SOCKET_NAME
         self._timeout = timeout
+        self._patience = patience
 
     def wake(self) -> bool:
         """Tell the engine that a job is waiting; False when no engine is there (it will find the job when it comes)."""
@@ -25,10 +33,28 @@ class EngineClient:
         """Whether an engine answers now."""
         return self._ask({"type": "ping"}) is not None
 
-    def _ask(self, message: dict[str, Any]) -> dict[str, Any] | None:
+    def set_ticket(self, host: UUID, machine: UUID, ticket: Ticket) -> None:
+        """Have a running console take a password, which is written down nowhere on its way.
+
+        Refused with `ENGINE_NOT_RUNNING` when no engine answers in time, and with what the hypervisor refuses."""
+        told = {"protocol": ticket.protocol.value, "password": ticket.password.reveal(), "seconds": ticket.seconds}
+        self._request("ticket", {"host": str(host), "machine": str(machine), **told})
+
+    def _request(self, kind: str, told: dict[str, Any]) -> dict[str, Any]:
+        """The engine's answer to a request that it does or refuses."""
+        answer = self._ask({"type": kind, **told}, self._patience) or {}
+        match answer.get("type"):
+            case "done":
+                return answer
+            case "refused" if answer.get("code") in KINDS:
+                params = answer.get("params")
+                raise Refusal(answer["code"], answer.get("field"), **(params if isinstance(params, dict) else {}))
+        raise Refusal("ENGINE_NOT_RUNNING")
+
+    def _ask(self, message: dict[str, Any], timeout: float | None = None) -> dict[str, Any] | None:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(self._timeout)
+                connection.settimeout(timeout or self._timeout)
                 with protocol.short_address(self._path) as address:
                     connection.connect(address)
                 protocol.send(connection, message)

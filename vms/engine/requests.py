@@ -1,0 +1,55 @@
+"""What web processes ask the engine to do at once, while somebody waits: no job, and nothing is written down."""
+
+import threading
+from collections import defaultdict
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, Final
+from uuid import UUID
+
+from vms.domain.console import Protocol
+from vms.domain.errors import Refusal
+from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
+from vms.hypervisors.base import Hypervisor
+
+from .door import Answer
+
+WITHIN: Final = 5.0  # seconds for a hypervisor's answer; who asked waits a little longer
+CALLERS: Final = 2  # threads for each host: a driver keeps a connection for each, and a hung host holds up no other
+
+
+class Requests:
+    """Carries requests to drivers; `driver` gives that of a host that answers, and refuses any other host."""
+
+    def __init__(self, driver: Callable[[UUID], Hypervisor]) -> None:
+        self._driver = driver
+        self._guard = threading.Lock()
+        self._callers: defaultdict[UUID, ThreadPoolExecutor] = defaultdict(
+            lambda: ThreadPoolExecutor(CALLERS, thread_name_prefix="asked")
+        )
+
+    @property
+    def answers(self) -> dict[str, Answer]:
+        """The requests that the door takes, by the type of their messages."""
+        return {"ticket": self._set_ticket}
+
+    def close(self) -> None:
+        """Take no more; what is under way is not waited for."""
+        with self._guard:
+            for callers in self._callers.values():
+                callers.shutdown(wait=False, cancel_futures=True)
+
+    def _set_ticket(self, told: Mapping[str, Any]) -> None:
+        ticket = Ticket(protocol=Protocol(told["protocol"]), password=Secret(told["password"]), seconds=told["seconds"])
+        self._call(told, lambda driver: driver.set_ticket(UUID(told["machine"]), ticket))
+
+    def _call(self, told: Mapping[str, Any], call: Callable[[Hypervisor], None]) -> None:
+        host = UUID(told["host"])
+        driver = self._driver(host)
+        with self._guard:
+            outcome = self._callers[host].submit(call, driver)
+        try:
+            outcome.result(WITHIN)
+        except TimeoutError as error:
+            raise Refusal("HOST_NOT_RESPONDING", None, host=str(host)) from error
