@@ -187,7 +187,7 @@ class HardwareAdmin(SilentAdmin):
         return [str(obj) for obj in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
 
     def has_view_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return request.user.is_active and (obj is None or self._may(request, obj, None))
+        return request.user.is_active and (obj is None or self._may(request, obj))
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active
@@ -201,8 +201,8 @@ class HardwareAdmin(SilentAdmin):
     def has_module_permission(self, request: HttpRequest) -> bool:
         return request.user.is_active
 
-    def _may(self, request: HttpRequest, obj: Any, group: str | None) -> bool:
-        return permitted(self.model._default_manager.filter(pk=obj.pk), _user(request), group).exists()
+    def _may(self, request: HttpRequest, obj: Any, *groups: str) -> bool:
+        return permitted(self.model._default_manager.filter(pk=obj.pk), _user(request), *groups).exists()
 
     def _response_back(self, object_id: str) -> HttpResponse:
         return redirect(f"admin:vms_{self.opts.model_name}_change", object_id)

@@ -361,6 +361,40 @@ def test_clusters_and_data_centers_are_seen_from_above_only(village: dict[str, A
     assert not Cluster.objects.visible_to(pia).exists()
 
 
+@pytest.mark.parametrize("place", ["cluster", "data_center", "system"])
+@pytest.mark.parametrize("role", ["PowerUserRole", "VmCreator"])
+def test_who_may_make_machines_sees_his_own_and_no_others(vm: VM, role: str, place: str) -> None:
+    dora = person("dora", role=role, **place_of(vm, place))
+    assert not VM.objects.visible_to(dora).exists()
+    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
+        create.clone(vm, "stolen", by=dora)
+    made = create.vm("mine", cluster=vm.cluster, by=dora)
+    assert list(VM.objects.visible_to(dora)) == [made]
+    power.start(made, by=dora)
+    create.clone(made, "again", by=dora)
+
+
+def test_a_creator_of_instances_makes_machines_of_instance_types_alone(cluster: Cluster, host: Host) -> None:
+    dora = person("dora", role="InstanceCreator", cluster=cluster)
+    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
+        create.vm("free", cluster=cluster, by=dora)
+    size = InstanceType.objects.get(name="Tiny")
+    assert create.vm("sized", cluster=cluster, instance_type=size, by=dora).instance_type == size
+
+
+def test_who_makes_templates_owns_them_and_a_user_of_a_template_sees_it_alone(
+    cluster: Cluster, host: Host, admin: User
+) -> None:
+    dora = person("dora", role="TemplateCreator", data_center=cluster.data_center)
+    made, other = (create.template(name, cluster=cluster, by=by) for name, by in (("hers", dora), ("other", admin)))
+    assert list(Template.objects.visible_to(dora)) == [made]
+    eric = person("eric", role="UserTemplateBasedVm", template=other)
+    person("eric", role="VmCreator", cluster=cluster)
+    assert create.vm("of-other", cluster=cluster, template=other, by=eric).template == other
+    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
+        create.vm("of-hers", cluster=cluster, template=made, by=eric)
+
+
 def test_a_lost_role_is_lost_at_once(vm: VM, bob: User) -> None:
     Permission.objects.filter(user=bob).delete()
     assert not VM.objects.visible_to(bob).exists()

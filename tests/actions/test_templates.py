@@ -111,8 +111,6 @@ def test_blank_has_no_versions(cluster: Cluster, admin: User) -> None:
 def test_a_version_changes_machines_so_it_takes_the_right_to_edit_the_template(
     golden: Template, cluster: Cluster, desk: Pool
 ) -> None:
-    maker = Role.objects.create(name="TemplateCreator")
-    maker.permits.create(action_group="create_template")
     ida = person("ida", role="TemplateCreator", data_center=cluster.data_center)
     with pytest.raises(Refusal, match="NOT_AUTHORIZED"):
         create.template("golden", base=golden, changes=HEADLESS, by=ida)

@@ -382,8 +382,6 @@ def test_json_numbers_and_switches_are_what_the_portal_expects(admin: User, vm: 
 
 
 def test_a_machine_that_somebody_makes_is_hers(language: str, cluster: Cluster, host: Host, admin: User) -> None:
-    role = Role.objects.create(name="PowerUserRole")
-    RolePermit.objects.create(role=role, action_group=ActionGroup.CREATE_VM)
     dora = Caller(person("dora", role="PowerUserRole", cluster=cluster), language)
     body = {"name": "hers", "cluster": {"id": str(cluster.pk)}, "template": {"name": "Blank"}, "graphics_consoles": {}}
     answer = dora.post("/vms", "vm", body)

@@ -1,15 +1,22 @@
 """Graphics consoles of the three kinds that have them, and the ways into a running one."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from tests.actions.runs import choosing, down, up
 from tests.api.caller import SPICE_ID, VNC_ID, Caller
+from tests.consoles.engine import Consoles, engine
+from tests.factories import person
 from vms.actions import create
-from vms.domain.console import HEADLESS, SPICE_AND_VNC, VNC, Video
+from vms.domain.console import HEADLESS, SPICE_AND_VNC, VNC, Protocol, Video
 from vms.domain.runonce import ConsoleChoice
-from vms.models import VM, Host, Job, User
+from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
+from vms.models import VM, ConsolePass, Host, Job, User
+
+__all__ = ["engine"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -152,40 +159,119 @@ def test_removing_the_console_of_a_running_machine_leaves_its_session(
 
 # -- the ways in
 
+
+@pytest.fixture
+def shown(vm: VM, host: Host, admin: User) -> VM:
+    """The machine, up with its screen."""
+    return up(vm, host, by=admin)
+
+
 TICKETS = ("ticket", f"graphicsconsoles/{VNC_ID}/ticket", f"graphicsconsoles/{VNC_ID}/proxyticket")
 
 
-@pytest.mark.parametrize("way", TICKETS)
-def test_a_headless_machine_gives_no_ticket(api: Caller, headless_vm: VM, host: Host, admin: User, way: str) -> None:
+def test_a_headless_machine_gives_no_ticket(
+    api: Caller, headless_vm: VM, host: Host, admin: User, engine: Consoles
+) -> None:
     up(headless_vm, host, by=admin)
-    answer = api.post(f"/vms/{headless_vm.pk}/{way}")
-    assert (answer.status, answer.at("status")) == (409, "failed")
-    assert "headless" in answer.fault[1]
+    for way in TICKETS:
+        answer = api.post(f"/vms/{headless_vm.pk}/{way}")
+        assert (answer.status, answer.at("status")) == (409, "failed")
+        assert "headless" in answer.fault[1]
+    assert (engine.set, VM.objects.get(pk=headless_vm.pk).console_user) == ({}, None)
 
 
-@pytest.mark.parametrize("way", TICKETS)
-def test_a_machine_that_is_off_gives_no_ticket(api: Caller, vm: VM, way: str) -> None:
-    answer = api.post(f"/vms/{vm.pk}/{way}")
-    assert (answer.status, answer.fault[1]) == (
-        409,
-        "[The virtual machine is not running; its graphical console opens when it is.]",
+def test_a_machine_that_is_off_gives_no_ticket(api: Caller, vm: VM) -> None:
+    for way in TICKETS:
+        answer = api.post(f"/vms/{vm.pk}/{way}")
+        assert (answer.status, answer.fault[1]) == (
+            409,
+            "[The virtual machine is not running; its graphical console opens when it is.]",
+        )
+
+
+def test_a_ticket_sets_the_given_password(api: Caller, shown: VM, engine: Consoles) -> None:
+    answer = api.post(f"/vms/{shown.pk}/ticket", "action", {"ticket": {"value": "pass1234", "expiry": 120}})
+    assert (answer.status, answer.at("status"), answer.at("ticket")) == (
+        *(200, "complete"),
+        {"value": "pass1234", "expiry": "120"},
     )
+    assert answer.response["Cache-Control"] == "no-store"
+    assert engine.set == {shown.pk: Ticket.of(Protocol.VNC, Secret("pass1234"), 120)}
 
 
-@pytest.mark.parametrize("way", TICKETS)
-def test_nobody_sets_passwords_yet_and_says_so(api: Caller, vm: VM, host: Host, admin: User, way: str) -> None:
-    up(vm, host, by=admin)
-    answer = api.post(f"/vms/{vm.pk}/{way}", "action", {"ticket": {"expiry": 120}})
-    assert (answer.status, answer.at("ticket")) == (409, None)
-    assert "cannot be given a password yet" in answer.fault[1]
+def test_a_ticket_without_a_wish_is_made_up_and_good_for_two_hours(api: Caller, shown: VM, engine: Consoles) -> None:
+    bodies: tuple[dict[str, Any], ...] = ({}, {"ticket": ""}, {"ticket": {"value": ""}}, {"ticket": {}})
+    for body in bodies:
+        answer = api.post(f"/vms/{shown.pk}/graphicsconsoles/{VNC_ID}/ticket", "action", body)
+        assert (answer.status, answer.at("ticket/expiry")) == (200, "7200")
+        assert engine.set.pop(shown.pk).password == Secret(answer.at("ticket/value"))
 
 
-def test_a_running_console_gives_the_viewers_file(api: Caller, vm: VM, host: Host, admin: User, consoles: str) -> None:
-    up(vm, host, by=admin)
-    answer = api.post(f"{consoles}/{VNC_ID}/remoteviewerconnectionfile")
-    text = answer.at("remote_viewer_connection_file")
-    assert text.startswith("[virt-viewer]\ntype=vnc\nhost=127.0.0.1\nport=5900\n")
-    assert api.get(f"{consoles}/{VNC_ID}", Accept="application/x-virt-viewer").text == text
+NO_TICKETS = (
+    ({"value": "nine_char"}, "Password: The password of a VNC console has 1 to 8 characters"),
+    ({"value": "naïve"}, "letters, digits and signs of ASCII"),
+    ({"value": "a\nb"}, "1 to 8 characters"),
+    ({"value": {"x": "y"}}, "ticket.value"),
+    ({"expiry": "0"}, "Allowed: 1 … 2592000"),
+    ({"expiry": "-1"}, "Allowed: 1 … 2592000"),
+    ({"expiry": "99999999999"}, "Allowed: 1 … 2592000"),
+    ({"expiry": "soon"}, "ticket.expiry"),
+)
+
+
+def test_a_ticket_that_no_console_takes_is_refused(api: Caller, shown: VM, engine: Consoles) -> None:
+    for ticket, told in NO_TICKETS:
+        answer = api.post(f"/vms/{shown.pk}/ticket", "action", {"ticket": ticket})
+        assert (answer.status, engine.set) == (400, {})
+        assert told in answer.fault[1]
+        assert "nine_char" not in answer.text
+    assert VM.objects.get(pk=shown.pk).console_user is None
+
+
+def test_a_console_that_somebody_else_has_opened_is_taken_over_by_right_only(
+    api: Caller, shown: VM, engine: Consoles
+) -> None:
+    alice, bob = (Caller(person(name, role="UserVmManager", vm=shown), api.language).post for name in ("alice", "bob"))
+    for way in TICKETS:
+        VM.objects.update(console_user=None)
+        assert alice(f"/vms/{shown.pk}/{way}").status == 200
+        answer = bob(f"/vms/{shown.pk}/{way}")
+        assert (answer.status, answer.fault[1]) == (
+            403,
+            "[alice is connected to the console of web. Your roles do not allow you to take it over.]",
+        )
+        assert alice(f"/vms/{shown.pk}/{way}").status == 200
+        assert api.post(f"/vms/{shown.pk}/{way}").status == 200, "an administrator may"
+        assert VM.objects.get(pk=shown.pk).console_user == api.user
+
+
+def test_a_proxy_ticket_is_a_pass_that_only_its_digest_is_kept_of(api: Caller, shown: VM) -> None:
+    answer = api.post(f"/vms/{shown.pk}/graphicsconsoles/{VNC_ID}/proxyticket")
+    told = answer.at("proxy_ticket/value")
+    (kept,) = ConsolePass.objects.all()
+    assert (kept.digest, kept.user, kept.vm, kept.kind) == (ConsolePass.digest_of(told), api.user, shown, "vnc")
+    assert told not in str(ConsolePass.objects.values())
+
+
+def test_without_an_engine_nobody_gets_a_password_and_all_is_told(api: Caller, shown: VM) -> None:
+    for way in (*TICKETS[:2], f"graphicsconsoles/{VNC_ID}/remoteviewerconnectionfile"):
+        answer = api.post(f"/vms/{shown.pk}/{way}")
+        assert (answer.status, answer.at("status")) == (503, "failed")
+        assert "engine does not answer" in answer.fault[1]
+    assert VM.objects.get(pk=shown.pk).console_user is None
+
+
+def test_a_running_console_gives_the_viewers_file_with_a_password(
+    api: Caller, shown: VM, engine: Consoles, consoles: str
+) -> None:
+    def asked() -> Iterator[str]:
+        yield api.post(f"{consoles}/{VNC_ID}/remoteviewerconnectionfile").at("remote_viewer_connection_file")
+        yield api.get(f"{consoles}/{VNC_ID}", Accept="application/x-virt-viewer").text
+
+    for text in asked():
+        assert text.startswith("[virt-viewer]\ntype=vnc\nhost=127.0.0.1\nport=5900\npassword=")
+        set_ = engine.set.pop(shown.pk)
+        assert (f"password={set_.password.reveal()}\n" in text, set_.seconds) == (True, 120)
 
 
 @pytest.mark.parametrize("running", [False, True])
@@ -206,16 +292,16 @@ def test_without_a_console_the_file_is_no_content_and_its_download_a_conflict(
 
 
 def test_a_console_of_another_protocol_is_not_in_the_file(
-    api: Caller, vm: VM, host: Host, admin: User, consoles: str
+    api: Caller, shown: VM, engine: Consoles, consoles: str
 ) -> None:
-    up(vm, host, by=admin)
     assert api.post(f"{consoles}/{SPICE_ID}/remoteviewerconnectionfile").status == 204
     assert api.get(f"{consoles}/{SPICE_ID}", Accept="application/x-virt-viewer").status == 404
+    assert api.post(f"{consoles}/{SPICE_ID}/ticket").status == 404
+    assert engine.set == {}
 
 
 def test_looking_at_consoles_asks_no_hypervisor(api: Caller, vm: VM, host: Host, admin: User, consoles: str) -> None:
     up(vm, host, by=admin)
     before = Job.objects.count()
     api.get(f"{consoles}?current")
-    api.post(f"{consoles}/{VNC_ID}/remoteviewerconnectionfile")
     assert Job.objects.count() == before

@@ -1,6 +1,7 @@
 """oVirt's own Python SDK, unmodified, walks through the headless story; it is the judge of the door."""
 
 import os
+import re
 from collections.abc import Iterator
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 if not os.environ.get("CI"):
     pytest.importorskip("ovirtsdk4", reason="oVirt's SDK is not installed")
 import ovirtsdk4
-from ovirtsdk4 import types
+from ovirtsdk4 import services, types
 
 from tests.api.installations import Installation, installation, until
 from tests.hypervisors.conftest import real_libvirt
@@ -40,7 +41,9 @@ def described(name: str, **more: object) -> types.Vm:
     return types.Vm(**{"name": name, "cluster": DEFAULT, "template": BLANK, "memory": MEMORY, **more})
 
 
-def test_a_machine_without_its_console_runs_headless_and_once_with_a_screen(connection: ovirtsdk4.Connection) -> None:
+def test_a_machine_without_its_console_runs_headless_and_once_with_a_screen(
+    here: Installation, connection: ovirtsdk4.Connection
+) -> None:
     vms = connection.system_service().vms_service()
     made = vms.add(described("story", console=types.Console(enabled=True)))
     assert made.display.type == types.DisplayType.VNC
@@ -73,14 +76,31 @@ def test_a_machine_without_its_console_runs_headless_and_once_with_a_screen(conn
     assert shown.port >= 5900
     assert consoles.list() == []
     assert vm.get(next_run=True).display is None
-    file = consoles.console_service(VNC_ID).remote_viewer_connection_file()
-    assert f"type=vnc\nhost={shown.address}\nport={shown.port}\n" in file
+    assert_tickets_open(here, vm, shown)
 
     vm.stop()
     assert until(vm, types.VmStatus.DOWN).display is None
     vm.remove()
     with pytest.raises(ovirtsdk4.NotFoundError):
         vm.get()
+
+
+def assert_tickets_open(here: Installation, vm: services.VmService, shown: types.GraphicsConsole) -> None:
+    """Each ticket opens the running console, and none that came before it does."""
+    console, answers = vm.graphics_consoles_service().console_service(VNC_ID), here.opens(shown)
+    file = console.remote_viewer_connection_file()
+    assert f"type=vnc\nhost={shown.address}\nport={shown.port}\npassword=" in file
+    assert answers(re.search("^password=(.*)$", file, re.MULTILINE)[1])  # type: ignore[index]
+    given = console.ticket(ticket=types.Ticket(value="pass1234", expiry=120))
+    assert (given.value, given.expiry) == ("pass1234", 120)
+    assert answers("pass1234")
+    made = vm.ticket()
+    assert made.expiry == 7200
+    assert (answers(made.value), answers("pass1234")) == (True, not here.real)
+    assert console.proxy_ticket().value
+    with pytest.raises(ovirtsdk4.Error, match="1 to 8 characters") as long:
+        vm.ticket(ticket=types.Ticket(value="too long for VNC"))
+    assert long.value.code == 400
 
 
 def test_machines_inherit_from_headless_templates_and_instance_types(connection: ovirtsdk4.Connection) -> None:

@@ -17,11 +17,45 @@ INSTANCE_TYPES = {
     "Large": ("00000009-0009-0009-0009-0000000000f1", 8192, 2),
     "XLarge": ("0000000b-000b-000b-000b-00000000021f", 16384, 4),
 }
+# Name → id, administrative, allows viewing children.
 ROLES = {
-    "SuperUser": ("00000000-0000-0000-0000-000000000001", True),
-    "TemplateOwner": ("def0000a-0000-0000-0000-def00000000f", False),
-    "UserRole": ("00000000-0000-0000-0001-000000000001", False),
-    "UserVmManager": ("def00006-0000-0000-0000-def000000006", False),
+    "ClusterAdmin": ("def00001-0000-0000-0000-def000000001", True, True),
+    "DataCenterAdmin": ("def00002-0000-0000-0000-def000000002", True, True),
+    "HostAdmin": ("def00004-0000-0000-0000-def000000004", True, True),
+    "InstanceCreator": ("def00011-0000-0000-0000-def000000011", False, False),
+    "PowerUserRole": ("00000000-0000-0000-0001-000000000002", False, False),
+    "BookmarkManager": ("def00011-0000-0000-0000-def000000014", True, False),
+    "TagManager": ("def00011-0000-0000-0000-def000000013", True, False),
+    "ReadOnlyAdmin": ("def0000c-0000-0000-0000-def00000000c", True, True),
+    "SuperUser": ("00000000-0000-0000-0000-000000000001", True, True),
+    "TemplateAdmin": ("def00008-0000-0000-0000-def000000008", True, True),
+    "TemplateCreator": ("def0000a-0000-0000-0000-def00000000e", False, False),
+    "TemplateOwner": ("def0000a-0000-0000-0000-def00000000f", False, True),
+    "UserInstanceManager": ("def00012-0000-0000-0000-def000000012", False, False),
+    "UserRole": ("00000000-0000-0000-0001-000000000001", False, True),
+    "UserTemplateBasedVm": ("def00009-0000-0000-0000-def000000009", False, False),
+    "UserVmManager": ("def00006-0000-0000-0000-def000000006", False, True),
+    "UserVmRunTimeManager": ("def00006-0000-0000-0000-def000000011", False, False),
+    "VmCreator": ("def0000a-0000-0000-0000-def00000000d", False, False),
+    "VmPoolAdmin": ("def00007-0000-0000-0000-def000000007", True, True),
+}
+# engine-behaviour 9: what some of its groups are granted to.
+GRANTED = {
+    "reconnect_to_vm": {"SuperUser"},
+    "connect_to_serial_console": {"SuperUser", "UserVmManager", "UserInstanceManager"},
+    "connect_to_vm": {
+        *("SuperUser", "ClusterAdmin", "DataCenterAdmin", "UserVmManager", "UserInstanceManager"),
+        *("UserVmRunTimeManager", "UserRole"),
+    },
+    "create_vm": {
+        *("SuperUser", "ClusterAdmin", "DataCenterAdmin", "UserVmManager", "UserVmRunTimeManager", "PowerUserRole"),
+        *("VmCreator", "VmPoolAdmin", "UserTemplateBasedVm"),
+    },
+    "create_template": {"SuperUser", "DataCenterAdmin", "PowerUserRole", "TemplateAdmin", "TemplateCreator"},
+    "edit_template_properties": {"SuperUser", "DataCenterAdmin", "TemplateAdmin", "TemplateOwner"},
+    "create_vm_pool": {"SuperUser", "ClusterAdmin", "DataCenterAdmin", "VmPoolAdmin"},
+    "vm_pool_basic_operations": {"SuperUser", "ClusterAdmin", "DataCenterAdmin", "VmPoolAdmin", "UserRole"},
+    "edit_admin_vm_properties": {"SuperUser", "ClusterAdmin", "DataCenterAdmin"},
 }
 
 
@@ -41,7 +75,16 @@ def test_blank_is_ovirts_and_belongs_to_no_cluster() -> None:
 
 
 def test_the_roles_are_ovirts() -> None:
-    assert {role.name: (str(role.pk), role.administrative) for role in Role.objects.all()} == ROLES
+    told = {role.name: (str(role.pk), role.administrative, role.allows_viewing_children) for role in Role.objects.all()}
+    assert told == ROLES
+
+
+def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
+    told = {
+        group: set(Role.objects.filter(permits__action_group=group).values_list("name", flat=True)) for group in GRANTED
+    }
+    assert told == GRANTED
+    assert set(Role.objects.exclude(permits__action_group="login")) == set()
 
 
 @pytest.mark.parametrize(
@@ -52,8 +95,9 @@ def test_the_roles_are_ovirts() -> None:
             "UserVmManager",
             {
                 *("create_template", "edit_template_properties", "delete_template", "create_vm_pool"),
-                *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations"),
-                *("manipulate_permissions", "manipulate_host", "tag_management", "bookmark_management"),
+                *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations", "create_instance"),
+                *("edit_admin_vm_properties", "change_vm_custom_properties", "reconnect_to_vm", "manipulate_host"),
+                *("tag_management", "bookmark_management"),
             },
         ),
         (
@@ -61,7 +105,8 @@ def test_the_roles_are_ovirts() -> None:
             {
                 *("create_vm", "delete_vm", "edit_vm_properties", "connect_to_serial_console", "create_template"),
                 *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
-                *("delete_vm_pool", "manipulate_permissions", "manipulate_host"),
+                *("delete_vm_pool", "manipulate_permissions", "manipulate_host", "create_instance", "reconnect_to_vm"),
+                *("edit_admin_vm_properties", "change_vm_custom_properties"),
                 *("tag_management", "bookmark_management"),
             },
         ),

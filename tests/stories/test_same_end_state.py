@@ -16,7 +16,6 @@ from vms.actions import create, edit
 from vms.domain.changes import Changes
 from vms.models import (
     VM,
-    ActionGroup,
     Cluster,
     DataCenter,
     Host,
@@ -203,10 +202,7 @@ def root(host: Host) -> User:
 @pytest.fixture
 def mia(host: Host, cluster: Cluster) -> User:
     """May make machines and templates, without an administrative role."""
-    role = Role.objects.create(name="PowerUser")
-    for group in (ActionGroup.CREATE_VM, ActionGroup.CREATE_TEMPLATE):
-        role.permits.create(action_group=group)
-    return person("mia", role="PowerUser", data_center=DataCenter.objects.get())
+    return person("mia", role="PowerUserRole", data_center=DataCenter.objects.get())
 
 
 @pytest.fixture

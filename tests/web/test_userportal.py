@@ -366,8 +366,6 @@ def test_a_user_does_not_remove_it(bob: User, vm: VM, mine: str, of: Callable[[U
 @pytest.fixture
 def maker(host: Host, cluster: Cluster) -> User:
     """May make machines in the cluster, without an administrative role."""
-    role = Role.objects.create(name="VmCreator")
-    role.permits.create(action_group=ActionGroup.CREATE_VM)
     return person("mia", role="VmCreator", cluster=cluster)
 
 
@@ -413,9 +411,7 @@ def test_a_template_that_one_may_not_see_is_not_offered(maker: User, admin: User
 def test_a_template_is_made_of_a_machine_where_the_roles_allow(
     alice: User, vm: VM, mine: str, of: Callable[[User], Client]
 ) -> None:
-    role = Role.objects.create(name="PowerUser")
-    role.permits.create(action_group=ActionGroup.CREATE_TEMPLATE)
-    granted(alice, "PowerUser", data_center=DataCenter.objects.get())
+    granted(alice, "TemplateCreator", data_center=DataCenter.objects.get())
     edit.edit(vm, Changes(console=headless), by=alice)
     browser, path = of(alice), mine + "template"
     assert button(browser, mine, "make-template") == (True, "")

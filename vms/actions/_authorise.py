@@ -21,9 +21,10 @@ ENGINE: Final = Engine()
 Actor = User | Engine
 
 
-def authorise(by: Actor, action_group: ActionGroup, on: models.Model | None) -> None:
-    """Refuse somebody who holds no role with the action group on the object, above it, or (None) on the system."""
-    if isinstance(by, Engine) or _holds(by, action_group, on):
+def authorise(by: Actor, action_group: ActionGroup, on: models.Model | None, *others: ActionGroup) -> None:
+    """Refuse somebody who holds no role with the action group, or one of the others that do as well, on the object,
+    above it, or (None) on the system."""
+    if isinstance(by, Engine) or _holds(by, (action_group, *others), on):
         return
     raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", None, permit=action_group.value)
 
@@ -36,10 +37,10 @@ def require_visible(by: Actor, action_group: ActionGroup, source: Hardware) -> N
         raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", None, permit=action_group.value)
 
 
-def _holds(user: User, action_group: ActionGroup, on: models.Model | None) -> bool:
+def _holds(user: User, action_groups: tuple[ActionGroup, ...], on: models.Model | None) -> bool:
     if on is not None:
-        return permitted(type(on)._default_manager.filter(pk=on.pk), user, action_group.value).exists()
+        return permitted(type(on)._default_manager.filter(pk=on.pk), user, *action_groups).exists()
     if not user.is_active:
         return False
-    held = Permission.objects.filter(user=user, role__permits__action_group=action_group, **SYSTEM_WIDE)
+    held = Permission.objects.filter(user=user, role__permits__action_group__in=action_groups, **SYSTEM_WIDE)
     return user.is_superuser or held.exists()

@@ -28,7 +28,7 @@ def vm(
     With `use_latest_version` among its attributes the newest version of the template is taken, whichever is named; a
     size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
     """
-    authorise(by, ActionGroup.CREATE_VM, cluster)
+    authorise(by, ActionGroup.CREATE_VM, cluster, *([ActionGroup.CREATE_INSTANCE] if instance_type else []))
     template = _version(template, changes)
     require_visible(by, ActionGroup.CREATE_VM, template)
     row = VM(cluster=cluster, template=template, instance_type=instance_type)
@@ -43,7 +43,8 @@ def vm(
 def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
     """A VM like another, as that is configured; with devices, addresses and an owner of its own, in no pool."""
     vm = locked(vm)
-    authorise(by, ActionGroup.CREATE_VM, vm.cluster)  # who may make machines beside it sees it
+    authorise(by, ActionGroup.CREATE_VM, vm.cluster)
+    require_visible(by, ActionGroup.CREATE_VM, vm)
     row = VM(cluster=vm.cluster, template=vm.template, instance_type=vm.instance_type)
     row.description, row.comment = vm.description, vm.comment
     if not vm.pool_id:

@@ -106,6 +106,8 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
         ours = {alias: address for alias, address in seen.addresses.items() if alias.startswith(OUR_ALIAS)}
         addresses = {**vm.pinned.get("addresses", {}), **ours}
         vm.pinned = {"machine": seen.machine, "addresses": msgspec.to_builtins(addresses)}
+    if not running:
+        vm.console_user = None
     if running:
         vm.run = seen.run or vm.run
         vm.started_at = vm.started_at or timezone.now()

@@ -44,6 +44,10 @@ MAKING: Final[dict[type[Hardware], tuple[ActionGroup, Any]]] = {
 }
 
 
+# What does as well where an instance type is chosen.
+MAKING_SIZED: Final = (ActionGroup.CREATE_VM, ActionGroup.CREATE_INSTANCE)
+
+
 def may(user: User, action_group: ActionGroup, row: Model | None) -> bool:
     """Whether the action group is granted on the row, above it, or (None) on the system."""
     try:
@@ -53,9 +57,9 @@ def may(user: User, action_group: ActionGroup, row: Model | None) -> bool:
     return True
 
 
-def may_somewhere(user: User, action_group: ActionGroup, kind: Any) -> bool:
-    """Whether the action group is granted on any row of a kind (a model with `visible_to`)."""
-    return bool(kind.objects.visible_to(user, action_group).exists())
+def may_somewhere(user: User, kind: Any, *action_groups: ActionGroup) -> bool:
+    """Whether one of the action groups is granted on any row of a kind (a model with `visible_to`)."""
+    return bool(kind.objects.visible_to(user, *action_groups).exists())
 
 
 def on(user: User, row: Any) -> Rights:

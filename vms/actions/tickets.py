@@ -1,15 +1,34 @@
-"""The ways into a running graphical console: who may use them, and why there is none."""
+"""The ways into a running graphical console: who may use them, the passwords for them, and why there is none."""
 
-from typing import NoReturn
+from dataclasses import dataclass
+from typing import Final
+from uuid import UUID
 
 import msgspec
+from django.conf import settings
 
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Endpoint
-from vms.models import VM, ActionGroup
+from vms.domain.lifecycle import TICKETABLE, Status
+from vms.domain.secret import Secret
+from vms.domain.ticket import Ticket
+from vms.models import VM, ActionGroup, User
+from vms.wire.client import EngineClient
 
+from ._action import action, locked
+from ._audit import record
 from ._authorise import Actor, authorise
+
+FILE_EXPIRY: Final = 120  # seconds that the password in a viewer's file is good for (oVirt: TicketValiditySeconds)
+
+
+@dataclass(frozen=True, slots=True)
+class Issued:
+    """A password that was set, and where the console listens that takes it."""
+
+    endpoint: Endpoint
+    ticket: Ticket
 
 
 def require_right(vm: VM, *, by: Actor) -> None:
@@ -31,7 +50,62 @@ def endpoint(vm: VM, protocol: Protocol | None = None, *, by: Actor) -> Endpoint
     raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=(protocol or "").upper())
 
 
-def issue(vm: VM, protocol: Protocol | None = None, *, by: Actor) -> NoReturn:
-    """Refused for a VM without a running console for that reason, and otherwise because nobody sets passwords yet."""
-    endpoint(vm, protocol, by=by)
-    raise Refusal("SETTING_VM_TICKET_FAILED", None, name=vm.name)
+def issue(
+    vm: VM,
+    protocol: Protocol | None = None,
+    *,
+    by: User,
+    password: Secret | None = None,
+    seconds: int | None = None,
+) -> Issued:
+    """Have a running console take a password for a while: the given one, or one that is made (oVirt: SetVmTicket).
+
+    The engine sets it at once, and it is written down nowhere. Whoever asks is the console's user from then on; while
+    another is, it takes the right to take consoles over. A password that could not be set leaves all as it was.
+    """
+    issued, before = _promise(vm, protocol, by=by, password=password, seconds=seconds)
+    try:
+        assert vm.host_id is not None
+        EngineClient(settings.RUN_DIR).set_ticket(vm.host_id, vm.pk, issued.ticket)
+    except Refusal:
+        VM.objects.filter(pk=vm.pk, console_user=by).update(console_user=before)
+        raise
+    _record(vm, issued, by=by)
+    return issued
+
+
+def claim(vm: VM, protocol: Protocol | None, *, by: User) -> Endpoint:
+    """Make somebody the user of a locked VM's running console; refused where another is who may not be pushed out."""
+    found = endpoint(vm, protocol, by=by)
+    if Status(vm.status) not in TICKETABLE:
+        raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb="console", status=vm.status)
+    if vm.console_user is not None and vm.console_user != by:
+        _require_takeover(vm, vm.console_user, by=by)
+    vm.console_user = by
+    vm.save(update_fields=["console_user"])
+    return found
+
+
+def _require_takeover(vm: VM, user: User, *, by: User) -> None:
+    try:
+        authorise(by, ActionGroup.RECONNECT_TO_VM, vm)
+    except Refusal as no:
+        told = {"name": vm.name, "user": user.get_username()}
+        raise Refusal("USER_CANNOT_FORCE_RECONNECT_TO_VM", None, **told) from no
+
+
+@action
+def _promise(
+    vm: VM, protocol: Protocol | None, *, by: User, password: Secret | None, seconds: int | None
+) -> tuple[Issued, UUID | None]:
+    """The ticket to set, and who was the console's user before."""
+    vm = locked(vm)
+    before = vm.console_user_id
+    found = claim(vm, protocol, by=by)
+    return Issued(found, Ticket.of(found.protocol, password, seconds)), before
+
+
+@action
+def _record(vm: VM, issued: Issued, *, by: User) -> None:
+    ticket = issued.ticket
+    record(by, "VM_SET_TICKET", vm, protocol=ticket.protocol.upper(), seconds=ticket.seconds)

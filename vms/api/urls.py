@@ -56,10 +56,10 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
     yield "vms/{key}/detach", actions.Detach.routed()
     yield "vms/{key}/ticket", consoles.Ticket.routed()
     yield "vmpools/{key}/allocatevm", actions.Allocate.routed()
-    for verb in ("ticket", "proxyticket"):
-        yield f"vms/{{key}}/graphicsconsoles/{{console}}/{verb}", consoles.Ticket.routed()
-    path = "vms/{key}/graphicsconsoles/{console}/remoteviewerconnectionfile"
-    yield path, consoles.RemoteViewerFile.routed()
+    path = "vms/{key}/graphicsconsoles/{console}"
+    yield f"{path}/ticket", consoles.Ticket.routed()
+    yield f"{path}/proxyticket", consoles.ProxyTicket.routed()
+    yield f"{path}/remoteviewerconnectionfile", consoles.RemoteViewerFile.routed()
 
 
 def _address(template: str) -> str:

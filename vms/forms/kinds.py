@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages
+from vms.actions import rights
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
@@ -21,7 +22,8 @@ from .hardware import MACHINE_FIELDS, HardwareForm, Values, stored_spec
 class _MadeFromTemplate(HardwareForm):
     """What VM and Pool share: a cluster, a template and perhaps an instance type hand down what is not changed."""
 
-    MAKES: ClassVar[ActionGroup]
+    # Any of these, in the cluster, is enough to be offered it.
+    MAKES: ClassVar[tuple[ActionGroup, ...]]
 
     cluster = forms.ModelChoiceField(Cluster.objects.none(), empty_label=None, widget=Options)
     template = forms.ModelChoiceField(Template.objects.none(), empty_label=None, widget=Options)
@@ -56,7 +58,7 @@ class _MadeFromTemplate(HardwareForm):
         return {name: self.cleaned_data[name] for name in ("cluster", "template", "instance_type")}
 
     def _offer_all(self) -> None:
-        clusters = Cluster.objects.visible_to(self.by, self.MAKES).select_related("data_center")
+        clusters = Cluster.objects.visible_to(self.by, *self.MAKES).select_related("data_center")
         templates = Template.objects.visible_to(self.by) | Template.objects.filter(pk=BLANK)
         self._field("cluster").queryset = clusters
         self._field("template").queryset = templates.order_by("name", "version_number")
@@ -84,7 +86,7 @@ class _MadeFromTemplate(HardwareForm):
 class VMForm(_MadeFromTemplate):
     """A virtual machine; one that belongs to a pool is changed there."""
 
-    MAKES = ActionGroup.CREATE_VM
+    MAKES = rights.MAKING_SIZED
 
     def fixed(self) -> dict[str, Text]:
         pool = self.row.pool if isinstance(self.row, VM) else None
@@ -102,7 +104,7 @@ class PoolForm(_MadeFromTemplate):
         ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms", "use_latest_version")),)),
         *HardwareForm.LAYOUT[2:],
     )
-    MAKES = ActionGroup.CREATE_VM_POOL
+    MAKES = (ActionGroup.CREATE_VM_POOL,)
     OWN: ClassVar[tuple[str, ...]] = ("pool_type", "stateful", "max_user_vms", "use_latest_version")
 
     size = number(*POOL_SIZE)

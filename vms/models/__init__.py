@@ -1,6 +1,7 @@
 """What the database remembers; a row exposes its value and accepts one, and never decides."""
 
 from .audit import AuditEvent
+from .consoles import ConsoleKind, ConsolePass
 from .devices import Device, Scope
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
@@ -16,6 +17,8 @@ __all__ = [
     "AuditEvent",
     "Bookmark",
     "Cluster",
+    "ConsoleKind",
+    "ConsolePass",
     "DataCenter",
     "Device",
     "Hardware",

@@ -54,9 +54,9 @@ class HardwareQuerySet(models.QuerySet[_Row]):
     def graphical(self) -> Self:
         return self.exclude(IS_HEADLESS)
 
-    def visible_to(self, user: User, action_group: str | None = None) -> Self:
-        """The rows that the user holds a role on, or above, that grants the action group if one is named."""
-        return permitted(self, user, action_group)  # type: ignore[return-value]
+    def visible_to(self, user: User, *action_groups: str) -> Self:
+        """The rows that the user sees, or on which one of the action groups is granted."""
+        return permitted(self, user, *action_groups)  # type: ignore[return-value]
 
 
 class VMQuerySet(HardwareQuerySet["VM"]):
@@ -231,6 +231,7 @@ class VM(Hardware):
     }
     OBSERVED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("observed", "ended", "running", "endpoints", "host", "pinned", "cold_reboot", "started_at"),
+        "console_user",
     )
     PROJECTED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("status", "pending", "run_once", "running_graphics", "running_video"),
@@ -256,6 +257,8 @@ class VM(Hardware):
     pinned = models.JSONField(default=dict, blank=True, editable=False)
     cold_reboot = models.BooleanField(default=False, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    # Who opened the graphical console of the present run; others take it over only with the right to.
+    console_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
 
     status = models.CharField(
         _("status"), max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False, db_index=True

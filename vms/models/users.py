@@ -16,8 +16,11 @@ class ActionGroup(models.TextChoices):
     """oVirt's action groups that a role may grant."""
 
     CREATE_VM = "create_vm"
+    CREATE_INSTANCE = "create_instance"
     DELETE_VM = "delete_vm"
     EDIT_VM_PROPERTIES = "edit_vm_properties"
+    EDIT_ADMIN_VM_PROPERTIES = "edit_admin_vm_properties"
+    CHANGE_VM_CUSTOM_PROPERTIES = "change_vm_custom_properties"
     RUN_VM = "run_vm"
     STOP_VM = "stop_vm"
     SHUT_DOWN_VM = "shut_down_vm"
@@ -25,6 +28,7 @@ class ActionGroup(models.TextChoices):
     RESET_VM = "reset_vm"
     HIBERNATE_VM = "hibernate_vm"
     CONNECT_TO_VM = "connect_to_vm"
+    RECONNECT_TO_VM = "reconnect_to_vm"
     CONNECT_TO_SERIAL_CONSOLE = "connect_to_serial_console"
     CREATE_TEMPLATE = "create_template"
     EDIT_TEMPLATE_PROPERTIES = "edit_template_properties"
@@ -48,12 +52,17 @@ class User(AbstractUser):
 
 
 class Role(models.Model):
-    """A named set of action groups; an administrative one opens WebAdmin."""
+    """A named set of action groups; an administrative one opens WebAdmin.
+
+    One that does not allow viewing children makes nothing visible below what it is held on: who may make machines in a
+    cluster does not see other people's there.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(max_length=126, unique=True)
     description = models.CharField(max_length=4000, blank=True)
     administrative = models.BooleanField(default=False)
+    allows_viewing_children = models.BooleanField(default=True)
 
     class Meta:
         ordering = ("name",)
@@ -112,8 +121,9 @@ class Permission(models.Model):
 SYSTEM_WIDE = {f"{name}__isnull": True for name in OBJECTS}
 
 
-def permitted(rows: models.QuerySet[Any], user: User, action_group: str | None = None) -> models.QuerySet[Any]:
-    """The rows on which, or above which, the user holds any role, or one that grants the action group.
+def permitted(rows: models.QuerySet[Any], user: User, *action_groups: str) -> models.QuerySet[Any]:
+    """The rows on which, or above which, the user holds a role that grants one of the action groups; without any, the
+    rows that the user sees.
 
     The model's `HELD_ON` names the objects: path from the row → column of `Permission`.
     """
@@ -122,19 +132,21 @@ def permitted(rows: models.QuerySet[Any], user: User, action_group: str | None =
     if user.is_superuser:
         return rows
     held = Permission.objects.filter(user=user)
-    if action_group:
-        held = held.filter(role__permits__action_group=action_group)
-    above = Q(Exists(held.filter(**SYSTEM_WIDE)))
+    if action_groups:
+        held = held.filter(role__permits__action_group__in=action_groups)
+    # What somebody may do below an object does not depend on seeing it; seeing it does.
+    reaching = held if action_groups else held.filter(role__allows_viewing_children=True)
+    found = Q(Exists(reaching.filter(**SYSTEM_WIDE)))
     for path, column in rows.model.HELD_ON.items():
-        above |= Q(Exists(held.filter(**{column: OuterRef(path)})))
-    return rows.filter(above)
+        found |= Q(Exists((held if path == "pk" else reaching).filter(**{column: OuterRef(path)})))
+    return rows.filter(found)
 
 
 class HeldQuerySet(models.QuerySet[Any]):
     """Rows that roles are held on."""
 
-    def visible_to(self, user: User, action_group: str | None = None) -> Self:
-        return permitted(self, user, action_group)  # type: ignore[return-value]
+    def visible_to(self, user: User, *action_groups: str) -> Self:
+        return permitted(self, user, *action_groups)  # type: ignore[return-value]
 
 
 class TokenQuerySet(models.QuerySet["Token"]):

@@ -42,7 +42,8 @@ def why_no_form(row: Hardware, user: User, *, is_new: bool) -> str:
     if not is_new:
         return why_not_edited(row, on(user, row))
     needed, places = rights.MAKING[type(row)]
-    able = rights.may_somewhere(user, needed, places) if places else rights.may(user, needed, None)
+    enough = rights.MAKING_SIZED if isinstance(row, VM) else (needed,)
+    able = rights.may_somewhere(user, places, *enough) if places else rights.may(user, needed, None)
     return "" if able else lacking(needed, frozenset())
 
 

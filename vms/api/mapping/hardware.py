@@ -130,6 +130,12 @@ def hexadecimal(protocol: Protocol) -> str:
 
 CONSOLE_ACTIONS: Final = ("proxyticket", "remoteviewerconnectionfile", "ticket")
 
+# What an action may carry for a ticket.
+TICKET: Final = (
+    Field("ticket/value", TEXT, to="ticket.password"),
+    Field("ticket/expiry", NUMBER, to="ticket.seconds"),
+)
+
 CONSOLE: Final = (
     Field("protocol", PROTOCOL, lambda it: Protocol(it["protocol"])),
     Field("address", TEXT, lambda it: it.get("address")),

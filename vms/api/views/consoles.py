@@ -1,23 +1,23 @@
 """Graphics consoles of VMs, templates and instance types, and the ways into a running one."""
 
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 from django.http import HttpResponse
 from rest_framework.exceptions import NotAcceptable
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
-from vms.actions import consoles, tickets
+from vms.actions import consoles, passes, tickets
 from vms.api.document import Document, Tree
 from vms.api.faults import not_found
 from vms.api.mapping.fields import Telling
-from vms.api.mapping.hardware import graphics_consoles, hexadecimal
+from vms.api.mapping.hardware import TICKET, graphics_consoles, hexadecimal
 from vms.api.mapping.types import read_protocol
 from vms.api.renderers import XmlRenderer
 from vms.domain import viewerfile
 from vms.domain.console import ConsoleState, Protocol
-from vms.domain.hosts import Endpoint
-from vms.models import VM, Hardware
+from vms.domain.secret import Secret
+from vms.models import VM, ConsoleKind, Hardware
 
 from .actions import Acting
 from .base import Door, done
@@ -90,7 +90,7 @@ class Console(_OfOne):
             return Response(Document("graphics_console", self.console(row, protocol)))
         if not isinstance(row, VM):
             raise NotAcceptable
-        return Response(_viewer_file(self, row, protocol))
+        return _unkept(Response(_viewer_file(self, row, protocol)))
 
     def delete(self, request: Any, key: str, console: str) -> Response:
         """Remove it; with the last one the machine is headless."""
@@ -115,19 +115,44 @@ class RemoteViewerFile(Acting):
         if access.state != ConsoleState.ACTIVE or protocol not in access.protocols:
             tickets.require_right(vm, by=self.user)
             return HttpResponse(status=204)
-        return done(remote_viewer_connection_file=_viewer_file(self, vm, protocol))
+        return _unkept(done(remote_viewer_connection_file=_viewer_file(self, vm, protocol)))
 
 
 class Ticket(Acting):
     """A password for a console, for a while; without a console in the path, for the one that oVirt would take."""
 
-    def post(self, request: Any, key: str, console: str = "") -> NoReturn:
-        """Set it."""
+    def post(self, request: Any, key: str, console: str = "") -> Response:
+        """Set it, the one that is given or one that is made."""
+        vm = self.row(VMS.rows(self.user), key)
+        draft = self.draft("action", TICKET)
+        password, seconds = draft.take("ticket", "password"), draft.take("ticket", "seconds")
+        issued = tickets.issue(
+            *(vm, _protocol(console) if console else None),
+            by=self.user,
+            password=Secret(password) if password else None,
+            seconds=seconds,
+        )
+        told = {"value": issued.ticket.password.reveal(), "expiry": issued.ticket.seconds}
+        return _unkept(done(ticket=told))
+
+
+class ProxyTicket(Acting):
+    """What the proxy for browsers lets somebody through with, once."""
+
+    def post(self, request: Any, key: str, console: str) -> Response:
+        """Give one."""
         vm = self.row(VMS.rows(self.user), key)
         self.body("action")
-        tickets.issue(vm, _protocol(console) if console else None, by=self.user)
+        told = passes.give(vm, ConsoleKind(_protocol(console).value), by=self.user)
+        return _unkept(done(proxy_ticket={"value": told.reveal()}))
 
 
 def _viewer_file(door: Door, vm: VM, protocol: Protocol) -> str:
-    endpoint: Endpoint = tickets.endpoint(vm, protocol, by=door.user)
-    return viewerfile.write(endpoint, title=vm.name)
+    issued = tickets.issue(vm, protocol, by=door.user, seconds=tickets.FILE_EXPIRY)
+    return viewerfile.write(issued.endpoint, title=vm.name, password=issued.ticket.password)
+
+
+def _unkept(response: Response) -> Response:
+    """An answer with a password in it, which nobody on the way may keep."""
+    response["Cache-Control"] = "no-store"
+    return response
