@@ -17,7 +17,7 @@ from vms.domain.changes import Changes
 from vms.domain.console import Protocol
 from vms.domain.errors import Kind, Refusal
 from vms.domain.lifecycle import Status, Verb
-from vms.domain.runonce import ConsoleChoice
+from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.models import (
     VM,
     ActionGroup,
@@ -393,6 +393,25 @@ def test_who_makes_templates_owns_them_and_a_user_of_a_template_sees_it_alone(
     assert create.vm("of-other", cluster=cluster, template=other, by=eric).template == other
     with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
         create.vm("of-hers", cluster=cluster, template=made, by=eric)
+
+
+def test_hosts_and_custom_properties_take_rights_of_their_own(vm: VM, host: Host, alice: User, admin: User) -> None:
+    fields = {"hosts": (host.pk,), "custom_properties": {"kvm_hidden": "true"}}
+    deeds: dict[str, Callable[[dict[str, Any], User], object]] = {
+        "edit": lambda parts, by: edit(vm, Changes(machine=parts), by=by),
+        "run": lambda parts, by: power.run_once(vm, lambda _spec, _offer: RunOnce(**parts), by=by),
+        "make": lambda parts, by: create.vm("made", cluster=vm.cluster, changes=Changes(machine=parts), by=by),
+        "clone": lambda parts, by: create.clone(vm, "made", changes=Changes(machine=parts), by=by),
+    }
+    person("alice", role="VmCreator", cluster=vm.cluster)
+    for name, value in fields.items():
+        for deed in deeds.values():
+            with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED") as refused:
+                deed({name: value}, alice)
+            assert refused.value.field == name
+            with transaction.atomic():
+                deed({name: value}, admin)
+                transaction.set_rollback(True)
 
 
 def test_a_lost_role_is_lost_at_once(vm: VM, bob: User) -> None:

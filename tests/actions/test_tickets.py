@@ -1,6 +1,7 @@
 """Passwords of running consoles: who gets one, who is the console's user, and that nothing of it is written down."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,8 @@ from tests.actions.runs import down, fresh, tell, up
 from tests.consoles.engine import Consoles, engine
 from tests.factories import person
 from vms.actions import passes, tickets
+from vms.actions.edit import edit
+from vms.domain.changes import Changes
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import TICKETABLE, Status
@@ -40,6 +43,15 @@ def test_who_may_take_over_does(shown: VM, alice: User, admin: User, engine: Con
     tickets.issue(shown, by=alice)
     tickets.issue(shown, by=admin)
     assert fresh(shown).console_user == admin
+
+
+def test_without_strict_user_checking_anybody_who_may_connect_takes_over(
+    shown: VM, alice: User, bob: User, engine: Consoles
+) -> None:
+    tickets.issue(shown, by=alice)
+    edit(shown, Changes(console=lambda console, _offer: replace(console, allow_reconnect=True)), by=alice)
+    tickets.issue(shown, by=bob)
+    assert fresh(shown).console_user == bob
 
 
 def test_a_password_that_could_not_be_set_leaves_all_as_it_was(

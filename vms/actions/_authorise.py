@@ -5,6 +5,7 @@ from typing import Final
 from django.db import models
 
 from vms.domain.errors import Refusal
+from vms.domain.machine import MachineSpec
 from vms.models import ActionGroup, Hardware, Permission, User
 from vms.models.machines import BLANK
 from vms.models.users import SYSTEM_WIDE, permitted
@@ -27,6 +28,22 @@ def authorise(by: Actor, action_group: ActionGroup, on: models.Model | None, *ot
     if isinstance(by, Engine) or _holds(by, (action_group, *others), on):
         return
     raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", None, permit=action_group.value)
+
+
+# What takes a right of its own beside that to edit or run (oVirt: UpdateVmCommand, RunVmOnceCommand).
+_OF_FIELDS: Final = {
+    "hosts": ActionGroup.EDIT_ADMIN_VM_PROPERTIES,
+    "custom_properties": ActionGroup.CHANGE_VM_CUSTOM_PROPERTIES,
+}
+
+
+def authorise_fields(by: Actor, before: MachineSpec, after: MachineSpec, on: models.Model) -> None:
+    """Refuse a change of what somebody may not choose, though the rest of a machine is his to change."""
+    for name, group in _OF_FIELDS.items():
+        if getattr(before, name) == getattr(after, name) or isinstance(by, Engine):
+            continue
+        if not _holds(by, (group,), on):
+            raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", name, permit=group.value)
 
 
 def require_visible(by: Actor, action_group: ActionGroup, source: Hardware) -> None:

@@ -9,7 +9,7 @@ from vms.models.machines import BLANK
 from . import access, pools, templates
 from ._action import action, locked
 from ._audit import record
-from ._authorise import Actor, authorise, require_visible
+from ._authorise import Actor, authorise, authorise_fields, require_visible
 from ._shape import Sources, fill
 
 
@@ -33,6 +33,7 @@ def vm(
     require_visible(by, ActionGroup.CREATE_VM, template)
     row = VM(cluster=cluster, template=template, instance_type=instance_type)
     fill(row, name, _sources(template, instance_type), changes)
+    authorise_fields(by, template.spec, row.spec, cluster)
     _own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(row.instance_type or ""))
     access.tell(row, None, row.console, by=by)
@@ -50,6 +51,7 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
     if not vm.pool_id:
         row.stateless, row.use_latest_version = vm.stateless, vm.use_latest_version
     fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes)
+    authorise_fields(by, vm.spec, row.spec, vm.cluster)
     _own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, source=vm.name)
     access.tell(row, None, row.console, by=by)

@@ -13,7 +13,7 @@ from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
 from . import access, pools, templates
 from ._action import action, all_locked, locked
-from ._authorise import Actor, authorise
+from ._authorise import Actor, authorise, authorise_fields
 from ._shape import fits, reshape
 
 Row = TypeVar("Row", bound=Hardware)
@@ -54,7 +54,7 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
     _use_latest(row, attributes)
     spec = changes.apply_to(_inherited(row, before, attributes), row.offer)
     _leave_instance_type(row, before, spec, attributes)
-    _require_allowed(row, before, spec, attributes)
+    _require_allowed(row, before, spec, attributes, by)
     access.require_way_in(row, before.console, spec.console, accepted=changes.accept_lockout)
     version = _followed(row)
     reshape(row, spec, attributes, by=by)
@@ -105,9 +105,13 @@ def _leave_instance_type(row: Hardware, before: MachineSpec, spec: MachineSpec, 
         attributes["instance_type"] = None
 
 
-def _require_allowed(row: Hardware, before: MachineSpec, spec: MachineSpec, attributes: Mapping[str, Any]) -> None:
-    """Refuse what this very row may not change."""
+def _require_allowed(
+    row: Hardware, before: MachineSpec, spec: MachineSpec, attributes: Mapping[str, Any], by: Actor
+) -> None:
+    """Refuse what this very row, or this person, may not change."""
     changed = {name for name, value in attributes.items() if value != getattr(row, name, None)}
+    if isinstance(row, VM):
+        authorise_fields(by, before, spec, row)
     if isinstance(row, VM) and row.pool and (spec != before or changed & _SOURCES):
         raise Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(row.pool))
     if isinstance(row, Pool):

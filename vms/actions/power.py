@@ -14,7 +14,7 @@ from vms.models import VM, ActionGroup, Job, JobState
 from . import access
 from ._action import action, locked
 from ._audit import record
-from ._authorise import Actor, authorise
+from ._authorise import Actor, authorise, authorise_fields
 from ._jobs import call_off, enqueue, requests
 from ._placement import choose_host
 from ._status import project
@@ -131,6 +131,7 @@ def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lo
     lifecycle.require(verb, Status(vm.status))
     spec, offer = vm.spec, vm.offer()
     run = Run(base=spec, once=overlay(spec, offer) if overlay else None)
+    authorise_fields(by, spec, run.spec, vm)
     console = run.spec.console
     offer.check(console)
     access.require_way_in(vm, None, console, accepted=accept_lockout)

@@ -79,7 +79,7 @@ def claim(vm: VM, protocol: Protocol | None, *, by: User) -> Endpoint:
     found = endpoint(vm, protocol, by=by)
     if Status(vm.status) not in TICKETABLE:
         raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb="console", status=vm.status)
-    if vm.console_user is not None and vm.console_user != by:
+    if vm.console_user is not None and vm.console_user != by and not vm.allow_reconnect:
         _require_takeover(vm, vm.console_user, by=by)
     vm.console_user = by
     vm.save(update_fields=["console_user"])

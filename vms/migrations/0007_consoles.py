@@ -7,7 +7,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vms", "0005_labels"),
+        ("vms", "0006_machine_fields"),
     ]
 
     operations = [

@@ -108,5 +108,5 @@ def load(apps, schema_editor):
 
 
 class Migration(migrations.Migration):
-    dependencies = [("vms", "0006_consoles")]
+    dependencies = [("vms", "0007_consoles")]
     operations = [migrations.RunPython(load, migrations.RunPython.noop)]
