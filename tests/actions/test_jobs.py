@@ -7,6 +7,7 @@ import pytest
 from django.utils import timezone
 
 from tests.actions.runs import asked, claimed, down, fresh, seen, up
+from tests.factories import machine
 from vms import messages
 from vms.actions import jobs, power
 from vms.actions._audit import coming_from
@@ -359,3 +360,9 @@ def test_a_job_whose_machine_is_gone_still_ends(vm: VM, host: Host, admin: User)
     VM.objects.filter(pk=vm.pk).delete()
     assert jobs.finish(job)
     assert again(job).state == "finished"
+
+
+def test_machines_of_a_higher_priority_are_served_first(host: Host, admin: User) -> None:
+    for name, priority in (("low", 1), ("high", 100), ("medium", 50)):
+        power.start(machine(name, by=admin, memory=64, priority=priority), by=admin)
+    assert [claimed(host).machine_name for _ in range(3)] == ["high", "medium", "low"]

@@ -448,3 +448,37 @@ def test_a_run_once_that_no_host_offers_is_refused_at_the_protocol(headless_vm: 
     with pytest.raises(Refusal, match="NO_HOST_OFFERS_PROTOCOL") as refused:
         power.run_once(headless_vm, choosing(ConsoleChoice.SPICE), by=admin)
     assert refused.value.field == "protocol"
+
+
+# -- highly available machines
+
+
+def failing(vm: VM, admin: User, host: Host) -> VM:
+    edit(vm, Changes(machine={"restart": True, "priority": 50}), by=admin)
+    return up(fresh(vm), host, by=admin)
+
+
+@pytest.mark.parametrize("ended", [Ended.CRASHED, Ended.UNKNOWN])
+def test_a_highly_available_machine_that_failed_is_started_again(vm: VM, host: Host, admin: User, ended: Ended) -> None:
+    vm = down(failing(vm, admin, host), host, ended)
+    assert (queued(vm), vm.status) == (["start"], "wait_for_launch")
+    (event,) = events("HA_VM_FAILED")
+    assert told(event) == f"Highly available {vm.name} failed; it is started again."
+
+
+def test_a_highly_available_machine_that_somebody_stopped_stays_down(vm: VM, host: Host, admin: User) -> None:
+    for ended in (Ended.STOPPED, Ended.GUEST):
+        vm = down(failing(vm, admin, host), host, ended)
+        assert (queued(vm), vm.status) == ([], "down")
+
+
+def test_a_machine_that_is_not_highly_available_stays_down_when_it_failed(running: VM, host: Host) -> None:
+    assert queued(down(running, host, Ended.CRASHED)) == []
+
+
+def test_a_machine_that_fails_each_time_is_left_alone_after_some_tries(vm: VM, host: Host, admin: User) -> None:
+    vm = failing(vm, admin, host)
+    for _ in range(reports.TRIES):
+        vm = started(down(vm, host, Ended.CRASHED), host)
+    assert queued(down(vm, host, Ended.CRASHED)) == []
+    assert "stays down until somebody looks" in told(events("EXCEEDED_MAXIMUM_NUM_OF_RESTART_HA_VM_ATTEMPTS")[0])

@@ -1,6 +1,7 @@
 """What only a real libvirt shows: which daemon is chosen, how files get to it, and daemons that hang or die."""
 
 import os
+import queue
 import shutil
 import signal
 import socket
@@ -22,6 +23,7 @@ from pytest_django import Settings
 from tests.consoles import rfb
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
+from tests.hypervisors.screen import enter
 from vms import runtime
 from vms.domain.console import SPICE_AND_VNC, Console, Firmware, Protocol
 from vms.domain.errors import Refusal
@@ -33,6 +35,7 @@ from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 from vms.domain.secret import Secret
 from vms.domain.ticket import Ticket
 from vms.hypervisors import private
+from vms.hypervisors.base import Event, Screen
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.hypervisors.private import PrivateDaemon
 from vms.libvirtxml.observe import observe
@@ -238,6 +241,38 @@ def test_run_once_lies_over_a_headless_definition_and_reverts(driver: Any, daemo
     driver.stop(spec.id)
     after = observe(domain.XMLDesc())
     assert (after.headless, after.run) == (True, None)
+
+
+@pytest.mark.hypervisor
+def test_coming_to_a_screen_and_leaving_the_last_one_are_told(driver: Any, daemon: PrivateDaemon) -> None:
+    import libvirt
+
+    told: queue.Queue[Event] = queue.Queue()
+    driver.open(told.put)
+    spec = machine(console=Console())
+    (where,) = driver.start(Run(base=spec, job=uuid4())).endpoints
+    graphics = "<graphics type='vnc' port='{}' autoport='yes' passwd='open-me'><listen type='address' address='{}'/>"
+    live = libvirt.open(daemon.uri).lookupByUUID(spec.id.bytes)
+    live.updateDeviceFlags(f"{graphics.format(where.port, where.address)}</graphics>", libvirt.VIR_DOMAIN_AFFECT_LIVE)
+    with pytest.raises(PermissionError):
+        enter(where.address, where.port, "wrong")
+    first, second = (enter(where.address, where.port, "open-me") for _ in range(2))
+    first.close()
+    second.close()
+    screens = []
+    while Screen.LEFT not in screens:
+        event = told.get(timeout=10)
+        screens += [event.screen] if event.screen else []
+    assert screens == [Screen.ENTERED, Screen.ENTERED, Screen.LEFT]
+    driver.stop(spec.id)
+
+
+@pytest.mark.hypervisor
+def test_a_guest_without_an_agent_runs_nothing(driver: Any) -> None:
+    spec = machine()
+    driver.start(Run(base=spec, job=uuid4()))
+    assert not driver.in_guest(spec.id, ("loginctl", "lock-sessions"))
+    driver.stop(spec.id)
 
 
 @pytest.mark.hypervisor

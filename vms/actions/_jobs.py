@@ -32,6 +32,7 @@ def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive
         verb=str(verb),
         params=params,
         exclusive=exclusive,
+        priority=vm.priority,
         created_by=by if isinstance(by, User) else None,
         correlation_id=correlation_id(),
     )

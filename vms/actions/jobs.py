@@ -24,8 +24,11 @@ ASK_EVERY: Final = timedelta(seconds=5)
 
 
 def claim(owner: str, hosts: Collection[UUID]) -> Job | None:
-    """Take the oldest waiting job of one of these hosts; None when there is none. Nobody else gets it."""
-    queue = Job.objects.filter(state=JobState.QUEUED, host__in=hosts).order_by("created_at", "id")
+    """Take the first waiting job of these hosts (highest priority, then oldest); None when there is none.
+
+    Nobody else gets it.
+    """
+    queue = Job.objects.filter(state=JobState.QUEUED, host__in=hosts).order_by("-priority", "created_at", "id")
     for job in queue[:16]:
         taken = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
             state=JobState.STARTED,

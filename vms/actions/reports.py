@@ -1,6 +1,8 @@
 """What the engine has seen: the only writer of the observed columns; never touches what is configured."""
 
 from collections.abc import Iterable
+from datetime import timedelta
+from typing import Final
 from uuid import UUID
 
 import msgspec
@@ -10,7 +12,7 @@ from vms.domain.devices import OUR_ALIAS
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.models import VM, Host, HostStatus, JobState
+from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
 from . import pools, power
 from ._action import action
@@ -20,6 +22,11 @@ from ._devices import sync_devices
 from ._jobs import requests
 from ._shape import set_reboot
 from ._status import project
+
+# A highly available machine is started again after these; one that nobody saw end may have lost its host.
+_FAILED: Final = frozenset({Ended.CRASHED, Ended.UNKNOWN})
+TRIES: Final = 5
+TRIES_WITHIN: Final = timedelta(minutes=10)
 
 
 @action
@@ -112,7 +119,7 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
         vm.run = seen.run or vm.run
         vm.started_at = vm.started_at or timezone.now()
     elif seen.status != Status.SUSPENDED:
-        vm.run, vm.started_at = None, None
+        vm.run, vm.started_at, vm.left_at = None, None, None
 
 
 def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:
@@ -124,12 +131,25 @@ def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:
         waiting.update(**done)
         if was not in NOT_RUNNING:
             _record_end(vm, seen)
+        if was not in NOT_RUNNING and seen.ended in _FAILED and vm.high_availability:
+            return _may_try_again(vm)
         if seen.ended == Ended.CRASHED:  # a person should look first (oVirt: only a normal exit is followed by a start)
             return False
         return bool(cold) or (was not in NOT_RUNNING and seen.ended == Ended.REBOOT)
     if rebooted:
         waiting.filter(verb=Verb.REBOOT).update(**done)
     return False
+
+
+def _may_try_again(vm: VM) -> bool:
+    """Whether a highly available machine that failed is started again; not for ever when it fails each time."""
+    since = timezone.now() - TRIES_WITHIN
+    tried = AuditEvent.objects.filter(entity_id=vm.pk, code="HA_VM_FAILED", at__gt=since).count()
+    if tried >= TRIES:
+        record(ENGINE, "EXCEEDED_MAXIMUM_NUM_OF_RESTART_HA_VM_ATTEMPTS", vm, severity="error", tries=tried)
+        return False
+    record(ENGINE, "HA_VM_FAILED", vm, severity="error")
+    return True
 
 
 def _record_end(vm: VM, seen: Observation) -> None:

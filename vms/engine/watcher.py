@@ -11,10 +11,10 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import reports
+from vms.actions import reports, screens
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING, Status
-from vms.hypervisors.base import Event, Hypervisor
+from vms.hypervisors.base import Event, Hypervisor, Screen
 from vms.models import Host
 
 logger = logging.getLogger(__name__)
@@ -98,7 +98,9 @@ class Watcher(threading.Thread):
         while self.hypervisor.alive and not self._stopping.is_set():
             event = self._next_event(glanced + GLANCE_EVERY)
             self._catch_up()
-            if event is not None and event.machine is not None:
+            if event is not None and event.machine is not None and event.screen is not None:
+                screens.seen(self.host, event.machine, left=event.screen == Screen.LEFT)
+            elif event is not None and event.machine is not None:
                 self._look_at(event.machine, rebooted=event.rebooted)
             elif event is not None or time.monotonic() > looked + LOOK_EVERY:
                 self._look_at_everything()

@@ -11,6 +11,7 @@ from django.utils import timezone
 from vms.actions import jobs, reports
 from vms.actions._jobs import SET_REBOOT, UNDEFINE
 from vms.actions.power import ends_with_reboot
+from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING, Verb
@@ -133,6 +134,14 @@ def _set_reboot(hypervisor: Hypervisor, job: Job) -> None:
         hypervisor.set_cold_reboot(job.machine, ends_with_reboot(vm))
 
 
+def _lock_screen(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.in_guest(job.machine, ("loginctl", "lock-sessions"))
+
+
+def _log_out(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.in_guest(job.machine, ("loginctl", "terminate-seat", "seat0"))
+
+
 def _undefine(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.remove(job.machine)
 
@@ -148,4 +157,6 @@ CALLS: Final[dict[str, Call]] = {
     Verb.SUSPEND: _suspend,
     SET_REBOOT: _set_reboot,
     UNDEFINE: _undefine,
+    DisconnectAction.LOCK_SCREEN: _lock_screen,
+    DisconnectAction.LOGOUT: _log_out,
 }

@@ -1,7 +1,8 @@
 """What every hypervisor promises: a dozen verbs that take values and return values, about machines known by id."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
@@ -19,12 +20,23 @@ class Glance:
     ended: Ended | None = None
 
 
+class Screen(StrEnum):
+    """What happened at a machine's graphical consoles: somebody came, or the last one has gone."""
+
+    ENTERED = "entered"
+    LEFT = "left"
+
+
 @dataclass(frozen=True, slots=True)
 class Event:
-    """Something happened to a machine, or (None) events may have been lost and everything has to be looked at again."""
+    """Something happened to a machine, or (None) events may have been lost and everything has to be looked at again.
+
+    One about a `screen` tells nothing else of the machine.
+    """
 
     machine: UUID | None
     rebooted: bool = False
+    screen: Screen | None = None
 
 
 # Called from a thread of the driver's: it must return at once and call no verb.
@@ -84,6 +96,9 @@ class Hypervisor(Protocol):
 
         Whoever is connected over SPICE is disconnected; over VNC that is not possible. Refused with
         `GRAPHICS_CONSOLE_NOT_FOUND` where the run shows no such console."""
+
+    def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
+        """Have the guest agent run a program, and do not wait for its end; False where no agent answers."""
 
     def remove(self, machine: UUID) -> None:
         """Forget a machine that is off, its saved state and firmware variables included; unknown ones are left so."""

@@ -5,11 +5,13 @@ others of its connection (measured). Keepalive bounds every wait for a daemon to
 """
 
 import contextlib
+import json
 import logging
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -33,7 +35,7 @@ from vms.libvirtxml.observe import observe
 from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import NVRAM, write
 
-from .base import Event, Glance, Listener
+from .base import Event, Glance, Listener, Screen
 from .bootfiles import BootFiles
 
 logger = logging.getLogger(__name__)
@@ -57,6 +59,13 @@ _ENDED: Final = {
     libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: Ended.CRASHED,
     libvirt.VIR_DOMAIN_SHUTOFF_FAILED: Ended.CRASHED,
     libvirt.VIR_DOMAIN_SHUTOFF_SAVED: Ended.SAVED,
+}
+AGENT_ANSWERS_WITHIN: Final = 5  # seconds
+_NO_AGENT: Final = {
+    libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+    libvirt.VIR_ERR_AGENT_UNSYNCED,
+    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+    libvirt.VIR_ERR_OPERATION_INVALID,
 }
 _GONE: Final = {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID}
 
@@ -91,6 +100,7 @@ class LibvirtHypervisor:
         self._lock = threading.Lock()
         self._lost = threading.Event()
         self._rebooted: set[UUID] = set()
+        self._screens = _Screens()
         self._resets: dict[UUID, float] = {}
         self._hanging: Future[Any] | None = None
         self._capabilities: Capabilities | None = None
@@ -104,10 +114,11 @@ class LibvirtHypervisor:
         with self._refusals():
             events = self._connect(location)
             self._lost.clear()
-            self._events = events
+            self._events, self._screens = events, _Screens()
             events.registerCloseCallback(self._closed, listener)
             for kind in (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, libvirt.VIR_DOMAIN_EVENT_ID_REBOOT):
                 events.domainEventRegisterAny(None, kind, self._told, (kind, listener))
+            events.domainEventRegisterAny(None, libvirt.VIR_DOMAIN_EVENT_ID_GRAPHICS, self._screens.told, listener)
             # Life-cycle events cannot tell a guest's reboot from its power-off when both end the run; QEMU's can.
             with contextlib.suppress(libvirt.libvirtError):
                 libvirt_qemu.qemuMonitorEventRegister(events, None, "SHUTDOWN", _shut_down, self._rebooted, 0)
@@ -222,6 +233,19 @@ class LibvirtHypervisor:
             if device is None:
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=ticket.protocol.upper())
             domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
+        program, *arguments = command
+        asked = {"execute": "guest-exec", "arguments": {"path": program, "arg": arguments}}
+        with self._refusals():
+            domain = self._get(machine)
+            try:
+                libvirt_qemu.qemuAgentCommand(domain, json.dumps(asked), AGENT_ANSWERS_WITHIN, 0)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() in _NO_AGENT:
+                    return False
+                raise
+        return True
 
     def remove(self, machine: UUID) -> None:
         with self._refusals():
@@ -444,6 +468,25 @@ def _variables(connection: Any) -> str:
 
 
 # -- events
+
+
+class _Screens:
+    """How many people are at the graphical consoles of each machine, as far as this connection saw them come."""
+
+    def __init__(self) -> None:
+        self._there: Counter[UUID] = Counter()
+
+    def told(self, _connection: Any, domain: Any, phase: int, *details: Any) -> None:
+        """Count somebody who has got in, not one who has only knocked; tell of the first and after the last."""
+        listener, machine = details[-1], UUID(bytes=domain.UUID())
+        if phase == libvirt.VIR_DOMAIN_EVENT_GRAPHICS_INITIALIZE:
+            self._there[machine] += 1
+            listener(Event(machine, screen=Screen.ENTERED))
+        elif phase == libvirt.VIR_DOMAIN_EVENT_GRAPHICS_DISCONNECT and self._there[machine]:
+            self._there[machine] -= 1
+            if not self._there[machine]:
+                del self._there[machine]
+                listener(Event(machine, screen=Screen.LEFT))
 
 
 def _shut_down(_connection: Any, domain: Any, *details: Any) -> None:

@@ -1,7 +1,7 @@
 """A hypervisor in a dictionary: the same contract without a host, for tests and for trying the interface."""
 
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 from uuid import UUID
@@ -15,7 +15,7 @@ from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run
 from vms.domain.ticket import Ticket
 
-from .base import Event, Glance, Listener
+from .base import Event, Glance, Listener, Screen
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
 
@@ -57,6 +57,15 @@ class MemoryHypervisor:
         self._plugged = True
         self.starts = 0
         self.tickets: dict[UUID, Ticket] = {}
+        self.ran: list[tuple[UUID, tuple[str, ...]]] = []
+
+    def somebody_enters(self, machine: UUID) -> None:
+        """A person opens a graphical console."""
+        self._tell(Event(machine, screen=Screen.ENTERED))
+
+    def everybody_leaves(self, machine: UUID) -> None:
+        """The last graphical console is closed."""
+        self._tell(Event(machine, screen=Screen.LEFT))
 
     # -- the contract
 
@@ -133,6 +142,12 @@ class MemoryHypervisor:
             if there.run is None or ticket.protocol not in there.run.spec.console.graphics:
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=ticket.protocol.upper())
             self.tickets[machine] = ticket
+
+    def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
+        with self._lock:
+            self._get(machine, Status.UP)
+            self.ran.append((machine, tuple(command)))
+            return True
 
     def remove(self, machine: UUID) -> None:
         with self._lock:

@@ -11,6 +11,7 @@ from vms.domain.devices import DeviceKind
 from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Verb
+from vms.models.hardware import DISCONNECT_ACTIONS
 from vms.models.machines import STATUSES as _STATUSES
 
 Text = str | Promise
@@ -124,6 +125,8 @@ VERBS: Final[dict[str, Text]] = {
     Verb.EDIT: _("Edit"),
     Verb.REMOVE: _("Remove"),
     "console": _("Console"),
+    "lock_screen": _("Lock the screen"),
+    "logout": _("Log out"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
 }
@@ -378,6 +381,11 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),
+    "HA_VM_FAILED": _("Highly available %(entity)s failed; it is started again."),
+    "EXCEEDED_MAXIMUM_NUM_OF_RESTART_HA_VM_ATTEMPTS": _(
+        "Highly available %(entity)s failed %(tries)s times in a short time; it stays down until somebody looks."
+    ),
+    "VM_CONSOLE_LEFT": _("The console of %(entity)s was left: %(done)s. %(reason)s"),
     "VM_DOWN_ERROR": _("%(entity)s is down with an error: %(ended)s."),
     "USER_ADD_VDS": _("Host %(entity)s was added by %(actor)s."),
     "VDS_DETECTED": _("Host %(entity)s responds."),
@@ -402,6 +410,7 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "permit": PERMITS,
     "allowed": _ALLOWED,
     "ended": {ended.value: text for ended, text in ENDED.items()},
+    "done": dict(DISCONNECT_ACTIONS),
     "no_console": {reason.value: text for reason, text in NO_CONSOLE.items()},
 }
 

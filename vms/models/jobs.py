@@ -25,7 +25,8 @@ ACTIVE = (JobState.QUEUED.value, JobState.STARTED.value, JobState.WAITING.value)
 class Job(models.Model):
     """One verb on one machine; a machine has at most one active exclusive job (a constraint, not a custom).
 
-    `machine` is no foreign key: a job outlives the machine it removed. A job is claimed by a conditional update that
+    `machine` is no foreign key: a job outlives the machine it removed. Of those that wait the engine takes the ones of
+    a higher `priority` first, then the older ones. A job is claimed by a conditional update that
     sets `lease_owner` and `lease_until`.
     """
 
@@ -36,6 +37,7 @@ class Job(models.Model):
     verb = models.CharField(max_length=24)
     params = models.JSONField(default=dict)
     exclusive = models.BooleanField(default=True)
+    priority = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
     error = models.JSONField(null=True, blank=True)
     attempts = models.PositiveSmallIntegerField(default=0)

@@ -230,7 +230,7 @@ class VM(Hardware):
         "cluster__data_center": "data_center",
     }
     OBSERVED_FIELDS: ClassVar[tuple[str, ...]] = (
-        *("observed", "ended", "running", "endpoints", "host", "pinned", "cold_reboot", "started_at"),
+        *("observed", "ended", "left_at", "running", "endpoints", "host", "pinned", "cold_reboot", "started_at"),
         "console_user",
     )
     PROJECTED_FIELDS: ClassVar[tuple[str, ...]] = (
@@ -256,6 +256,7 @@ class VM(Hardware):
     )
     pinned = models.JSONField(default=dict, blank=True, editable=False)
     cold_reboot = models.BooleanField(default=False, editable=False)
+    left_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
     # Who opened the graphical console of the present run; others take it over only with the right to.
     console_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
