@@ -7,7 +7,7 @@ import pytest
 from django.test import Client
 
 from tests.actions.runs import up
-from tests.factories import headless
+from tests.factories import headless, person
 from tests.web.browser import controls, ticked
 from tests.web.kinds import cell_of, html_of, opened, text_of
 from vms.actions import create, edit, pools
@@ -123,3 +123,15 @@ def test_the_lists_cost_the_same_for_few_and_for_many(
     edit.edit(made[0], Changes(console=headless), by=admin)
     with django_assert_max_num_queries(10):
         assert html_of(web.get(f"/pools/{made[0].pk}/vms")).count("<tr ") == number + 2
+
+
+def test_a_machine_that_somebody_holds_is_given_back_for_him(web: Client, pool: Pool, admin: User) -> None:
+    dora = person("dora", role="UserRole", pool=pool)
+    vm = pools.take(pool, by=dora, start=False)
+    free = pool.vms.exclude(pk=vm.pk).get()
+    assert "do-give-back" not in html_of(web.get(f"/vms/{free.pk}/")), "nobody holds it"
+    path = f"/vms/{vm.pk}/give-back"
+    assert path in html_of(web.get(f"/vms/{vm.pk}/"))
+    assert "goes back to pool desks" in text_of(web, path)
+    assert web.post(path)["Location"] == "/vms/"
+    assert not pools.holders(vm).exists()

@@ -169,3 +169,32 @@ def test_the_list_costs_the_same_for_few_and_for_many(
         create.template(f"t{at}", cluster=host.cluster, by=admin)
     with django_assert_max_num_queries(6):
         assert html_of(web.get("/templates/")).count("<tr ") == number + 2
+
+
+# -- versions made on the template's own page
+
+
+def test_the_next_version_begins_as_the_one_before_and_has_its_name(
+    web: Client, template: Template, page: str, admin: User
+) -> None:
+    quiet = create.template("", base=template, changes=Changes(console=headless), by=admin)
+    for one in (page, f"/templates/{quiet.pk}/"):
+        assert f"/templates/new?base={template.pk}" in html_of(web.get(one))
+    path = f"/templates/new?base={template.pk}"
+    form = controls(html_of(web.get(path)), "/templates/new").data
+    assert (form["base"], form.get("headless"), "name" in form) == (str(template.pk), "on", False)
+    web.post("/templates/new", form | {"version_name": "third"})
+    made = Template.objects.get(base=template, version_number=3)
+    assert (made.name, made.version_name, made.cluster, made.console.headless) == (
+        *("golden", "third", template.cluster),
+        True,
+    )
+
+
+def test_blank_has_no_versions_and_a_stranger_makes_none(web: Client, page: str, template: Template) -> None:
+    assert "do-new-version" not in html_of(web.get(f"/templates/{BLANK}/"))
+    web.force_login(person("eric", role="ReadOnlyAdmin"))
+    assert 'aria-describedby="why-new-version"' in html_of(web.get(page))
+    answer = web.post("/templates/new", {"base": str(template.pk), "version_name": "mine"})
+    assert answer.status_code == 422
+    assert Template.objects.filter(base=template).count() == 0

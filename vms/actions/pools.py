@@ -66,7 +66,7 @@ def give_back(vm: VM, *, by: User) -> VM:
     being of no use to anybody; a stateful one is asked to shut down.
     """
     vm = _pooled(vm)
-    held = vm.permissions.filter(role__name=HOLDER)
+    held = holders(vm)
     mine = held.filter(user=by)
     if mine.exists():
         authorise(by, ActionGroup.VM_POOL_BASIC_OPERATIONS, vm)
@@ -77,6 +77,11 @@ def give_back(vm: VM, *, by: User) -> VM:
         _end(vm, by=ENGINE)
         _release(vm, held, by=by)
     return VM.objects.get(pk=vm.pk)
+
+
+def holders(vm: VM) -> QuerySet[Permission]:
+    """The roles by which people hold a VM that they took from its pool."""
+    return vm.permissions.filter(role__name=HOLDER)
 
 
 @action
@@ -97,7 +102,7 @@ def detach(vm: VM, *, by: Actor) -> VM:
 def run_ended(vm: VM) -> None:
     """What becomes of a locked VM whose run has ended: an automatic pool has it back, whoever held it."""
     if vm.pool and vm.pool.pool_type == PoolType.AUTOMATIC:
-        _release(vm, vm.permissions.filter(role__name=HOLDER), by=ENGINE)
+        _release(vm, holders(vm), by=ENGINE)
 
 
 def resize(pool: Pool, size: int, *, by: Actor) -> None:

@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages
@@ -18,6 +19,18 @@ from vms.models.machines import BLANK
 
 from .fields import Field, Options, refused
 from .hardware import Values
+
+
+def bases() -> forms.ModelChoiceField:
+    """A field that chooses the template to make the next version of."""
+    alone = _("None: a template of its own")
+    return forms.ModelChoiceField(Template.objects.none(), required=False, empty_label=alone, widget=Options)
+
+
+def versionable(by: User) -> QuerySet[Template]:
+    """The templates that somebody may make versions of."""
+    first = Template.objects.visible_to(by, ActionGroup.EDIT_TEMPLATE_PROPERTIES).filter(base=None)
+    return first.exclude(pk=BLANK).order_by("name")
 
 
 class _CopyForm(forms.Form):
@@ -62,15 +75,12 @@ class CloneForm(_CopyForm):
 class NewTemplateForm(_CopyForm):
     """A template of a machine, or the next version of a template, which has its name."""
 
-    base = forms.ModelChoiceField(
-        Template.objects.none(), required=False, empty_label=_("None: a template of its own"), widget=Options
-    )
+    base = bases()
     version_name = forms.CharField(max_length=40, required=False)
 
     def __init__(self, data: Any = None, *, vm: VM, by: User) -> None:
         super().__init__(data, vm=vm)
-        first = Template.objects.visible_to(by, ActionGroup.EDIT_TEMPLATE_PROPERTIES).filter(base=None)
-        self._field("base").queryset = first.exclude(pk=BLANK).order_by("name")
+        self._field("base").queryset = versionable(by)
         self._field("name").required = False
         self._field("name").help_text = _("A sub-version has the name of its template.")
 

@@ -39,7 +39,7 @@ ATTRIBUTES: Final = ("description", "comment", "delete_protected")
 # A change there has the server draw the Console section anew, or everything that is inherited.
 REDRAWS: Final = {
     "redraws-console": ("headless", "protocol", "video_type", "serial", "usb", "firmware", "vm_type"),
-    "redraws-all": ("cluster", "template", "instance_type"),
+    "redraws-all": ("base", "cluster", "template", "instance_type"),
 }
 
 Values = dict[str, Any]
@@ -54,7 +54,7 @@ class HardwareForm(forms.Form):
             "general",
             _("General"),
             (
-                ("", ("name", "version_name", "description", "comment", "size")),
+                ("", ("base", "name", "version_name", "description", "comment", "size")),
                 ("", ("cluster", "template", "instance_type", "vm_type", "start_paused", "delete_protected")),
                 ("", ("apply_to_existing",)),
             ),

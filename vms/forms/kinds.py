@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms import messages
 from vms.actions import rights
+from vms.actions.templates import newest
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
@@ -15,6 +16,7 @@ from vms.messages import Text
 from vms.models import VM, ActionGroup, Cluster, InstanceType, Pool, PoolType, Template
 from vms.models.machines import BLANK, POOL_SIZE
 
+from .copies import bases, versionable
 from .fields import Options, choice, number, switch
 from .hardware import MACHINE_FIELDS, HardwareForm, Values, stored_spec
 
@@ -144,8 +146,10 @@ class PoolForm(_MadeFromTemplate):
 
 
 class TemplateForm(HardwareForm):
-    """A template; its cluster is chosen when it is made, and the built-in one keeps its name."""
+    """A template, or the next version of one; its cluster is chosen when it is made, and the built-in one keeps its
+    name."""
 
+    base = bases()
     cluster = forms.ModelChoiceField(Cluster.objects.none(), required=False, widget=Options)
     version_name = forms.CharField(max_length=40, required=False)
 
@@ -161,16 +165,24 @@ class TemplateForm(HardwareForm):
         row: Any = self.row
         self.initial.setdefault("version_name", row.version_name)
         if not self.is_new:
-            del self.fields["cluster"]
+            del self.fields["cluster"], self.fields["base"]
             return
+        self._field("base").queryset = versionable(self.by)
         self._field("cluster").queryset = Cluster.objects.visible_to(self.by, ActionGroup.CREATE_TEMPLATE)
-        row.cluster = self.chosen("cluster", None)
+        base = self.chosen("base", None)
+        row.cluster = self.chosen("cluster", base.cluster if base else None)
+        if base:
+            row.name, self.locked["name"] = base.name, _("A sub-version has the name of its template.")
+
+    def inherited(self) -> MachineSpec:
+        base = self.chosen("base", None) if self.is_new else None
+        return newest(base).spec if base else super().inherited()
 
     def extra_attributes(self) -> Values:
         return {"version_name": self.cleaned_data["version_name"]}
 
     def sources(self) -> Values:
-        return {"cluster": self.cleaned_data["cluster"]}
+        return {name: self.cleaned_data[name] for name in ("cluster", "base")}
 
 
 class InstanceTypeForm(HardwareForm):

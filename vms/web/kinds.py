@@ -77,6 +77,9 @@ class Addresses:
         kind = self.kind.name
         if page == "new_vm":
             return f"{address(self.request, 'new_vm')}?{kind}={self.row.pk}" if self.row else ""
+        if page == "new_version":
+            root = self.row.root_id if isinstance(self.row, Template) else None
+            return f"{address(self.request, 'new_template')}?base={root}" if root else ""
         name = f"{page}_{kind}" if page in _VERBS else f"{kind}_{page}"
         return address(self.request, name, *([self.row.pk] if self.row and page not in _OF_ALL else []))
 
@@ -125,7 +128,7 @@ TEMPLATES: Final = Kind(
     joined=("cluster", "base"),
     order=("name", "version_number"),
     makes_vms=True,
-    given=("cluster",),
+    given=("base", "cluster"),
 )
 POOLS: Final = Kind(
     name="pool",

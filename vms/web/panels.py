@@ -10,6 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from vms import messages
+from vms.actions import pools
 from vms.actions.rights import Rights, on
 from vms.domain import lifecycle
 from vms.domain.console import Console
@@ -141,7 +142,13 @@ _POWER: Final = (
 def header(row: Hardware, user: User) -> dict[str, Any]:
     """What the header of a template, pool or instance type shows: what somebody may not do with it, and why."""
     held = on(user, row)
-    return {"no_edit": reasons.why_not_edited(row, held), "no_remove": reasons.why_not_removed(row, held)}
+    told: dict[str, Any] = {
+        "no_edit": reasons.why_not_edited(row, held),
+        "no_remove": reasons.why_not_removed(row, held),
+    }
+    if isinstance(row, Template) and not row.built_in:
+        told |= {"versions": True, "no_version": reasons.why_no_version(row, user, held)}
+    return told
 
 
 def vm_header(vm: VM, user: User) -> dict[str, Any]:
@@ -159,7 +166,7 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
         "no_template": reasons.why_no_template(vm, user, held),
         "no_remove": reasons.why_not_removed(vm, held),
-        "gives_back": bool(vm.pool_id) and not reasons.why_not_given_back(vm, user),
+        "gives_back": bool(vm.pool_id) and pools.holders(vm).exists() and not reasons.why_not_given_back(vm, user),
         "pending": pending(vm),
         "failure": failure(job),
         "busy": job is not None and job.active,

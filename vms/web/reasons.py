@@ -53,6 +53,13 @@ def why_no_template(vm: VM, user: User, held: Rights) -> str:
     return lacking(ActionGroup.CREATE_TEMPLATE, above) or lacking(ActionGroup.EDIT_VM_PROPERTIES, held)
 
 
+def why_no_version(template: Template, user: User, held: Rights) -> str:
+    """Why somebody cannot make the next version of the template; empty when it is possible."""
+    above = rights.may(user, ActionGroup.CREATE_TEMPLATE, template.cluster.data_center if template.cluster else None)
+    no = "" if above else lacking(ActionGroup.CREATE_TEMPLATE, frozenset())
+    return no or lacking(ActionGroup.EDIT_TEMPLATE_PROPERTIES, held)
+
+
 def why_not_taken(pool: Any, held: Rights, mine: int) -> str:
     """Why somebody who has taken `mine` machines of a counted pool cannot take another; empty when it is possible."""
     try:

@@ -34,6 +34,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/console", webadmin.vm_console, name="vm_console"),
     path("vms/<uuid:pk>/clone", webadmin.clone_vm, name="clone_vm"),
     path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),
+    path("vms/<uuid:pk>/give-back", webadmin.give_back, name="give_back"),
     path("vms/<uuid:pk>/run-once", webadmin.run_vm_once, name="run_vm_once"),
     path("vms/<uuid:pk>/actions/<slug:verb>", webadmin.vm_action, name="vm_action"),
 ]

@@ -17,7 +17,7 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import machines, panels, reasons, webadmin
+from . import machines, panels, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
@@ -58,22 +58,6 @@ def take_from_pool(request: HttpRequest, pk: UUID) -> HttpResponse:
 
 @route(Access.USER)
 @require_http_methods(["GET", "POST"])
-def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Give a machine back to its pool, after being told what becomes of it."""
-    vm = MINE.row(request, pk)
-    if request.method == "GET":
-        why_not = reasons.why_not_given_back(vm, user_of(request))
-        return page(request, "userportal/give_back.html", "userportal/_give_back.html", {"vm": vm, "why_not": why_not})
-    try:
-        pools.give_back(vm, by=user_of(request))
-    except Refusal as no:
-        return complain(request, no, address(request, "vm_detail", vm.pk))
-    done = _("%(name)s went back to pool %(pool)s.") % {"name": vm, "pool": vm.pool}
-    return reply(request, done, address(request, "vm_list"))
-
-
-@route(Access.USER)
-@require_http_methods(["GET", "POST"])
 def make_template(request: HttpRequest, pk: UUID) -> HttpResponse:
     """A template of a machine; UserPortal has no pages of templates, so its maker stays with the machine."""
     vm = MINE.row(request, pk)
@@ -98,6 +82,7 @@ def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 
 
 vm_devices = _for_everybody(machines.machine_devices)
+give_back = _for_everybody(webadmin.give_back)
 vm_console = _for_everybody(webadmin.vm_console)
 new_vm = _for_everybody(machines.new_machine)
 edit_vm = _for_everybody(machines.edit_machine)

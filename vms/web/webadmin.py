@@ -1,4 +1,4 @@
-"""WebAdmin: what is done with virtual machines alone: run, reached, cloned, made a template of."""
+"""WebAdmin: what is done with virtual machines alone: run, reached, cloned, made a template of, given back."""
 
 from uuid import UUID
 
@@ -7,7 +7,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from vms import messages
-from vms.actions import create, power, rights
+from vms.actions import create, pools, power, rights
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
 from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
@@ -56,6 +56,22 @@ def make_template(request: HttpRequest, pk: UUID) -> HttpResponse:
             return reply(request, done, TEMPLATES.at(request, made)["detail"])
     context = {"vm": vm, "form": form, "facts": panels.console_facts(vm, None)}
     return page(request, "vms/make_template.html", "vms/_make_template.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Give a machine back to its pool, after being told what becomes of it."""
+    vm = VMS.row(request, pk)
+    if request.method == "GET":
+        why_not = reasons.why_not_given_back(vm, user_of(request))
+        return page(request, "vms/give_back.html", "vms/_give_back.html", {"vm": vm, "why_not": why_not})
+    try:
+        pools.give_back(vm, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, VMS.at(request, vm)["detail"])
+    done = _("%(name)s went back to pool %(pool)s.") % {"name": vm, "pool": vm.pool}
+    return reply(request, done, VMS.at(request)["list"])
 
 
 @route(Access.ADMINISTRATOR)
