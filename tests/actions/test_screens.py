@@ -82,3 +82,12 @@ def test_a_machine_of_another_host_or_none_of_ours_is_left_alone(vm: VM, host: H
     screens.seen(Host.objects.create(name="other", cluster=vm.cluster), vm.pk, left=True)
     screens.seen(host, host.pk, left=True)
     assert asked_for(vm) == []
+
+
+def test_a_console_that_was_left_is_anybodys_again(vm: VM, host: Host, admin: User) -> None:
+    vm = up(vm, host, by=admin)
+    VM.objects.filter(pk=vm.pk).update(console_user=admin)
+    screens.seen(host, vm.pk, left=False)
+    assert fresh(vm).console_user == admin
+    screens.seen(host, vm.pk, left=True)
+    assert fresh(vm).console_user is None
