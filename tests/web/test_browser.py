@@ -152,6 +152,7 @@ def test_without_any_script_a_headless_machine_is_made_and_run(open_page: Open, 
     page.get_by_role("link", name="New").click()
     page.get_by_label("Name").fill("plain")
     page.get_by_label("Headless Mode").check()
+    page.get_by_label("Enable VirtIO Serial Console").check()
     page.get_by_role("button", name="Redraw").click()
     expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
     page.get_by_role("button", name="Create").click()

@@ -8,7 +8,7 @@ from django import template
 from django.conf import settings
 from django.templatetags.static import static
 
-from vms.web import kinds, pages
+from vms.web import menu, pages
 
 register = template.Library()
 
@@ -20,11 +20,9 @@ def address(context: template.Context, name: str, *args: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def sections(context: template.Context) -> list[tuple[Any, str, bool]]:
-    """WebAdmin's sections: their titles, their addresses, and whether the page is in there."""
-    request = context["request"]
-    addresses = [(kind.title, kind.at(request)["list"]) for kind in kinds.KINDS]
-    return [(title, url, request.path.startswith(url)) for title, url in addresses]
+def sections(context: template.Context) -> list[menu.Section]:
+    """WebAdmin's sections, in the order of its menu."""
+    return menu.sections(context["request"])
 
 
 @register.simple_tag
