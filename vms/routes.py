@@ -11,6 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from vms.actions._audit import coming_from
 from vms.models import Permission
+from vms.models.users import SYSTEM_WIDE
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -75,6 +76,14 @@ def is_administrator(user: Any) -> bool:
     if not user.is_authenticated or not user.is_active:
         return False
     return user.is_superuser or Permission.objects.filter(user=user, role__administrative=True).exists()
+
+
+def runs_everything(user: Any) -> bool:
+    """Whether somebody holds an administrative role on the whole system."""
+    if not user.is_authenticated or not user.is_active:
+        return False
+    held = Permission.objects.filter(user=user, role__administrative=True, **SYSTEM_WIDE)
+    return user.is_superuser or held.exists()
 
 
 class DefaultDenyMiddleware:

@@ -8,7 +8,8 @@ from lxml import etree
 
 from vms.actions import logins
 from vms.api.document import Document
-from vms.api.renderers import write_json, write_xml
+from vms.api.languages import LANGUAGES
+from vms.api.renderers import write
 from vms.models import User
 
 BASE: Final = "/ovirt-engine/api"
@@ -22,7 +23,7 @@ class Answer:
     def __init__(self, response: Any) -> None:
         self.response = response
         self.status = response.status_code
-        self.text = response.content.decode()
+        self.text = response.getvalue().decode()
 
     @property
     def tree(self) -> dict[str, Any]:
@@ -77,8 +78,7 @@ class Caller:
         return self.send("delete", path, **headers)
 
     def written(self, root: str, tree: dict[str, Any]) -> bytes:
-        document = Document(root, tree)
-        return write_xml(document) if self.language == "xml" else write_json(document)
+        return write(Document(root, tree), LANGUAGES[self.language])
 
     def send(self, method: str, path: str, body: bytes | str = b"", **headers: str) -> Answer:
         mime = MIME[self.language]

@@ -17,11 +17,13 @@ from lxml import etree
 
 from vms.api.document import Document
 from vms.api.faults import Fault
+from vms.api.languages import JSON, XML
 from vms.api.mapping import infrastructure, instance_type, records, template, vm, vm_pool
-from vms.api.mapping.fields import Entity, Telling
-from vms.api.mapping.hardware import graphics_consoles
+from vms.api.mapping.entity import Entity
+from vms.api.mapping.fields import Telling
+from vms.api.mapping.follow import items_of, tell_all, tell_one
 from vms.api.mapping.root import Root, tell_root
-from vms.api.renderers import write_json, write_xml
+from vms.api.renderers import write
 from vms.domain.console import HEADLESS, SPICE_AND_VNC, VNC, Console, Video
 from vms.domain.hosts import Capabilities
 from vms.domain.runonce import Run, RunOnce
@@ -74,7 +76,15 @@ def of(model: Any, console: Console, **columns: Any) -> Any:
 
 
 def one(entity: Entity, row: Any, telling: Telling = TELLING) -> Document:
-    return Document(entity.name, entity.tell(row, telling))
+    return Document(entity.name, tell_one(entity, row, telling))
+
+
+def consoles_of(entity: Entity, row: Any) -> Document:
+    link = entity.links[0]
+    items = items_of(link, row, TELLING)
+    place = f"{TELLING.base}/{entity.collection}/{row.pk}/{link.rel}"
+    told = tell_all(link.entity, items, TELLING, [place] * len(items))
+    return Document(link.entity.plural, {link.entity.name: told})
 
 
 def a_pool() -> Pool:
@@ -117,10 +127,10 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "vm-pending": lambda: one(vm.ENTITY, pending()),
     "vm-next-run": lambda: one(vm.ENTITY, pending(), replace(TELLING, next_run=True)),
     "vm-followed": lambda: one(
-        vm.ENTITY, running(SPICY), replace(TELLING, current=True, follow=frozenset({"graphicsconsoles", "nics"}))
+        vm.ENTITY, running(SPICY), replace(TELLING, current=True, follow={"graphicsconsoles": {}, "nics": {}})
     ),
-    "vms": lambda: Document("vms", vm.ENTITY.tell_all([a_vm(Console())], TELLING)),
-    "vms-none": lambda: Document("vms", vm.ENTITY.tell_all([], TELLING)),
+    "vms": lambda: Document("vms", {"vm": tell_all(vm.ENTITY, [a_vm(Console())], TELLING)}),
+    "vms-none": lambda: Document("vms"),
     "template": lambda: one(template.ENTITY, of(Template, HEADLESS_CONSOLE, cluster=CLUSTER)),
     "template-version": lambda: one(
         template.ENTITY, of(Template, Console(), cluster=CLUSTER, base_id=key(1), version_number=2, version_name="two")
@@ -134,31 +144,21 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "job-failed": lambda: one(records.JOB, a_job(state="failed", error=REFUSED, finished_at=WHEN)),
     "step": lambda: one(records.STEP, Step(id=1, job=a_job(), number=1, name="start", at=WHEN, state="finished")),
     "event": lambda: one(records.EVENT, EVENT),
-    "consoles-configured": lambda: Document(
-        "graphics_consoles",
-        {"graphics_console": graphics_consoles(a_vm(SPICY), TELLING, name="vm", collection="vms")},
-    ),
-    "consoles-of-a-template": lambda: Document(
-        "graphics_consoles",
-        {
-            "graphics_console": graphics_consoles(
-                of(Template, Console(), cluster=CLUSTER), TELLING, name="template", collection="templates"
-            )
-        },
-    ),
+    "consoles-configured": lambda: consoles_of(vm.ENTITY, a_vm(SPICY)),
+    "consoles-of-a-template": lambda: consoles_of(template.ENTITY, of(Template, Console(), cluster=CLUSTER)),
     "fault": lambda: Fault(409, "Operation Failed", "[There is a VNC console already.]").document(),
     "action-failed": lambda: Fault(409, "Operation Failed", "[It is “headless”.]").document(action=True),
 }
 
 
 def pretty_xml(document: Document) -> str:
-    element = etree.fromstring(write_xml(document))
+    element = etree.fromstring(write(document, XML))
     etree.indent(element)
     return etree.tostring(element, encoding="unicode") + "\n"
 
 
 def pretty_json(document: Document) -> str:
-    return json.dumps(json.loads(write_json(document)), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(json.loads(write(document, JSON)), indent=2, ensure_ascii=False) + "\n"
 
 
 @pytest.mark.parametrize(("language", "pretty"), [("xml", pretty_xml), ("json", pretty_json)])

@@ -12,7 +12,7 @@ from tests.api.caller import VNC_ID, Caller
 from vms.actions import create, power
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.console import Wish
-from vms.api.mapping.fields import Entity
+from vms.api.mapping.entity import Entity
 from vms.domain.console import Console
 from vms.domain.machine import MachineSpec
 from vms.models import VM, User

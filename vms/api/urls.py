@@ -10,11 +10,11 @@ from typing import Any, Final
 
 from django.urls import URLPattern, re_path
 
-from .mapping import infrastructure, records
 from .views import actions, consoles, sso
 from .views import infrastructure as looking
-from .views.collections import Collection, One, Reading, ReadingOne
+from .views.collections import Collection, One, Reading, ReadingOne, Resource
 from .views.consoles import Console, Consoles
+from .views.links import Linked, LinkedOne
 from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
 from .views.root import Api
 
@@ -26,26 +26,26 @@ def _views() -> Iterator[tuple[str, View]]:
     for resource in (VMS, TEMPLATES, INSTANCE_TYPES, POOLS):
         yield resource.entity.collection, Collection.routed(resource=resource)
         yield f"{resource.entity.collection}/{{key}}", One.routed(resource=resource)
-    for resource in (VMS, TEMPLATES, INSTANCE_TYPES):
-        path = f"{resource.entity.collection}/{{key}}/graphicsconsoles"
-        yield path, Consoles.routed(resource=resource)
-        yield f"{path}/{{console}}", Console.routed(resource=resource)
-    yield from _vm_actions()
+        yield from _links(resource)
     for resource in (looking.DATA_CENTERS, looking.CLUSTERS, looking.HOSTS, looking.JOBS):
         yield resource.entity.collection, Reading.routed(resource=resource)
         yield f"{resource.entity.collection}/{{key}}", ReadingOne.routed(resource=resource)
+        yield from _links(resource)
     yield "events", Reading.routed(resource=looking.EVENTS)
     yield "events/{key}", looking.Event.routed(resource=looking.EVENTS)
-    yield (
-        "datacenters/{key}/clusters",
-        looking.Inside.routed(outer=looking.DATA_CENTERS, entity=infrastructure.CLUSTER, relation="clusters"),
-    )
-    yield "jobs/{key}/steps", looking.Inside.routed(outer=looking.JOBS, entity=records.STEP, relation="steps")
-    for resource in (VMS, TEMPLATES, INSTANCE_TYPES):
-        for link in resource.entity.links:
-            if link.rel != "graphicsconsoles":
-                path = f"{resource.entity.collection}/{{key}}/{link.rel}"
-                yield path, looking.Linked.routed(resource=resource, link=link)
+    yield from _vm_actions()
+
+
+# Links whose views do more than look.
+_LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {"graphicsconsoles": (Consoles, Console)}
+
+
+def _links(resource: Resource) -> Iterator[tuple[str, View]]:
+    for link in resource.entity.links:
+        path = f"{resource.entity.collection}/{{key}}/{link.rel}"
+        all_of_it, one = _LINKED.get(link.rel, (Linked, LinkedOne))
+        yield path, all_of_it.routed(resource=resource, link=link)
+        yield f"{path}/{{inner}}", one.routed(resource=resource, link=link)
 
 
 def _vm_actions() -> Iterator[tuple[str, View]]:

@@ -1,17 +1,20 @@
 """What the tables are made of: fields with a path in oVirt's document and a type, and where a new value goes."""
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, Self
 from uuid import UUID
 
 from vms.api.document import Long, Node, Tree
 from vms.api.faults import invalid
 from vms.domain.changes import Changes
 from vms.domain.console import Console
+from vms.models import User
 
 from .console import Wish
+
+Follow = Mapping[str, "Follow"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,14 +22,19 @@ class Telling:
     """To whom and how a row is told: the base of addresses, and which side of it was asked for.
 
     `filtered` is the view of people who are no administrators; `next_run` shows what a restart brings, `current` what
-    runs now; `follow` names links whose contents are wanted in place.
+    runs now; `follow` names links whose contents are wanted in place, and what is to be followed inside these.
     """
 
     base: str
+    user: User | None = None
     filtered: bool = False
     next_run: bool = False
     current: bool = False
-    follow: frozenset[str] = frozenset()
+    follow: Follow = field(default_factory=dict)
+
+    def into(self, step: str) -> Self:
+        """The telling of what one followed link holds."""
+        return replace(self, follow=self.follow.get(step, {}))
 
 
 class Absent:
@@ -37,7 +45,12 @@ ABSENT: Final = Absent()
 
 
 class Type:
-    """A kind of value: how it is told, and how what a client sent is read; this one is a text."""
+    """A kind of value: how it is told, and how what a client sent is read; this one is a text.
+
+    Of most kinds many rows have the same values, whose text is made once; not so where they are `endless`.
+    """
+
+    endless = False
 
     def tell(self, value: Any, telling: Telling) -> Node:
         return value
@@ -46,6 +59,17 @@ class Type:
         if not isinstance(node, str):
             raise invalid(path, "…", "a text")
         return node
+
+
+class _Text(Type):
+    endless = True
+
+
+class _Empty(Type):
+    """An element that is there, with nothing in it."""
+
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return {}
 
 
 class _Boolean(Type):
@@ -104,10 +128,10 @@ class Reference(Type):
     """Another entity, told by id and address, read by id or name; an empty element is read as None."""
 
     def __init__(self, collection: str) -> None:
-        self._collection = collection
+        self.collection = collection
 
     def tell(self, value: Any, telling: Telling) -> Node:
-        return {"href": f"{telling.base}/{self._collection}/{value}", "id": str(value)}
+        return {"href": f"{telling.base}/{self.collection}/{value}", "id": str(value)}
 
     def read(self, node: Node, path: str) -> Any:
         if node == "" or node == {}:
@@ -131,12 +155,12 @@ _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 _DIGITS: Final = re.compile(r"-?[0-9]{1,18}")
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
-TEXT: Final = Type()
-TIME: Final = Type()
+TEXT: Final = _Text()
+TIME: Final = _Text()
 BOOLEAN: Final = _Boolean()
 NUMBER: Final = _Number()
 SIZE: Final = _Size()
-EMPTY: Final = Type()
+EMPTY: Final = _Empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,20 +168,27 @@ class Field:
     """One element: its path, its type, where its value comes from, and where a new one goes.
 
     `told` gives None for an element that is left out. `to` is `group.name`: an attribute or reference of the row, a
-    field of the machine, its CPU or boot, or a wish for its console; empty for what clients only read.
+    field of the machine, its CPU or boot, or a wish for its console; empty for what clients only read. What is
+    `guarded` is told to administrators alone.
     """
 
     path: str
     type: Type
     told: Callable[[Any], Any] = lambda _subject: None
     to: str = ""
+    guarded: bool = False
+
+    @property
+    def step(self) -> str:
+        """The word that `follow` calls it by."""
+        return self.path.rpartition("/")[2].replace("_", "")
 
 
 def tell(fields: tuple[Field, ...], subject: Any, telling: Telling) -> dict[str, Node]:
     """The subject as a tree; an element without a value is not there."""
     tree: dict[str, Node] = {}
     for each in fields:
-        value = each.told(subject)
+        value = None if each.guarded and telling.filtered else each.told(subject)
         if value is None:
             continue
         *outer, name = each.path.split("/")
@@ -167,71 +198,6 @@ def tell(fields: tuple[Field, ...], subject: Any, telling: Telling) -> dict[str,
         if (told := each.type.tell(value, telling)) is not None:
             place[name] = told
     return tree
-
-
-@dataclass(frozen=True, slots=True)
-class Link:
-    """A sub-collection: its word in the path, the elements that hold its contents when it is followed, and these.
-
-    `contents` is None where the contents take more than the row; such a link is not followed, and has its own view.
-    """
-
-    rel: str
-    plural: str
-    singular: str
-    contents: Callable[[Any, Telling], list[Tree]] | None = None
-
-    def tell(self, row: Any, telling: Telling) -> Tree | None:
-        """The contents, with the address that tells a client's wish from what it has read; None if not followed."""
-        if self.contents is None or self.rel not in telling.follow:
-            return None
-        found = self.contents(row, telling)
-        return {self.singular: found} if found else {}
-
-
-def nothing(_row: Any, _telling: Telling) -> list[Tree]:
-    """The contents of what clients ask every machine for and none has here yet."""
-    return []
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Entity:
-    """One type: its words, its table, its links and actions; `subject` makes of a row what the table tells."""
-
-    name: str
-    collection: str
-    plural: str
-    fields: tuple[Field, ...]
-    links: tuple[Link, ...] = ()
-    actions: tuple[str, ...] = ()
-    subject: Callable[[Any, Telling], Any] = lambda row, _telling: row
-
-    def address(self, key: object, telling: Telling) -> str:
-        return f"{telling.base}/{self.collection}/{key}"
-
-    def tell(self, row: Any, telling: Telling) -> Tree:
-        """The row as a tree, with its address, its links and what can be done with it."""
-        href = self.address(row.pk, telling)
-        tree: dict[str, Node] = {"href": href, "id": str(row.pk)}
-        if self.actions:
-            tree["actions"] = {"link": [{"href": f"{href}/{verb}", "rel": verb} for verb in self.actions]}
-        tree |= tell(self.fields, self.subject(row, telling), telling)
-        links = []
-        for link in self.links:
-            place = f"{href}/{link.rel}"
-            followed = link.tell(row, telling)
-            if followed is None:
-                links.append({"href": place, "rel": link.rel})
-            else:
-                tree[link.plural] = {"href": place, **followed}
-        if links:
-            tree["link"] = links
-        return tree
-
-    def tell_all(self, rows: Iterable[Any], telling: Telling) -> Tree:
-        """The rows as a collection; an empty one is an empty element."""
-        told = [self.tell(row, telling) for row in rows]
-        return {self.name: told} if told else {}
 
 
 @dataclass(slots=True)

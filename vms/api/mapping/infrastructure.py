@@ -2,9 +2,13 @@
 
 from typing import Any, Final
 
-from vms.models import Cluster, Host
+from django.db.models import QuerySet
 
-from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Entity, Field, Reference
+from vms.models import Cluster, DataCenter, Host, User
+from vms.routes import is_administrator
+
+from .entity import Entity, Link, related
+from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference
 from .types import HOST_STATUS
 
 
@@ -21,24 +25,21 @@ def _empty(_row: Any) -> str:
     return ""
 
 
-DATA_CENTER: Final = Entity(
-    name="data_center",
-    collection="datacenters",
-    plural="data_centers",
-    fields=(
-        Field("name", TEXT, lambda it: it.name),
-        Field("description", TEXT, lambda it: it.description),
-        Field("comment", TEXT, _empty),
-        Field("local", BOOLEAN, lambda _it: False),
-        Field("status", TEXT, lambda _it: "up"),
-    ),
-)
+def _clusters(user: User) -> QuerySet[Cluster]:
+    return Cluster.objects.visible_to(user)
+
+
+def _hosts(user: User) -> QuerySet[Host]:
+    """Hosts are the administrators' affair."""
+    rows = Host.objects.filter(cluster__in=Cluster.objects.visible_to(user).values("pk"))
+    return rows if is_administrator(user) else rows.none()
+
 
 CLUSTER: Final = Entity(
     name="cluster",
     collection="clusters",
     plural="clusters",
-    fields=(
+    own=(
         Field("name", TEXT, lambda it: it.name),
         Field("description", TEXT, lambda it: it.description),
         Field("comment", TEXT, _empty),
@@ -47,13 +48,29 @@ CLUSTER: Final = Entity(
         Field("version/major", NUMBER, lambda it: _version(it, 0)),
         Field("version/minor", NUMBER, lambda it: _version(it, 1)),
     ),
+    rows=_clusters,
+)
+
+DATA_CENTER: Final = Entity(
+    name="data_center",
+    collection="datacenters",
+    plural="data_centers",
+    own=(
+        Field("name", TEXT, lambda it: it.name),
+        Field("description", TEXT, lambda it: it.description),
+        Field("comment", TEXT, _empty),
+        Field("local", BOOLEAN, lambda _it: False),
+        Field("status", TEXT, lambda _it: "up"),
+    ),
+    rows=lambda user: DataCenter.objects.visible_to(user),
+    links=(Link(rel="clusters", entity=CLUSTER, items=related(_clusters, "data_center_id")),),
 )
 
 HOST: Final = Entity(
     name="host",
     collection="hosts",
     plural="hosts",
-    fields=(
+    own=(
         Field("name", TEXT, lambda it: it.name),
         Field("description", TEXT, _empty),
         Field("comment", TEXT, _empty),
@@ -61,4 +78,5 @@ HOST: Final = Entity(
         Field("memory", SIZE, _memory),
         Field("cluster", Reference("clusters"), lambda it: it.cluster_id),
     ),
+    rows=_hosts,
 )

@@ -2,16 +2,23 @@
 
 from typing import Final
 
-from .fields import TEXT, Entity, Field, Link, nothing
-from .hardware import HARDWARE, consoles_of, shape
+from vms.models import InstanceType
 
-FIELDS: Final = (*HARDWARE, Field("status", TEXT, lambda _it: "ok"))
+from . import consoles, devices
+from .entity import Entity
+from .fields import TEXT, Field
+from .hardware import OWN, PARTS, light, shown
 
 ENTITY: Final = Entity(
     name="instance_type",
     collection="instancetypes",
     plural="instance_types",
-    fields=FIELDS,
-    subject=shape,
-    links=(consoles_of("instance_type", "instancetypes"), Link("nics", "nics", "nic", nothing)),
+    own=(*OWN, Field("status", TEXT, lambda _it: "ok")),
+    parts=PARTS,
+    # Sizes belong to nobody: whoever may make a machine may choose any.
+    rows=lambda _user: InstanceType.objects.all(),
+    subject=shown,
+    light=light(InstanceType, "version"),
+    links=(consoles.of("instance_type", "instancetypes"), devices.empty("nic", "nics")),
 )
+FIELDS: Final = ENTITY.fields

@@ -2,10 +2,14 @@
 
 from typing import Final
 
-from vms import messages
-from vms.models import ACTIVE, AuditEvent, Job, JobState, Step
+from django.db.models import Q, QuerySet
 
-from .fields import BOOLEAN, NUMBER, TEXT, TIME, Entity, Field, Link, Reference
+from vms import messages
+from vms.models import ACTIVE, VM, AuditEvent, Job, JobState, Pool, Step, Template, User
+from vms.routes import runs_everything
+
+from .entity import Entity, Link, related
+from .fields import BOOLEAN, NUMBER, TEXT, TIME, Field, Reference
 from .types import JOB_STATUS
 
 
@@ -23,27 +27,28 @@ def _sentence(event: AuditEvent) -> str:
     return messages.event(event.code, entity=event.entity_name, actor=event.actor_name, params=event.params)
 
 
-JOB: Final = Entity(
-    name="job",
-    collection="jobs",
-    plural="jobs",
-    fields=(
-        Field("description", TEXT, _told),
-        Field("status", JOB_STATUS, _state),
-        Field("auto_cleared", BOOLEAN, lambda _it: False),
-        Field("external", BOOLEAN, lambda _it: False),
-        Field("start_time", TIME, lambda it: it.created_at),
-        Field("end_time", TIME, lambda it: it.finished_at),
-        Field("owner", Reference("users"), lambda it: it.created_by_id),
-    ),
-    links=(Link("steps", "steps", "step"),),
-)
+def _jobs(user: User) -> QuerySet[Job]:
+    rows = Job.objects.all()
+    if runs_everything(user):
+        return rows
+    return rows.filter(Q(created_by=user) | Q(machine__in=VM.objects.visible_to(user).values("pk")))
+
+
+def _events(user: User) -> QuerySet[AuditEvent]:
+    rows = AuditEvent.objects.all()
+    if runs_everything(user):
+        return rows
+    seen = Q(actor=user)
+    for model in (VM, Template, Pool):
+        seen |= Q(entity_id__in=model.objects.visible_to(user).values("pk"))
+    return rows.filter(seen)
+
 
 STEP: Final = Entity(
     name="step",
     collection="steps",
     plural="steps",
-    fields=(
+    own=(
         Field("description", TEXT, lambda it: str(messages.VERBS.get(it.name, it.name))),
         Field("number", NUMBER, lambda it: it.number),
         Field("type", TEXT, lambda _it: "executing"),
@@ -55,6 +60,23 @@ STEP: Final = Entity(
     ),
 )
 
+JOB: Final = Entity(
+    name="job",
+    collection="jobs",
+    plural="jobs",
+    own=(
+        Field("description", TEXT, _told),
+        Field("status", JOB_STATUS, _state),
+        Field("auto_cleared", BOOLEAN, lambda _it: False),
+        Field("external", BOOLEAN, lambda _it: False),
+        Field("start_time", TIME, lambda it: it.created_at),
+        Field("end_time", TIME, lambda it: it.finished_at),
+        Field("owner", Reference("users"), lambda it: it.created_by_id),
+    ),
+    rows=_jobs,
+    links=(Link(rel="steps", entity=STEP, items=related(lambda _user: Step.objects.all(), "job_id")),),
+)
+
 # What an event is about, by the kind that the audit trail names.
 _ABOUT: Final = {"vm": "vms", "template": "templates", "cluster": "clusters", "host": "hosts"}
 
@@ -62,7 +84,8 @@ EVENT: Final = Entity(
     name="event",
     collection="events",
     plural="events",
-    fields=(
+    rows=_events,
+    own=(
         Field("name", TEXT, lambda it: it.code),
         Field("description", TEXT, _sentence),
         Field("severity", TEXT, lambda it: it.severity),

@@ -2,33 +2,41 @@
 
 from typing import Any, Final
 
-from .fields import NUMBER, TEXT, Entity, Field, Link, Reference, nothing
-from .hardware import HARDWARE, Shape, consoles_of, shape
+from vms.models import Template
+from vms.models.machines import BLANK
+
+from . import consoles, devices
+from .entity import Entity
+from .fields import NUMBER, TEXT, Field, Reference
+from .hardware import OWN, PARTS, light, shown
 
 
-def _base(it: Shape) -> Any:
-    return it.row.base_id or it.row.pk
+def _rows(user: Any) -> Any:
+    """Blank is everybody's."""
+    return (Template.objects.visible_to(user) | Template.objects.filter(pk=BLANK)).select_related("cluster")
 
-
-FIELDS: Final = (
-    *HARDWARE,
-    Field("status", TEXT, lambda _it: "ok"),
-    Field("version/version_number", NUMBER, lambda it: it.row.version_number),
-    Field("version/version_name", TEXT, lambda it: it.row.version_name or None, "attribute.version_name"),
-    Field("version/base_template", Reference("templates"), _base, "reference.base"),
-    Field("cluster", Reference("clusters"), lambda it: it.row.cluster_id, "reference.cluster"),
-    Field("vm", Reference("vms"), to="reference.vm"),
-)
 
 ENTITY: Final = Entity(
     name="template",
     collection="templates",
     plural="templates",
-    fields=FIELDS,
-    subject=shape,
+    own=(
+        *OWN,
+        Field("status", TEXT, lambda _it: "ok"),
+        Field("version/version_number", NUMBER, lambda it: it.version_number),
+        Field("version/version_name", TEXT, lambda it: it.version_name or None, "attribute.version_name"),
+        Field("version/base_template", Reference("templates"), lambda it: it.base_id or it.id, "reference.base"),
+        Field("cluster", Reference("clusters"), lambda it: it.cluster_id, "reference.cluster"),
+        Field("vm", Reference("vms"), to="reference.vm"),
+    ),
+    parts=PARTS,
+    rows=_rows,
+    subject=shown,
+    light=light(Template, "version"),
     links=(
-        consoles_of("template", "templates"),
-        Link("diskattachments", "disk_attachments", "disk_attachment", nothing),
-        Link("nics", "nics", "nic", nothing),
+        consoles.of("template", "templates"),
+        devices.empty("disk_attachment", "diskattachments"),
+        devices.empty("nic", "nics"),
     ),
 )
+FIELDS: Final = ENTITY.fields

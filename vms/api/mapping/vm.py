@@ -3,64 +3,68 @@
 from typing import Any, Final
 
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
+from vms.models import VM
 
-from .fields import BOOLEAN, TIME, Entity, Field, Link, Reference, nothing
-from .hardware import HARDWARE, Shape, consoles_of, nics, shape
+from . import consoles, devices
+from .entity import Entity
+from .fields import BOOLEAN, TIME, Field, Reference
+from .hardware import OWN, PARTS, light, shown
 from .types import VM_STATUS
 
-
-def _status(it: Shape) -> Status:
-    status = Status(it.row.status)
-    return Status.MIGRATING_FROM if status in MIGRATING else status
+_STATUSES: Final = {status.value: Status.MIGRATING_FROM if status in MIGRATING else status for status in Status}
+_OFF: Final = frozenset(status.value for status in NOT_RUNNING)
 
 
-def _host(it: Shape) -> Any:
-    if it.telling.filtered or Status(it.row.observed) in NOT_RUNNING:
-        return None
-    return it.row.host_id
+def _host(it: Any) -> Any:
+    return None if it.observed in _OFF else it.host_id
 
 
-FIELDS: Final = (
-    *HARDWARE,
-    Field("status", VM_STATUS, _status),
-    Field("start_time", TIME, lambda it: it.row.started_at),
-    Field("run_once", BOOLEAN, lambda it: it.row.run_once),
-    Field("next_run_configuration_exists", BOOLEAN, lambda it: it.row.pending),
-    Field("stateless", BOOLEAN, lambda it: it.row.stateless, "attribute.stateless"),
+_OWN: Final = (
+    *OWN,
+    Field("status", VM_STATUS, lambda it: _STATUSES[it.status]),
+    Field("start_time", TIME, lambda it: it.started_at),
+    Field("run_once", BOOLEAN, lambda it: it.run_once),
+    Field("next_run_configuration_exists", BOOLEAN, lambda it: it.pending),
+    Field("stateless", BOOLEAN, lambda it: it.stateless, "attribute.stateless"),
     Field(
         *("use_latest_template_version", BOOLEAN),
-        *(lambda it: it.row.use_latest_version, "attribute.use_latest_version"),
+        *(lambda it: it.use_latest_version, "attribute.use_latest_version"),
     ),
-    Field("cluster", Reference("clusters"), lambda it: it.row.cluster_id, "reference.cluster"),
-    Field("template", Reference("templates"), lambda it: it.row.template_id, "reference.template"),
-    Field("original_template", Reference("templates"), lambda it: it.row.template_id),
-    Field("instance_type", Reference("instancetypes"), lambda it: it.row.instance_type_id, "reference.instance_type"),
-    Field("host", Reference("hosts"), _host),
-    Field("vm_pool", Reference("vmpools"), lambda it: it.row.pool_id),
+    Field("cluster", Reference("clusters"), lambda it: it.cluster_id, "reference.cluster"),
+    Field("template", Reference("templates"), lambda it: it.template_id, "reference.template"),
+    Field("original_template", Reference("templates"), lambda it: it.template_id),
+    Field("instance_type", Reference("instancetypes"), lambda it: it.instance_type_id, "reference.instance_type"),
+    Field("host", Reference("hosts"), _host, guarded=True),
+    Field("vm_pool", Reference("vmpools"), lambda it: it.pool_id),
 )
 
 ENTITY: Final = Entity(
     name="vm",
     collection="vms",
     plural="vms",
-    fields=FIELDS,
-    subject=shape,
+    own=_OWN,
+    parts=PARTS,
+    rows=lambda user: VM.objects.visible_to(user).select_related("cluster"),
+    subject=shown,
+    light=light(VM, "version", "pinned", "ended", "cold_reboot", "running_graphics", "running_video"),
     links=(
-        consoles_of("vm", "vms"),
-        Link("nics", "nics", "nic", nics),
-        Link("applications", "applications", "application", nothing),
-        Link("cdroms", "cdroms", "cdrom", nothing),
-        Link("diskattachments", "disk_attachments", "disk_attachment", nothing),
-        Link("hostdevices", "host_devices", "host_device", nothing),
-        Link("numanodes", "vm_numa_nodes", "vm_numa_node", nothing),
-        Link("reporteddevices", "reported_devices", "reported_device", nothing),
-        Link("sessions", "sessions", "session", nothing),
-        Link("snapshots", "snapshots", "snapshot", nothing),
-        Link("tags", "tags", "tag", nothing),
-        Link("watchdogs", "watchdogs", "watchdog", nothing),
+        consoles.of("vm", "vms", consoles.ACTIONS),
+        devices.NICS,
+        devices.empty("application", "applications"),
+        devices.empty("cdrom", "cdroms"),
+        devices.empty("disk_attachment", "diskattachments"),
+        devices.empty("host_device", "hostdevices"),
+        devices.empty("vm_numa_node", "numanodes", "numa_nodes"),
+        devices.empty("reported_device", "reporteddevices"),
+        devices.empty("session", "sessions"),
+        devices.SNAPSHOTS,
+        devices.STATISTICS,
+        devices.empty("tag", "tags"),
+        devices.empty("watchdog", "watchdogs"),
     ),
     actions=("clone", "detach", "reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
 )
+FIELDS: Final = ENTITY.fields
 
 # What a start may do otherwise for one run.
 _ONCE: Final = frozenset({"console.type", "console.video", "console.keyboard", "console.serial", "console.graphics"})

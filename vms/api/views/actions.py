@@ -12,6 +12,7 @@ from vms.api.faults import Fault, missing
 from vms.api.mapping import vm as table
 from vms.api.mapping.console import Wish
 from vms.api.mapping.fields import BOOLEAN, read
+from vms.api.mapping.follow import tell_one
 from vms.domain.console import Offer
 from vms.domain.errors import Refusal
 from vms.domain.machine import MachineSpec
@@ -82,7 +83,7 @@ class Clone(Acting):
             raise missing("Action", "vm.name")
         draft.values.pop("reference", None)
         made = create.clone(vm, name, changes=draft.changes(), by=self.user)
-        return done(vm=table.ENTITY.tell(self.row(VMS.rows(self.user), str(made.pk)), self.telling))
+        return done(vm=tell_one(table.ENTITY, self.row(VMS.rows(self.user), str(made.pk)), self.telling))
 
 
 class Detach(Acting):
@@ -104,7 +105,7 @@ class Allocate(Acting):
         pool = self.row(POOLS.rows(self.user), key)
         self.body("action")
         taken = pools.take(pool, by=self.user)
-        return done(vm=table.ENTITY.tell(self.row(VMS.rows(self.user), str(taken.pk)), self.telling))
+        return done(vm=tell_one(table.ENTITY, self.row(VMS.rows(self.user), str(taken.pk)), self.telling))
 
 
 def _overlay(tree: Any, *, paused: bool | None, volatile: bool) -> power.Overlay:

@@ -19,7 +19,8 @@ from vms.actions._audit import coming_from
 from vms.api.auth import AUTHENTICATION, CHALLENGE
 from vms.api.document import Document, Tree
 from vms.api.faults import Fault, missing, not_found, of
-from vms.api.mapping.fields import Draft, Field, Ref, Telling, read, read_id
+from vms.api.mapping import follow
+from vms.api.mapping.fields import Draft, Field, Follow, Ref, Telling, read, read_id
 from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
 from vms.api.renderers import JsonRenderer, XmlRenderer
 from vms.models import User
@@ -32,6 +33,8 @@ Row = TypeVar("Row", bound=Model)
 BASE: Final = "/ovirt-engine/api"
 _VERSIONED: Final = f"{BASE}/v4"
 
+# What `detail` asks for, by the link whose contents it wants in place.
+_DETAILS: Final = {"current_graphics_consoles": "graphicsconsoles", "statistics": "statistics"}
 _TRUE: Final = frozenset({"true", "t", "yes", "y", "1", ""})
 _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
 
@@ -120,16 +123,16 @@ class Door(APIView):
     @cached_property
     def telling(self) -> Telling:
         path = self.request.path
-        # Deeper links (`nics.reported_devices`) are not followed, their first step is.
-        steps = {each.partition(".")[0].strip() for each in self.text("follow").split(",")}
-        follow = {step.replace("_", "").lower() for step in steps}
-        current = "current_graphics_consoles" in self.text("detail")
+        details = {detail.strip() for detail in self.text("detail").split(",")}
+        current = "current_graphics_consoles" in details
+        embedded: Follow = {link: {} for detail, link in _DETAILS.items() if detail in details}
         return Telling(
             base=_VERSIONED if path == _VERSIONED or path.startswith(f"{_VERSIONED}/") else BASE,
+            user=self.user,
             filtered=self.flag("filter", default=False) or not is_administrator(self.user),
             next_run=self.flag("next_run"),
             current=current or self.flag("current"),
-            follow=frozenset(follow | ({"graphicsconsoles"} if current else set())),
+            follow={**embedded, **follow.parse(self.text("follow"))},
         )
 
     def draft(self, root: str, fields: tuple[Field, ...]) -> Draft:

@@ -5,14 +5,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import QuerySet
+from django.http.response import HttpResponseBase
 from rest_framework.response import Response
 
 from vms.actions.edit import edit
 from vms.actions.remove import remove
+from vms.api import streaming
 from vms.api.document import Document
-from vms.api.mapping.fields import Draft, Entity
+from vms.api.languages import LANGUAGES
+from vms.api.mapping.entity import Entity
+from vms.api.mapping.fields import Draft
+from vms.api.mapping.follow import tell_all, tell_one
 from vms.api.mapping.hardware import shown_console
 from vms.api.search import Language, search
+from vms.api.writing import written
 from vms.models import Hardware, User
 
 from .base import Door, done
@@ -20,16 +26,20 @@ from .base import Door, done
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What a type brings: its table, the rows that somebody may see, the search language, and how one is made.
+    """What a type brings: its tables, the search language, and how one is made.
 
     `refer` replaces what a body names by id or name with rows, for an edit.
     """
 
     entity: Entity
-    rows: Callable[[User], QuerySet[Any]]
     language: Language
     create: Callable[[Door, Draft], Any] | None = None
     refer: Callable[[Door, Draft, Any], None] | None = None
+
+    def rows(self, user: User) -> QuerySet[Any]:
+        """The rows that somebody may see."""
+        assert self.entity.rows is not None
+        return self.entity.rows(user)
 
 
 class Reading(Door):
@@ -37,13 +47,20 @@ class Reading(Door):
 
     resource: Resource = None  # type: ignore[assignment]
 
-    def get(self, request: Any) -> Response:
+    def get(self, request: Any) -> HttpResponseBase:
         """The rows that the search finds."""
-        entity, most = self.resource.entity, self.number("max")
+        entity, language = self.resource.entity, LANGUAGES[request.accepted_renderer.format]
+        found = self.found()
+        if self.telling.follow:
+            trees = tell_all(entity, list(found), self.telling)
+            return Response(Document(entity.plural, {entity.name: trees} if trees else {}))
+        return streaming.answer(written(entity, found, self.telling, language), language.content_type)
+
+    def found(self) -> QuerySet[Any]:
+        """The rows that are asked for."""
         exact_case = self.flag("case_sensitive", default=True)
-        rows = self.resource.rows(self.user)
-        found = search(rows, self.resource.language, self.text("search"), exact_case=exact_case, most=most)
-        return Response(Document(entity.plural, entity.tell_all(found, self.telling)))
+        rows, language = self.resource.rows(self.user), self.resource.language
+        return search(rows, language, self.text("search"), exact_case=exact_case, most=self.number("max"))
 
 
 class Collection(Reading):
@@ -55,8 +72,8 @@ class Collection(Reading):
         assert resource.create is not None
         made = resource.create(self, self.draft(resource.entity.name, resource.entity.fields))
         row = self.row(resource.rows(self.user), str(made.pk))
-        told = Document(resource.entity.name, resource.entity.tell(row, self.telling))
-        return Response(told, 201, headers={"Location": resource.entity.address(row.pk, self.telling)})
+        told = tell_one(resource.entity, row, self.telling)
+        return Response(Document(resource.entity.name, told), 201, headers={"Location": told["href"]})
 
 
 class ReadingOne(Door):
@@ -73,7 +90,7 @@ class ReadingOne(Door):
 
     def tell(self, row: Any) -> Response:
         entity = self.resource.entity
-        return Response(Document(entity.name, entity.tell(row, self.telling)))
+        return Response(Document(entity.name, tell_one(entity, row, self.telling)))
 
 
 class One(ReadingOne):

@@ -1,5 +1,6 @@
 """Graphics consoles of VMs, templates and instance types, and the ways into a running one."""
 
+from dataclasses import replace
 from typing import Any, Final
 
 from django.http import HttpResponse
@@ -8,20 +9,21 @@ from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
 from vms.actions import consoles, passes, tickets
-from vms.api.document import Document, Tree
+from vms.api.document import Document
 from vms.api.faults import not_found
-from vms.api.mapping.fields import Telling
-from vms.api.mapping.hardware import TICKET, graphics_consoles, hexadecimal
+from vms.api.mapping.consoles import TICKET, Shown, hexadecimal
+from vms.api.mapping.fields import read
+from vms.api.mapping.follow import tell_one
 from vms.api.mapping.types import read_protocol
 from vms.api.renderers import XmlRenderer
 from vms.domain import viewerfile
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.secret import Secret
-from vms.models import VM, ConsoleKind, Hardware
+from vms.models import VM, ConsoleKind
 
 from .actions import Acting
 from .base import Door, done
-from .collections import Resource
+from .links import Linked, LinkedOne
 from .machines import VMS
 
 _PROTOCOLS: Final = {hexadecimal(protocol): protocol for protocol in Protocol}
@@ -34,38 +36,16 @@ def _protocol(console: str) -> Protocol:
     return _PROTOCOLS[console.lower()]
 
 
-class _OfOne(Door):
-    resource: Resource = None  # type: ignore[assignment]
-
-    def owner(self, key: str) -> Any:
-        return self.row(self.resource.rows(self.user), key)
-
-    def told(self, row: Hardware, telling: Telling | None = None) -> list[Tree]:
-        entity = self.resource.entity
-        return graphics_consoles(row, telling or self.telling, name=entity.name, collection=entity.collection)
-
-    def console(self, row: Hardware, protocol: Protocol, telling: Telling | None = None) -> Tree:
-        for tree in self.told(row, telling):
-            if tree["id"] == hexadecimal(protocol):
-                return tree
-        raise not_found()
-
-
-class Consoles(_OfOne):
+class Consoles(Linked):
     """The consoles of one machine: what is configured, or with `current` what its run shows."""
-
-    def get(self, request: Any, key: str) -> Response:
-        """All of them; none for a headless machine."""
-        found = self.told(self.owner(key))
-        return Response(Document("graphics_consoles", {"graphics_console": found} if found else {}))
 
     def post(self, request: Any, key: str) -> Response:
         """Add one; a headless machine becomes graphical."""
         row = self.owner(key)
         protocol = read_protocol(self.body("graphics_console"), "graphics_console")
         consoles.attach(row, protocol, by=self.user)
-        configured = Telling(base=self.telling.base)
-        told = self.console(self.owner(key), protocol, configured)
+        row, configured = self.owner(key), replace(self.telling, current=False)
+        told = tell_one(self.link.entity, Shown(row.pk, protocol), configured, self.place(row))
         return Response(Document("graphics_console", told), 201, headers={"Location": told["href"]})
 
 
@@ -77,24 +57,24 @@ class _ViewerFile(BaseRenderer):
         return data.encode() if isinstance(data, str) else XmlRenderer().render(data)
 
 
-class Console(_OfOne):
+class Console(LinkedOne):
     """One console; a remote viewer asks for it as a file."""
 
     def get_renderers(self) -> list[BaseRenderer]:
         return [*super().get_renderers(), _ViewerFile()]
 
-    def get(self, request: Any, key: str, console: str) -> Response:
+    def get(self, request: Any, key: str, inner: str) -> Response:
         """The console, or the file that a viewer opens it with."""
-        row, protocol = self.owner(key), _protocol(console)
         if request.accepted_renderer.format != "vv":
-            return Response(Document("graphics_console", self.console(row, protocol)))
+            return super().get(request, key, inner)
+        row, protocol = self.owner(key), _protocol(inner)
         if not isinstance(row, VM):
             raise NotAcceptable
         return _unkept(Response(_viewer_file(self, row, protocol)))
 
-    def delete(self, request: Any, key: str, console: str) -> Response:
+    def delete(self, request: Any, key: str, inner: str) -> Response:
         """Remove it; with the last one the machine is headless."""
-        consoles.detach(self.owner(key), _protocol(console), by=self.user)
+        consoles.detach(self.owner(key), _protocol(inner), by=self.user)
         return done()
 
     def handle_exception(self, exc: Exception) -> Response:
@@ -124,7 +104,7 @@ class Ticket(Acting):
     def post(self, request: Any, key: str, console: str = "") -> Response:
         """Set it, the one that is given or one that is made."""
         vm = self.row(VMS.rows(self.user), key)
-        draft = self.draft("action", TICKET)
+        draft = read(TICKET, self.body("action"))
         password, seconds = draft.take("ticket", "password"), draft.take("ticket", "seconds")
         issued = tickets.issue(
             *(vm, _protocol(console) if console else None),

@@ -2,16 +2,13 @@
 
 from typing import Any, Final
 
-from django.db.models import QuerySet
-
 from vms.actions import create
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.fields import Draft
 from vms.api.search import Language, key, text, word
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
-from vms.models import VM, Cluster, InstanceType, Pool, Template, User
-from vms.models.machines import BLANK
+from vms.models import VM, Cluster, InstanceType, Pool, Template
 
 from .base import Door
 from .collections import Resource
@@ -24,24 +21,6 @@ _IDENTITY: Final = {
     "comment": text("comment"),
 }
 _BY_NAME: Final = {"name": "name", "description": "description", "comment": "comment"}
-
-
-def _vms(user: User) -> QuerySet[VM]:
-    return VM.objects.visible_to(user).select_related("cluster")
-
-
-def _templates(user: User) -> QuerySet[Template]:
-    """Blank is everybody's."""
-    return (Template.objects.visible_to(user) | Template.objects.filter(pk=BLANK)).select_related("cluster")
-
-
-def _instance_types(user: User) -> QuerySet[InstanceType]:
-    """Sizes belong to nobody: whoever may make a machine may choose any."""
-    return InstanceType.objects.all()
-
-
-def _pools(user: User) -> QuerySet[Pool]:
-    return Pool.objects.visible_to(user).select_related("cluster").counted()
 
 
 def _make_vm(door: Door, draft: Draft) -> VM:
@@ -92,13 +71,9 @@ def _make_pool(door: Door, draft: Draft) -> Pool:
 
 def _references(door: Door, draft: Draft) -> dict[str, Any]:
     """The rows that a body names, by the field's name; None where an element is empty."""
-    rows: dict[str, QuerySet[Any]] = {
-        "cluster": Cluster.objects.visible_to(door.user),
-        "template": _templates(door.user),
-        "base": _templates(door.user),
-        "instance_type": _instance_types(door.user),
-        "vm": _vms(door.user),
-    }
+    sources = {"template": TEMPLATES, "base": TEMPLATES, "instance_type": INSTANCE_TYPES, "vm": VMS}
+    rows = {name: resource.rows(door.user) for name, resource in sources.items()}
+    rows["cluster"] = Cluster.objects.visible_to(door.user)
     return {name: door.referred(rows[name], ref, name) for name, ref in draft.values.pop("reference", {}).items()}
 
 
@@ -116,7 +91,6 @@ def _refer(door: Door, draft: Draft, row: Any) -> None:
 
 VMS: Final = Resource(
     entity=vm.ENTITY,
-    rows=_vms,
     language=Language(
         conditions={
             **_IDENTITY,
@@ -133,7 +107,6 @@ VMS: Final = Resource(
 )
 TEMPLATES: Final = Resource(
     entity=template.ENTITY,
-    rows=_templates,
     language=Language(
         conditions={**_IDENTITY, **_PLACE, "vm.name": text("vms__name")},
         orders={**_BY_NAME, "cluster": "cluster__name"},
@@ -143,13 +116,11 @@ TEMPLATES: Final = Resource(
 )
 INSTANCE_TYPES: Final = Resource(
     entity=instance_type.ENTITY,
-    rows=_instance_types,
     language=Language(conditions=_IDENTITY, orders=_BY_NAME),
     create=_make_instance_type,
 )
 POOLS: Final = Resource(
     entity=vm_pool.ENTITY,
-    rows=_pools,
     language=Language(
         conditions={**_IDENTITY, **_PLACE, "template": text("template__name")},
         orders={**_BY_NAME, "cluster": "cluster__name"},

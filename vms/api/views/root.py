@@ -12,9 +12,9 @@ from vms.api.document import Document
 from vms.api.mapping.root import Root, tell_root
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import VM, Host, HostStatus, User
+from vms.routes import runs_everything
 
 from .base import Door
-from .infrastructure import runs_everything
 
 
 class Api(Door):

@@ -1,0 +1,137 @@
+"""What hangs on a machine beside its consoles: told of the machine itself, or always empty here."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from vms.api.document import Long
+from vms.domain.devices import DeviceKind, devices
+from vms.models import VM, Hardware
+
+from .entity import Entity, Link, of_each
+from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Telling, Type
+
+
+def bare(name: str, collection: str, plural: str = "", **more: Any) -> Entity:
+    """A type of which there is nothing yet; its words are known all the same."""
+    return Entity(name=name, collection=collection, plural=plural or f"{name}s", own=(), **more)
+
+
+def empty(name: str, rel: str, element: str = "") -> Link:
+    """A sub-collection that is always empty here."""
+    return Link(rel=rel, entity=bare(name, rel), element=element)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One network card of a machine."""
+
+    vm_id: UUID
+    pk: UUID
+    number: int
+    model: str
+    mac: str
+
+
+def _cards(row: Hardware, _telling: Telling) -> Iterable[Card]:
+    cards = (device for device in devices(row.spec) if device.kind == DeviceKind.INTERFACE)
+    for number, card in enumerate(cards, start=1):
+        yield Card(row.pk, card.id, number, card.model, str(card.params["mac"]))
+
+
+NIC: Final = Entity(
+    name="nic",
+    collection="nics",
+    plural="nics",
+    own=(
+        Field("name", TEXT, lambda it: f"nic{it.number}"),
+        Field("interface", TEXT, lambda it: it.model),
+        Field("linked", BOOLEAN, lambda _it: True),
+        Field("plugged", BOOLEAN, lambda _it: True),
+        Field("mac/address", TEXT, lambda it: it.mac),
+        Field("vm", Reference("vms"), lambda it: it.vm_id),
+    ),
+    links=(empty("reported_device", "reporteddevices"), empty("statistic", "statistics")),
+)
+NICS: Final = Link(rel="nics", entity=NIC, items=of_each(_cards))
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A machine as it is now, which oVirt calls its active snapshot."""
+
+    vm_id: UUID
+    at: datetime
+
+    @property
+    def pk(self) -> UUID:
+        return uuid5(self.vm_id, "snapshot/active")
+
+
+def _active(row: VM, _telling: Telling) -> Iterable[Snapshot]:
+    yield Snapshot(row.pk, row.created_at)
+
+
+SNAPSHOT: Final = Entity(
+    name="snapshot",
+    collection="snapshots",
+    plural="snapshots",
+    own=(
+        Field("description", TEXT, lambda _it: "Active VM"),
+        Field("snapshot_type", TEXT, lambda _it: "active"),
+        Field("snapshot_status", TEXT, lambda _it: "ok"),
+        Field("persist_memorystate", BOOLEAN, lambda _it: False),
+        Field("date", TIME, lambda it: it.at),
+        Field("vm", Reference("vms"), lambda it: it.vm_id),
+    ),
+)
+SNAPSHOTS: Final = Link(rel="snapshots", entity=SNAPSHOT, items=of_each(_active))
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """One statistic of one owner."""
+
+    collection: str
+    owner: UUID
+    name: str
+    description: str
+    unit: str
+    value: int
+
+    @property
+    def pk(self) -> UUID:
+        return uuid5(self.owner, f"statistic/{self.name}")
+
+
+class _Values(Type):
+    def tell(self, value: int, telling: Telling) -> Any:
+        return {"value": [{"datum": Long(value)}]}
+
+
+def _figures_of(row: VM, telling: Telling) -> Iterable[Figure]:
+    yield Figure("vms", row.pk, "memory.installed", "Total memory configured", "bytes", row.memory * 1024 * 1024)
+
+
+def statistics(name: str, collection: str, figures: Any) -> Link:
+    """The statistics of one type."""
+    entity = Entity(
+        name="statistic",
+        collection="statistics",
+        plural="statistics",
+        own=(
+            Field("name", TEXT, lambda it: it.name),
+            Field("description", TEXT, lambda it: it.description),
+            Field("kind", TEXT, lambda _it: "gauge"),
+            Field("type", TEXT, lambda _it: "integer"),
+            Field("unit", TEXT, lambda it: it.unit),
+            Field("values", _Values(), lambda it: it.value),
+            Field(name, Reference(collection), lambda it: it.owner),
+        ),
+    )
+    return Link(rel="statistics", entity=entity, items=of_each(figures))
+
+
+STATISTICS: Final = statistics("vm", "vms", _figures_of)

@@ -1,0 +1,21 @@
+"""Every type that has an address of its own, by the word in its path."""
+
+from typing import Final
+
+from . import infrastructure, instance_type, records, template, vm, vm_pool
+from .entity import Entity
+
+COLLECTIONS: Final[dict[str, Entity]] = {
+    entity.collection: entity
+    for entity in (
+        infrastructure.CLUSTER,
+        infrastructure.DATA_CENTER,
+        infrastructure.HOST,
+        instance_type.ENTITY,
+        records.EVENT,
+        records.JOB,
+        template.ENTITY,
+        vm.ENTITY,
+        vm_pool.ENTITY,
+    )
+}
