@@ -132,7 +132,7 @@ def one_or_more(node: Any) -> list[Any]:
 
 
 def test_what_no_machine_has_is_an_empty_list(api: Caller, vm: VM) -> None:
-    for path in ("diskattachments", "numanodes", "cdroms", "reporteddevices", "tags", "sessions"):
+    for path in ("diskattachments", "numanodes", "watchdogs", "reporteddevices", "tags", "sessions"):
         answer = api.get(f"/vms/{vm.pk}/{path}")
         assert (answer.status, answer.tree) == (200, {})
 

@@ -87,8 +87,9 @@ def record(
 def changed_fields(before: MachineSpec, after: MachineSpec) -> tuple[dict[str, Any], dict[str, Any]]:
     """The fields in which two machines differ, as plain data: what they were and what they are."""
     old, new = _flat(before), _flat(after)
-    keys = [key for key in new if new[key] != old.get(key)]
-    return {key: old.get(key) for key in keys}, {key: new[key] for key in keys}
+    # A part that is gone (a watchdog) is told by what it was.
+    keys = [key for key in {**new, **old} if new.get(key) != old.get(key)]
+    return {key: old.get(key) for key in keys}, {key: new.get(key) for key in keys}
 
 
 def chain() -> int:

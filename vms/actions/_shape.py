@@ -32,7 +32,7 @@ CODES: Final[dict[type[Hardware], str]] = {
 # Plain attributes that may be set, beside the fields of the machine itself, and what is possible where not anything is.
 _SWITCH: Final = (False, True)
 ATTRIBUTES: Final[dict[str, Collection[object] | None]] = {
-    **dict.fromkeys(("description", "comment", "template", "instance_type", "version_name")),
+    **dict.fromkeys(("description", "comment", "template", "instance_type", "version_name", "kept")),
     **dict.fromkeys(("delete_protected", "use_latest_version", "stateless", "stateful"), _SWITCH),
     "pool_type": tuple(PoolType.values),
     "max_user_vms": range(POOL_SIZE[0], POOL_SIZE[1] + 1),

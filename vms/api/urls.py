@@ -14,6 +14,7 @@ from .views import actions, consoles, sso
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Resource
 from .views.consoles import Console, Consoles
+from .views.devices import Drive, Watchdog, Watchdogs
 from .views.links import Linked, LinkedOne
 from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
 from .views.root import Api
@@ -37,7 +38,11 @@ def _views() -> Iterator[tuple[str, View]]:
 
 
 # Links whose views do more than look.
-_LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {"graphicsconsoles": (Consoles, Console)}
+_LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
+    "cdroms": (Linked, Drive),
+    "graphicsconsoles": (Consoles, Console),
+    "watchdogs": (Watchdogs, Watchdog),
+}
 
 
 def _links(resource: Resource) -> Iterator[tuple[str, View]]:

@@ -61,7 +61,7 @@ def _part_writer(entity: Entity, part: Part, telling: Telling, language: Languag
     def write(row: Any) -> str:
         if not isinstance(row, light) or part.alone(row):
             return members(part.of(row))
-        key = row[columns]
+        key = row[columns], part.more(row)
         text = texts.get(key)
         if text is None:
             text = members(part.of(row))

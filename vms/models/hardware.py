@@ -213,6 +213,8 @@ class Hardware(models.Model):
     rng_bytes = models.PositiveIntegerField(_("bytes in a period"), null=True, blank=True)
     rng_period = models.PositiveIntegerField(_("period in milliseconds"), null=True, blank=True)
     custom_properties = models.JSONField(_("custom properties"), default=dict, blank=True)
+    # What REST's clients have said and nothing uses yet, by oVirt's path.
+    kept = models.JSONField(default=dict, blank=True, editable=False)
 
     display_type = models.CharField(_("video type"), max_length=8, default=Video.VGA.value)
     vnc = models.BooleanField("VNC", default=True)

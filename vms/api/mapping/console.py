@@ -4,7 +4,18 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from vms.domain.console import HEADLESS, SPICE, VNC, Console, Graphics, Offer, Protocol, Video
+from vms.domain.console import (
+    HEADLESS,
+    SPICE,
+    VNC,
+    Console,
+    DisconnectAction,
+    Graphics,
+    Offer,
+    Protocol,
+    SingleSignOn,
+    Video,
+)
 from vms.domain.errors import Refusal
 
 # Which protocol a card alone stands for.
@@ -20,6 +31,11 @@ _CHOICES: Final[dict[str, str]] = {
     "sound": "wants_sound",
     "file_transfer": "wants_file_transfer",
     "copy_paste": "wants_copy_paste",
+    "disconnect_action": "disconnect_action",
+    "disconnect_delay": "disconnect_delay",
+    "reconnect": "allow_reconnect",
+    "proxy": "spice_proxy",
+    "sso": "sso",
 }
 # Told is whether the guest gets it, not what is stored.
 _EFFECTIVE: Final = frozenset({"usb", "sound"})
@@ -49,6 +65,11 @@ class Wish:
     sound: bool | None = None
     file_transfer: bool | None = None
     copy_paste: bool | None = None
+    disconnect_action: DisconnectAction | None = None
+    disconnect_delay: int | None = None
+    reconnect: bool | None = None
+    proxy: str | None = None
+    sso: SingleSignOn | None = None
     shown: Console | None = None
 
     def __call__(self, console: Console, offer: Offer) -> Console:

@@ -8,10 +8,11 @@ from uuid import UUID, uuid5
 
 from vms.api.document import Long
 from vms.domain.devices import DeviceKind, devices
+from vms.domain.parts import Watchdog, WatchdogAction
 from vms.models import VM, Hardware
 
 from .entity import Entity, Link, of_each
-from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Telling, Type
+from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Telling, Type, Words
 
 
 def bare(name: str, collection: str, plural: str = "", **more: Any) -> Entity:
@@ -56,6 +57,74 @@ NIC: Final = Entity(
     links=(empty("reported_device", "reporteddevices"), empty("statistic", "statistics")),
 )
 NICS: Final = Link(rel="nics", entity=NIC, items=of_each(_cards))
+
+
+@dataclass(frozen=True, slots=True)
+class Drive:
+    """The CD drive of a machine, with what lies in it; every machine has one, as in oVirt."""
+
+    owner: UUID
+    file: str
+
+    @property
+    def pk(self) -> UUID:
+        return UUID(int=0)
+
+
+def _drives(row: Hardware, telling: Telling) -> Iterable[Drive]:
+    run = row.run if isinstance(row, VM) and telling.current else None
+    yield Drive(row.pk, run.spec.boot.cd if run else row.cd)
+
+
+@dataclass(frozen=True, slots=True)
+class Guard:
+    """The watchdog of a machine."""
+
+    owner: UUID
+    action: WatchdogAction
+
+    @property
+    def pk(self) -> UUID:
+        return uuid5(self.owner, "watchdog")
+
+
+def _guards(row: Hardware, _telling: Telling) -> Iterable[Guard]:
+    if row.watchdog_action:
+        yield Guard(row.pk, WatchdogAction(row.watchdog_action))
+
+
+_MODEL: Final = Words({Watchdog().model: Watchdog().model})
+_ACTION: Final = Words({action.value: action for action in WatchdogAction})
+
+
+def cdroms(name: str, collection: str) -> Link:
+    """The CD drive of one kind of machine."""
+    entity = Entity(
+        name="cdrom",
+        collection="cdroms",
+        plural="cdroms",
+        own=(
+            Field("name", TEXT, lambda _it: "cdrom"),
+            Field("file/id", TEXT, lambda it: it.file or None, "boot.cd"),
+            Field(name, Reference(collection), lambda it: it.owner),
+        ),
+    )
+    return Link(rel=entity.collection, entity=entity, items=of_each(_drives))
+
+
+def watchdogs(name: str, collection: str) -> Link:
+    """The watchdog of one kind of machine."""
+    entity = Entity(
+        name="watchdog",
+        collection="watchdogs",
+        plural="watchdogs",
+        own=(
+            Field("model", _MODEL, lambda _it: Watchdog().model, "watchdog.model"),
+            Field("action", _ACTION, lambda it: it.action, "watchdog.action"),
+            Field(name, Reference(collection), lambda it: it.owner),
+        ),
+    )
+    return Link(rel=entity.collection, entity=entity, items=of_each(_guards))
 
 
 @dataclass(frozen=True, slots=True)

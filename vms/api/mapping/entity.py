@@ -20,12 +20,14 @@ def _same(subject: Any, _telling: Telling) -> Any:
 class Part:
     """Fields that are told of some columns alone: many rows have the same values there, whose text is made once.
 
-    `of` makes of a row what the fields are told of; a row that has more to tell there is told `alone`.
+    `of` makes of a row what the fields are told of; `more` is what they depend on beside the columns, and a row that
+    has too much to tell there is told `alone`.
     """
 
     fields: tuple[Field, ...]
     columns: tuple[str, ...]
     of: Callable[[Any], Any] = lambda row: row
+    more: Callable[[Any], Hashable] = lambda _row: None
     alone: Callable[[Any], bool] = lambda _row: False
 
 
@@ -34,8 +36,8 @@ class Entity:
     """One type: its words, its tables, its links and actions.
 
     `rows` are those that somebody may see, of a type that has an address of its own; `subject` makes of a row what is
-    told of it. With `light`, a class of columns, a long list is told without an object for each row; the columns of a
-    part stand together there.
+    told of it; a document with one of `not_offered` in it is refused. With `light`, a class of columns, a long list is
+    told without an object for each row; the columns of a part stand together there.
     """
 
     name: str
@@ -48,6 +50,7 @@ class Entity:
     rows: Callable[[User], QuerySet[Any]] | None = None
     subject: Callable[[Any, Telling], Any] = _same
     light: type[Any] | None = None
+    not_offered: tuple[str, ...] = ()
 
     @property
     def fields(self) -> tuple[Field, ...]:

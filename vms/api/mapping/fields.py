@@ -6,13 +6,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 from uuid import UUID
 
-from vms.api.document import Long, Node, Tree
+from vms.api.document import Long, Node
 from vms.api.faults import invalid
-from vms.domain.changes import Changes
-from vms.domain.console import Console
 from vms.models import User
-
-from .console import Wish
 
 Follow = Mapping[str, "Follow"]
 
@@ -63,13 +59,6 @@ class Type:
 
 class _Text(Type):
     endless = True
-
-
-class _Empty(Type):
-    """An element that is there, with nothing in it."""
-
-    def tell(self, value: Any, telling: Telling) -> Node:
-        return {}
 
 
 class _Boolean(Type):
@@ -143,6 +132,33 @@ class Reference(Type):
         return Ref(path, name=TEXT.read(node["name"], f"{path}.name")) if node.get("name") else None
 
 
+class References(Reference):
+    """Several other entities, told and read in a list."""
+
+    endless = True
+
+    def __init__(self, collection: str, name: str) -> None:
+        super().__init__(collection)
+        self._name = name
+
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return {self._name: [super(References, self).tell(each, telling) for each in value]}
+
+    def read(self, node: Node, path: str) -> Any:
+        refs = (super(References, self).read(each, f"{path}.{self._name}") for each in listed(node, self._name, path))
+        return [ref for ref in refs if ref is not None]
+
+
+def listed(node: Node, name: str, path: str) -> list[Node]:
+    """The elements of a list; one alone stands for itself, and an empty element for none."""
+    if node == "":
+        return []
+    if not isinstance(node, Mapping):
+        raise invalid(path, "…", f"a list of {name}")
+    inside = node.get(name, [])
+    return inside if isinstance(inside, list) else [inside]
+
+
 def read_id(node: Node, path: str) -> UUID:
     """An id as a client sent it."""
     if not isinstance(node, str) or not _ID.fullmatch(node):
@@ -160,7 +176,6 @@ TIME: Final = _Text()
 BOOLEAN: Final = _Boolean()
 NUMBER: Final = _Number()
 SIZE: Final = _Size()
-EMPTY: Final = _Empty()
 
 
 @dataclass(frozen=True, slots=True)
@@ -197,52 +212,4 @@ def tell(fields: tuple[Field, ...], subject: Any, telling: Telling) -> dict[str,
             place = place.setdefault(step, {})
         if (told := each.type.tell(value, telling)) is not None:
             place[name] = told
-    return tree
-
-
-@dataclass(slots=True)
-class Draft:
-    """What a client sent, sorted by where it goes."""
-
-    values: dict[str, dict[str, Any]] = field(default_factory=dict)
-
-    def take(self, group: str, name: str, default: Any = None) -> Any:
-        """A value, which is then no part of the changes."""
-        return self.values.get(group, {}).pop(name, default)
-
-    def changes(self, shown: Console | None = None) -> Changes:
-        """The rest as changes; `shown` is the console that the client was last told, if it edits."""
-        machine = dict(self.values.get("machine", {}))
-        for part in ("cpu", "boot"):
-            if parts := self.values.get(part):
-                machine[part] = lambda spec, part=part, parts=parts: replace(getattr(spec, part), **parts)
-        wish = Wish(**self.values["console"], shown=shown) if self.values.get("console") else None
-        return Changes(attributes=self.values.get("attribute", {}), machine=machine, console=wish)
-
-
-def read(fields: tuple[Field, ...], tree: Tree) -> Draft:
-    """What a client's document asks for; elements that no table knows are skipped, as oVirt does."""
-    draft = Draft()
-    for each in fields:
-        if not each.to:
-            continue
-        node = _at(tree, each.path)
-        if node is ABSENT:
-            continue
-        value = each.type.read(node, each.path.replace("/", "."))
-        if value is not ABSENT:
-            group, name = each.to.split(".")
-            draft.values.setdefault(group, {})[name] = value
-    return draft
-
-
-def _at(tree: Node, path: str) -> Node:
-    for step in path.split("/"):
-        if tree == "":
-            return ABSENT  # an empty element, which XML cannot tell from an empty text
-        if not isinstance(tree, Mapping):
-            raise invalid(path.replace("/", "."), "…", f"an element with {step} in it")
-        if step not in tree:
-            return ABSENT
-        tree = tree[step]
     return tree

@@ -1,38 +1,17 @@
-"""What VM, template, pool and instance type share, display included.
-
-A machine without a console has no `display` element at all; that is how oVirt's clients know it is headless.
-"""
+"""What VM, template, pool and instance type share: how their rows are told, whole and in long lists."""
 
 from collections import namedtuple
-from collections.abc import Callable
 from copy import copy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Final
 
-from vms.domain.console import Console, Firmware
-from vms.domain.machine import VmType
+from vms.domain.console import Console
 from vms.models import VM, Hardware
 
-from .console import first
+from . import kept, machine
 from .entity import Part
-from .fields import BOOLEAN, EMPTY, NUMBER, SIZE, TEXT, TIME, Field, Telling
-from .types import CONSOLES, FIRMWARE, PROTOCOL, VIDEO, VM_TYPE
-
-
-@dataclass(frozen=True, slots=True)
-class Screen:
-    """The console that people see of a machine, and where its first protocol listens."""
-
-    console: Console
-    endpoint: dict[str, Any]
-
-
-def screen(row: Any) -> Screen:
-    """What the columns of a row show."""
-    console: Console = row.console
-    protocol = first(console.graphics)
-    listening = getattr(row, "endpoints", ())
-    return Screen(console, next((each for each in listening if each["protocol"] == protocol), {}))
+from .fields import BOOLEAN, TEXT, TIME, Field, Telling
+from .screen import CONSOLE, screen
 
 
 def shown(row: Any, telling: Telling) -> Any:
@@ -46,14 +25,21 @@ def shown(row: Any, telling: Telling) -> Any:
     seen: VM = copy(row) if isinstance(row, VM) else VM(**row._asdict())
     if (run := seen.run) is None:
         return row
-    now = run.spec.console
-    display = seen.console if now.headless else now
-    seen.spec = replace(run.base, name=row.name)
-    seen.console = replace(run.base.console, **{name: getattr(display, name) for name in _DISPLAYED})
+    configured, now = seen.spec, run.spec.console
+    display = configured.console if now.headless else now
+    seen.spec = replace(run.base, **{name: getattr(configured, name) for name in AT_ONCE})
+    seen.console = replace(
+        run.base.console,
+        **{name: getattr(display, name) for name in _DISPLAYED},
+        **{name: getattr(configured.console, name) for name in CONSOLE_AT_ONCE},
+    )
     return seen
 
 
-# What is told inside `display`.
+# What an edit changes without a restart (the rest is in `MachineSpec.shape`), so what is configured is what is so.
+AT_ONCE: Final = ("name", "hosts", "migration", "restart", "priority", "start_paused")
+CONSOLE_AT_ONCE: Final = ("disconnect_action", "disconnect_delay", "allow_reconnect", "spice_proxy")
+# What is told inside `display` of a run.
 _DISPLAYED: Final = (
     *("graphics", "video", "before", "keyboard", "monitors"),
     *("wants_smartcard", "wants_file_transfer", "wants_copy_paste"),
@@ -69,48 +55,6 @@ def shown_console(row: Hardware, telling: Telling) -> Console:
     return replace(console, graphics=told.graphics, video=told.video, keyboard=told.keyboard, monitors=told.monitors)
 
 
-def _display(ask: Callable[[Console], Any]) -> Callable[[Screen], Any]:
-    return lambda it: ask(it.console) if not it.console.headless else None
-
-
-def _endpoint(name: str) -> Callable[[Screen], Any]:
-    """An address, or a port that listens; -1 stands for none."""
-
-    def told(it: Screen) -> Any:
-        value = it.endpoint.get(name)
-        return None if value == -1 else value
-
-    return told
-
-
-DISPLAY: Final = (
-    Field("display/type", PROTOCOL, _display(lambda console: first(console.graphics)), "console.type"),
-    Field("display/video_type", VIDEO, _display(lambda console: console.video), "console.video"),
-    Field("display/address", TEXT, _endpoint("address")),
-    Field("display/port", NUMBER, _endpoint("port")),
-    Field("display/secure_port", NUMBER, _endpoint("tls_port")),
-    Field("display/monitors", NUMBER, _display(lambda console: console.monitors), "console.monitors"),
-    Field("display/keyboard_layout", TEXT, _display(lambda console: console.keyboard or None), "console.keyboard"),
-    Field("display/smartcard_enabled", BOOLEAN, _display(lambda console: console.wants_smartcard), "console.smartcard"),
-    Field(
-        *("display/file_transfer_enabled", BOOLEAN),
-        *(_display(lambda console: console.wants_file_transfer), "console.file_transfer"),
-    ),
-    Field(
-        "display/copy_paste_enabled", BOOLEAN, _display(lambda console: console.wants_copy_paste), "console.copy_paste"
-    ),
-)
-SOUND: Final = Field("soundcard_enabled", BOOLEAN, lambda it: it.console.sound, "console.sound")
-# Told of a `Screen`.
-CONSOLE: Final = (
-    Field("console/enabled", BOOLEAN, lambda it: it.console.serial, "console.serial"),
-    Field("usb/enabled", BOOLEAN, lambda it: it.console.usb, "console.usb"),
-    SOUND,
-    *DISPLAY,
-    Field("graphics_consoles", CONSOLES, to="console.graphics"),
-)
-
-# Told of a row.
 IDENTITY: Final = (
     Field("name", TEXT, lambda it: it.name, "machine.name"),
     Field("description", TEXT, lambda it: it.description, "attribute.description"),
@@ -120,22 +64,15 @@ OWN: Final = (
     *IDENTITY,
     Field("creation_time", TIME, lambda it: it.created_at),
     Field("delete_protected", BOOLEAN, lambda it: it.delete_protected, "attribute.delete_protected"),
-    Field("sso/methods", EMPTY, lambda _it: True),
+    *machine.OWN,
 )
-MACHINE: Final = (
-    Field("memory", SIZE, lambda it: it.memory, "machine.memory"),
-    Field("memory_policy/ballooning", BOOLEAN, lambda _it: True),
-    Field("cpu/architecture", TEXT, lambda _it: "x86_64"),
-    Field("cpu/topology/cores", NUMBER, lambda it: it.cores, "cpu.cores"),
-    Field("cpu/topology/sockets", NUMBER, lambda it: it.sockets, "cpu.sockets"),
-    Field("cpu/topology/threads", NUMBER, lambda it: it.threads, "cpu.threads"),
-    Field("type", VM_TYPE, lambda it: VmType(it.vm_type), "machine.vm_type"),
-    Field("bios/type", FIRMWARE, lambda it: Firmware(it.firmware), "machine.firmware"),
-    Field("os/type", TEXT, lambda _it: "other"),
-    Field("os/kernel", TEXT, lambda it: it.kernel or None, "boot.kernel"),
-    Field("os/initrd", TEXT, lambda it: it.initrd or None, "boot.initrd"),
-    Field("os/cmdline", TEXT, lambda it: it.parameters or None, "boot.parameters"),
-    Field("start_paused", BOOLEAN, lambda it: it.start_paused, "machine.start_paused"),
+
+
+# What a machine may be made with in oVirt and is not here yet.
+NOT_OFFERED: Final = (
+    *("disk_attachments/disk_attachment", "nics/nic", "snapshots/snapshot", "payloads/payload", "floppies/floppy"),
+    *("host_devices/host_device", "host_numa_nodes/vm_numa_node", "numa_nodes/vm_numa_node", "lease"),
+    *("initialization/root_password", "initialization/configuration", "external_host_provider"),
 )
 
 
@@ -143,9 +80,13 @@ def _listens(it: Any) -> bool:
     return bool(getattr(it, "endpoints", ()))
 
 
-_NOT_SHARED: Final = frozenset({"name", *Hardware.CONSOLE_FIELDS})
+_NOT_SHARED: Final = frozenset({"name", "host_ids", "migration", "custom_properties", *Hardware.CONSOLE_FIELDS})
 PARTS: Final = (
-    Part(fields=MACHINE, columns=tuple(name for name in Hardware.SPEC_FIELDS if name not in _NOT_SHARED)),
+    Part(
+        fields=(*machine.FIELDS, *kept.FIELDS),
+        columns=tuple(name for name in Hardware.SPEC_FIELDS if name not in _NOT_SHARED),
+        more=lambda it: repr(it.kept) if it.kept else "",
+    ),
     Part(fields=CONSOLE, columns=Hardware.CONSOLE_FIELDS, of=screen, alone=_listens),
 )
 

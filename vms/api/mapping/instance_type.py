@@ -7,7 +7,7 @@ from vms.models import InstanceType
 from . import consoles, devices
 from .entity import Entity
 from .fields import TEXT, Field
-from .hardware import OWN, PARTS, light, shown
+from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
 
 ENTITY: Final = Entity(
     name="instance_type",
@@ -18,7 +18,12 @@ ENTITY: Final = Entity(
     # Sizes belong to nobody: whoever may make a machine may choose any.
     rows=lambda _user: InstanceType.objects.all(),
     subject=shown,
+    not_offered=NOT_OFFERED,
     light=light(InstanceType, "version"),
-    links=(consoles.of("instance_type", "instancetypes"), devices.empty("nic", "nics")),
+    links=(
+        consoles.of("instance_type", "instancetypes"),
+        devices.empty("nic", "nics"),
+        devices.watchdogs("instance_type", "instancetypes"),
+    ),
 )
 FIELDS: Final = ENTITY.fields

@@ -8,7 +8,7 @@ from vms.models.machines import BLANK
 from . import consoles, devices
 from .entity import Entity
 from .fields import NUMBER, TEXT, Field, Reference
-from .hardware import OWN, PARTS, light, shown
+from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
 
 
 def _rows(user: Any) -> Any:
@@ -32,11 +32,14 @@ ENTITY: Final = Entity(
     parts=PARTS,
     rows=_rows,
     subject=shown,
+    not_offered=NOT_OFFERED,
     light=light(Template, "version"),
     links=(
         consoles.of("template", "templates"),
+        devices.cdroms("template", "templates"),
         devices.empty("disk_attachment", "diskattachments"),
         devices.empty("nic", "nics"),
+        devices.watchdogs("template", "templates"),
     ),
 )
 FIELDS: Final = ENTITY.fields

@@ -8,7 +8,7 @@ from vms.models import VM
 from . import consoles, devices
 from .entity import Entity
 from .fields import BOOLEAN, TIME, Field, Reference
-from .hardware import OWN, PARTS, light, shown
+from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
 from .types import VM_STATUS
 
 _STATUSES: Final = {status.value: Status.MIGRATING_FROM if status in MIGRATING else status for status in Status}
@@ -46,31 +46,23 @@ ENTITY: Final = Entity(
     parts=PARTS,
     rows=lambda user: VM.objects.visible_to(user).select_related("cluster"),
     subject=shown,
+    not_offered=NOT_OFFERED,
     light=light(VM, "version", "pinned", "ended", "cold_reboot", "running_graphics", "running_video"),
     links=(
         consoles.of("vm", "vms", consoles.ACTIONS),
         devices.NICS,
         devices.empty("application", "applications"),
-        devices.empty("cdrom", "cdroms"),
+        devices.cdroms("vm", "vms"),
         devices.empty("disk_attachment", "diskattachments"),
         devices.empty("host_device", "hostdevices"),
-        devices.empty("vm_numa_node", "numanodes", "numa_nodes"),
+        devices.empty("vm_numa_node", "numanodes", "host_numa_nodes"),
         devices.empty("reported_device", "reporteddevices"),
         devices.empty("session", "sessions"),
         devices.SNAPSHOTS,
         devices.STATISTICS,
         devices.empty("tag", "tags"),
-        devices.empty("watchdog", "watchdogs"),
+        devices.watchdogs("vm", "vms"),
     ),
     actions=("clone", "detach", "reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
 )
 FIELDS: Final = ENTITY.fields
-
-# What a start may do otherwise for one run.
-_ONCE: Final = frozenset({"console.type", "console.video", "console.keyboard", "console.serial", "console.graphics"})
-RUN_ONCE: Final = tuple(field for field in FIELDS if field.to in _ONCE)
-# What oVirt's Run Once offers besides and nobody does here yet: refused, as the guest would run otherwise than asked.
-RUN_ONCE_REFUSED: Final = (
-    *("os/kernel", "os/initrd", "os/cmdline", "cdroms/cdrom/file", "floppies/floppy/file", "initialization"),
-    *("stateless", "custom_properties", "custom_cpu_model", "custom_emulated_machine"),
-)

@@ -6,9 +6,11 @@ from typing import Any, Final
 
 from vms.models import Pool, PoolType
 
+from . import kept, machine
 from .entity import Entity
 from .fields import BOOLEAN, NUMBER, Field, Reference, Words
-from .hardware import CONSOLE, DISPLAY, IDENTITY, MACHINE, SOUND, screen
+from .hardware import IDENTITY
+from .screen import CONSOLE, DISPLAY, SOUND, screen
 
 _TYPE: Final = Words({kind.value: kind.value for kind in PoolType})
 
@@ -42,7 +44,7 @@ ENTITY: Final = Entity(
         Field("cluster", Reference("clusters"), lambda it: it.cluster_id, "reference.cluster"),
         Field("template", Reference("templates"), lambda it: it.template_id, "reference.template"),
         Field("instance_type", Reference("instancetypes"), lambda it: it.instance_type_id, "reference.instance_type"),
-        *(replace(field, path=f"vm/{field.path}") for field in MACHINE),
+        *(replace(field, path=f"vm/{field.path}") for field in (*machine.FIELDS, *machine.OWN, *kept.FIELDS)),
         *(_of_screen(field, "vm/") for field in CONSOLE),
         *(_of_screen(field) for field in (SOUND, *DISPLAY)),
     ),

@@ -1,7 +1,6 @@
 """What can be done with a machine: each a POST with an `<action>`, answered by one."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any, Final
 
 from rest_framework.response import Response
@@ -9,14 +8,11 @@ from rest_framework.response import Response
 from vms.actions import create, pools, power
 from vms.api.document import Tree
 from vms.api.faults import Fault, missing
+from vms.api.mapping import run_once
 from vms.api.mapping import vm as table
-from vms.api.mapping.console import Wish
-from vms.api.mapping.fields import BOOLEAN, read
+from vms.api.mapping.draft import read, refuse
+from vms.api.mapping.fields import BOOLEAN
 from vms.api.mapping.follow import tell_one
-from vms.domain.console import Offer
-from vms.domain.errors import Refusal
-from vms.domain.machine import MachineSpec
-from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.models import Job
 
 from .base import Door, done
@@ -63,10 +59,13 @@ class Start(Acting):
         action = self.body("action")
         if sum(self.switch(action, name) for name in _INITIALIZERS) > 1:
             raise Fault(409, "Operation Failed", f"[Only one of {', '.join(_INITIALIZERS)} can be used at once.]")
+        refuse((*_INITIALIZERS, "use_initialization", "attach_wgt"), action)
         paused, volatile = self.switch(action, "pause"), self.switch(action, "volatile")
         if "vm" not in action and not paused and not volatile:
             return done(power.start(vm, by=self.user), self.telling)
-        overlay = _overlay(action.get("vm", {}), paused=paused or None, volatile=volatile)
+        draft = run_once.asked(action.get("vm") or {}, filtered=self.telling.filtered)
+        hosts = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
+        overlay = run_once.overlay(draft, hosts, paused=paused or None, volatile=volatile)
         return done(power.run_once(vm, overlay, by=self.user), self.telling)
 
 
@@ -77,7 +76,7 @@ class Clone(Acting):
         """Make the clone."""
         vm = self.row(VMS.rows(self.user), key)
         inner = self.body("action").get("vm") or {}
-        draft = read(table.FIELDS, inner)
+        draft = read(table.FIELDS, inner, filtered=self.telling.filtered)
         name = draft.take("machine", "name")
         if not name:
             raise missing("Action", "vm.name")
@@ -106,35 +105,3 @@ class Allocate(Acting):
         self.body("action")
         taken = pools.take(pool, by=self.user)
         return done(vm=tell_one(table.ENTITY, self.row(VMS.rows(self.user), str(taken.pk)), self.telling))
-
-
-def _overlay(tree: Any, *, paused: bool | None, volatile: bool) -> power.Overlay:
-    """What a run is to have otherwise; refused where somebody asks for what a run cannot have yet."""
-    for path in table.RUN_ONCE_REFUSED:
-        if _says(tree, path):
-            raise Refusal("ILLEGAL_VALUE", None, value=path.replace("/", "."), allowed=_POSSIBLE)
-    draft = read(table.RUN_ONCE, tree)
-    wishes = draft.values.get("console", {})
-    keyboard, serial = wishes.pop("keyboard", None), wishes.pop("serial", None)
-    wish = Wish(**wishes)
-
-    def overlay(spec: MachineSpec, offer: Offer) -> RunOnce:
-        graphics = wish.display(offer) if wish.graphics is None else wish.graphics
-        choice = next((choice for choice in ConsoleChoice if choice.graphics == graphics), ConsoleChoice.AS_CONFIGURED)
-        once = RunOnce.choose(
-            choice, spec, offer, keyboard=keyboard, serial=serial, start_paused=paused, volatile=volatile
-        )
-        return replace(once, video=wish.video) if wish.video and graphics else once
-
-    return overlay
-
-
-_POSSIBLE: Final = "display, console.enabled, graphics_consoles"
-
-
-def _says(tree: Any, path: str) -> bool:
-    for step in path.split("/"):
-        if not isinstance(tree, dict) or not tree.get(step):
-            return False
-        tree = tree[step]
-    return str(tree).lower() not in {"false", "0"}

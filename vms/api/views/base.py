@@ -20,7 +20,10 @@ from vms.api.auth import AUTHENTICATION, CHALLENGE
 from vms.api.document import Document, Tree
 from vms.api.faults import Fault, missing, not_found, of
 from vms.api.mapping import follow
-from vms.api.mapping.fields import Draft, Field, Follow, Ref, Telling, read, read_id
+from vms.api.mapping.draft import Draft, read, refuse
+from vms.api.mapping.entity import Entity
+from vms.api.mapping.fields import Follow, Ref, Telling, read_id
+from vms.api.mapping.registry import COLLECTIONS
 from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
 from vms.api.renderers import JsonRenderer, XmlRenderer
 from vms.models import User
@@ -135,9 +138,11 @@ class Door(APIView):
             follow={**embedded, **follow.parse(self.text("follow"))},
         )
 
-    def draft(self, root: str, fields: tuple[Field, ...]) -> Draft:
+    def draft(self, entity: Entity) -> Draft:
         """What the body asks for, by a type's table."""
-        return read(fields, self.body(root))
+        tree = self.body(entity.name)
+        refuse(entity.not_offered, tree)
+        return read(entity.fields, tree, filtered=self.telling.filtered)
 
     def body(self, root: str) -> Tree:
         """The body, which XML must call by this name; none is an empty one."""
@@ -170,6 +175,12 @@ class Door(APIView):
             shown = f"{what}: {'id=' if ref.id else 'name='}{str(ref.id or ref.name)[:80]}"
             raise Fault(400, "Operation Failed", f"[Entity not found: {shown}]")
         return row
+
+    def named(self, collection: str, ref: Ref, what: str) -> Any:
+        """The row of a collection that a body names, among those that its sender may see."""
+        rows = COLLECTIONS[collection].rows
+        assert rows is not None
+        return self.referred(rows(self.user), ref, what)
 
     def required(self, value: Any, kind: str, *fields: str) -> Any:
         """The value, without which nothing can be made."""

@@ -13,8 +13,8 @@ from vms.actions.remove import remove
 from vms.api import streaming
 from vms.api.document import Document
 from vms.api.languages import LANGUAGES
+from vms.api.mapping.draft import Draft
 from vms.api.mapping.entity import Entity
-from vms.api.mapping.fields import Draft
 from vms.api.mapping.follow import tell_all, tell_one
 from vms.api.mapping.hardware import shown_console
 from vms.api.search import Language, search
@@ -70,7 +70,7 @@ class Collection(Reading):
         """Make one."""
         resource = self.resource
         assert resource.create is not None
-        made = resource.create(self, self.draft(resource.entity.name, resource.entity.fields))
+        made = resource.create(self, self.draft(resource.entity))
         row = self.row(resource.rows(self.user), str(made.pk))
         told = tell_one(resource.entity, row, self.telling)
         return Response(Document(resource.entity.name, told), 201, headers={"Location": told["href"]})
@@ -100,10 +100,10 @@ class One(ReadingOne):
         """Change what the body names; everything else stays."""
         row: Hardware = self.found(key)
         entity = self.resource.entity
-        draft = self.draft(entity.name, entity.fields)
+        draft = self.draft(entity)
         if self.resource.refer:
             self.resource.refer(self, draft, row)
-        edit(row, draft.changes(shown_console(row, self.telling)), by=self.user)
+        edit(row, draft.changes(row, shown_console(row, self.telling)), by=self.user)
         return self.tell(self.found(key))
 
     def delete(self, request: Any, key: str) -> Response:

@@ -4,11 +4,11 @@ from typing import Any, Final
 
 from vms.actions import create
 from vms.api.mapping import instance_type, template, vm, vm_pool
-from vms.api.mapping.fields import Draft
+from vms.api.mapping.draft import Draft
 from vms.api.search import Language, key, text, word
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
-from vms.models import VM, Cluster, InstanceType, Pool, Template
+from vms.models import VM, InstanceType, Pool, Template
 
 from .base import Door
 from .collections import Resource
@@ -52,6 +52,7 @@ def _make_template(door: Door, draft: Draft) -> Template:
 
 def _make_instance_type(door: Door, draft: Draft) -> InstanceType:
     name = door.required(draft.take("machine", "name"), "InstanceType", "name")
+    _references(door, draft)
     return create.instance_type(name, changes=draft.changes(), by=door.user)
 
 
@@ -70,11 +71,18 @@ def _make_pool(door: Door, draft: Draft) -> Pool:
 
 
 def _references(door: Door, draft: Draft) -> dict[str, Any]:
-    """The rows that a body names, by the field's name; None where an element is empty."""
-    sources = {"template": TEMPLATES, "base": TEMPLATES, "instance_type": INSTANCE_TYPES, "vm": VMS}
-    rows = {name: resource.rows(door.user) for name, resource in sources.items()}
-    rows["cluster"] = Cluster.objects.visible_to(door.user)
-    return {name: door.referred(rows[name], ref, name) for name, ref in draft.values.pop("reference", {}).items()}
+    """The rows that a body names, by the field's name; None where an element is empty.
+
+    Hosts are values of the machine, and become so here.
+    """
+    named = draft.values.pop("reference", {})
+    if (hosts := named.pop("hosts", None)) is not None:
+        found = tuple(door.named("hosts", ref, "host").pk for ref in hosts)
+        draft.values.setdefault("machine", {})["hosts"] = found
+    return {name: ref and door.named(_COLLECTIONS.get(name, f"{name}s"), ref, name) for name, ref in named.items()}
+
+
+_COLLECTIONS: Final = {"base": "templates", "instance_type": "instancetypes"}
 
 
 def _refer(door: Door, draft: Draft, row: Any) -> None:

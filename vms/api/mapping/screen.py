@@ -1,0 +1,115 @@
+"""The console of a machine: `display`, serial console, USB and sound.
+
+A machine without a console has no `display` element at all; that is how oVirt's clients know it is headless.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from vms.api.document import Node
+from vms.api.faults import invalid
+from vms.domain.console import Console, DisconnectAction, SingleSignOn
+
+from .console import first
+from .fields import BOOLEAN, NUMBER, TEXT, Field, Telling, Type, listed
+from .types import CONSOLES, PROTOCOL, VIDEO
+
+
+@dataclass(frozen=True, slots=True)
+class Screen:
+    """The console that people see of a machine, and where its first protocol listens."""
+
+    console: Console
+    endpoint: dict[str, Any]
+
+
+def screen(row: Any) -> Screen:
+    """What the columns of a row show."""
+    console: Console = row.console
+    protocol = first(console.graphics)
+    listening = getattr(row, "endpoints", ())
+    return Screen(console, next((each for each in listening if each["protocol"] == protocol), {}))
+
+
+def _display(ask: Callable[[Console], Any]) -> Callable[[Screen], Any]:
+    return lambda it: ask(it.console) if not it.console.headless else None
+
+
+def _endpoint(name: str) -> Callable[[Screen], Any]:
+    """An address, or a port that listens; -1 stands for none."""
+
+    def told(it: Screen) -> Any:
+        value = it.endpoint.get(name)
+        return None if value == -1 else value
+
+    return told
+
+
+class _Action(Type):
+    """A disconnect action; a text in capitals for oVirt, read in any case."""
+
+    _words: Final = {action.value: action for action in DisconnectAction}
+
+    def tell(self, value: DisconnectAction, telling: Telling) -> Node:
+        return value.upper()
+
+    def read(self, node: Node, path: str) -> Any:
+        if not isinstance(node, str) or node.lower() not in self._words:
+            raise invalid(path, node if isinstance(node, str) else "…", sorted(self._words))
+        return self._words[node.lower()]
+
+
+class _Methods(Type):
+    """The ways to log a console's user in inside the guest: the guest agent, or none."""
+
+    def tell(self, value: SingleSignOn, telling: Telling) -> Node:
+        return {"method": [{"id": value.value}]} if value == SingleSignOn.GUEST_AGENT else {}
+
+    def read(self, node: Node, path: str) -> Any:
+        found = SingleSignOn.NONE
+        for each in listed(node, "method", path):
+            named = each.get("id") if isinstance(each, Mapping) else None
+            if named != SingleSignOn.GUEST_AGENT:
+                raise invalid(path, str(named or "…"), [SingleSignOn.GUEST_AGENT.value])
+            found = SingleSignOn.GUEST_AGENT
+        return found
+
+
+DISPLAY: Final = (
+    Field("display/type", PROTOCOL, _display(lambda console: first(console.graphics)), "console.type"),
+    Field("display/video_type", VIDEO, _display(lambda console: console.video), "console.video"),
+    Field("display/address", TEXT, _endpoint("address")),
+    Field("display/port", NUMBER, _endpoint("port")),
+    Field("display/secure_port", NUMBER, _endpoint("tls_port")),
+    Field("display/monitors", NUMBER, _display(lambda console: console.monitors), "console.monitors"),
+    Field("display/keyboard_layout", TEXT, _display(lambda console: console.keyboard or None), "console.keyboard"),
+    Field(
+        *("display/disconnect_action", _Action()),
+        *(_display(lambda console: console.disconnect_action), "console.disconnect_action"),
+    ),
+    Field(
+        *("display/disconnect_action_delay", NUMBER),
+        *(_display(lambda console: console.disconnect_delay), "console.disconnect_delay"),
+    ),
+    Field("display/allow_override", BOOLEAN, _display(lambda console: console.allow_reconnect), "console.reconnect"),
+    Field("display/proxy", TEXT, _display(lambda console: console.spice_proxy or None), "console.proxy"),
+    Field("display/smartcard_enabled", BOOLEAN, _display(lambda console: console.wants_smartcard), "console.smartcard"),
+    Field(
+        *("display/file_transfer_enabled", BOOLEAN),
+        *(_display(lambda console: console.wants_file_transfer), "console.file_transfer"),
+    ),
+    Field(
+        "display/copy_paste_enabled", BOOLEAN, _display(lambda console: console.wants_copy_paste), "console.copy_paste"
+    ),
+)
+SOUND: Final = Field("soundcard_enabled", BOOLEAN, lambda it: it.console.sound, "console.sound")
+# Told of a `Screen`.
+CONSOLE: Final = (
+    Field("console/enabled", BOOLEAN, lambda it: it.console.serial, "console.serial"),
+    Field("usb/enabled", BOOLEAN, lambda it: it.console.usb, "console.usb"),
+    SOUND,
+    Field("sso/methods", _Methods(), lambda it: it.console.sso, "console.sso"),
+    *DISPLAY,
+    Field("graphics_consoles", CONSOLES, to="console.graphics"),
+)
