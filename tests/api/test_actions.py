@@ -7,9 +7,10 @@ import pytest
 from tests.actions.runs import choosing, tell, up
 from tests.api.caller import Caller
 from tests.factories import person
-from vms.actions import create
+from vms.actions import create, reports
 from vms.domain.console import HEADLESS, SPICE, VNC, Video
 from vms.domain.document import run_from_document
+from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import Status
 from vms.domain.machine import HOST_PASSTHROUGH
 from vms.domain.runonce import ConsoleChoice, Run
@@ -91,6 +92,7 @@ def test_what_no_run_can_have_is_refused_rather_than_left_out(api: Caller, vm: V
 
 
 def test_a_run_once_takes_whatever_else_the_dialog_offers(api: Caller, vm: VM, host: Host) -> None:
+    reports.host_seen(host, Capabilities(machines=frozenset({"pc-q35-7.2"})))
     run = started(
         api,
         vm,

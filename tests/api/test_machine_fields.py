@@ -138,11 +138,11 @@ def test_all_that_can_be_written_is_written_here() -> None:
 def test_what_is_written_is_told_and_changes_nothing_when_it_is_written_again(
     api: Caller, vm: VM, admin: User, kind: str
 ) -> None:
-    row: Any = {
-        "vms": lambda: vm,
-        "templates": lambda: create.template("golden", vm=vm, by=admin),
-        "instancetypes": lambda: create.instance_type("sized", by=admin),
-    }[kind]()
+    row: Any = vm
+    if kind != "vms":
+        template = kind == "templates"
+        row = create.template("golden", vm=vm, by=admin) if template else create.instance_type("sized", by=admin)
+    version = 0
     path, root = f"/{kind}/{row.pk}", ROOTS[kind]
     for said in (EVERYTHING, OTHERWISE, EVERYTHING):
         answer = api.put(path, root, said)
@@ -283,7 +283,9 @@ def test_a_watchdog_is_put_in_changed_and_taken_out(api: Caller, vm: VM, admin: 
         one = f"{path}/{made.at('id')}"
         assert api.put(one, "watchdog", {"action": "pause"}).at("action") == "pause"
         assert [told["action"] for told in api.get(path).all("watchdog")] == ["pause"]
-        assert type(row).objects.get(pk=row.pk).spec.watchdog.action == WatchdogAction.PAUSE
+        watchdog = type(row).objects.get(pk=row.pk).spec.watchdog
+        assert watchdog is not None
+        assert watchdog.action == WatchdogAction.PAUSE
         assert (api.delete(one).status, api.get(one).status, api.delete(one).status) == (200, 404, 404)
 
 

@@ -46,7 +46,7 @@ def test_a_machine_survives_the_database(spec: MachineSpec, kind: type[Hardware]
 
 def test_saving_the_named_columns_saves_the_whole_machine() -> None:
     columns = {field.name for field in Hardware._meta.get_fields()}
-    plain = {"id", "version", "created_at", "description", "comment", "delete_protected"}
+    plain = {"id", "version", "created_at", "description", "comment", "delete_protected", "kept"}
     assert set(Hardware.SPEC_FIELDS) == columns - plain
 
 

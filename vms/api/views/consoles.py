@@ -12,7 +12,7 @@ from vms.actions import consoles, passes, tickets
 from vms.api.document import Document
 from vms.api.faults import not_found
 from vms.api.mapping.consoles import TICKET, Shown, hexadecimal
-from vms.api.mapping.fields import read
+from vms.api.mapping.draft import read
 from vms.api.mapping.follow import tell_one
 from vms.api.mapping.types import read_protocol
 from vms.api.renderers import XmlRenderer
