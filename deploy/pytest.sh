@@ -3,6 +3,8 @@
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
+# Compiled modules are kept: without them every worker, and every server that a test starts, compiles everything anew.
+unset PYTHONDONTWRITEBYTECODE
 .venv/bin/python -m pytest "$@"
 status=$?
 if [ "$status" -eq 5 ]; then

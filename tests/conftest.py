@@ -1,26 +1,83 @@
 """What every test may ask for: people with their rights, machines, and a host that is up."""
 
-from pathlib import Path
+import gc
+from collections.abc import Iterator
+from itertools import count
+from typing import Any
 
 import pytest
-from pytest_django import Settings
+from django.conf import settings
+from django.template import Context, Template
+from django.template.context import RequestContext
+from django.test.signals import template_rendered
+from pytest_django.plugin import DjangoDbBlocker
 
+from tests.cast import Cast
 from tests.factories import headless, machine, person
 from vms.actions import reports
 from vms.domain.hosts import Capabilities
 from vms.models import VM, Cluster, Host, User
 
 
+def pytest_collection_finish() -> None:
+    """The collector need not look at modules and tests again: they stay until the end. Saves a tenth."""
+    gc.collect()
+    gc.freeze()
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _quick(django_test_environment: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What an installation spends time on and no test looks at; the tests of it use the real thing."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(settings, "STATIC_ROOT", tmp_path_factory.mktemp("static"))
+        plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
+        patch.setattr(settings, "STORAGES", {**settings.STORAGES, "staticfiles": plain})
+        quick = "django.contrib.auth.hashers.MD5PasswordHasher"
+        patch.setattr(settings, "PASSWORD_HASHERS", [quick, *settings.PASSWORD_HASHERS])
+        patch.setattr(Template, "_render", _render)
+        yield
+
+
+def _render(template: Template, context: Context) -> Any:
+    """Tell Django's client of pages alone, whose contexts tests look into; it copies each, and a form has a hundred."""
+    if isinstance(context, RequestContext) and context.template is template:
+        template_rendered.send(sender=template, template=template, context=context)
+    return template.nodelist.render(context)
+
+
+_numbers = count()
+
+
 @pytest.fixture(autouse=True)
-def _own_state(settings: Settings, tmp_path: Path) -> None:
-    """No test touches the state of an installation, nor wakes its engine."""
-    settings.RUN_DIR = tmp_path / "run"
-    settings.BOOT_DIR = tmp_path / "boot"
-    settings.STATIC_ROOT = tmp_path / "static"
-    for directory in (settings.RUN_DIR, settings.BOOT_DIR, settings.STATIC_ROOT):
+def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test touches the state of an installation or of another test, nor wakes an engine."""
+    home = tmp_path_factory.getbasetemp() / f"state{next(_numbers)}"
+    settings.RUN_DIR, settings.BOOT_DIR = home / "run", home / "boot"
+    for directory in (home, settings.RUN_DIR, settings.BOOT_DIR):
         directory.mkdir()
-    plain = {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}
-    settings.STORAGES = {**settings.STORAGES, "staticfiles": plain}
+
+
+@pytest.fixture(scope="session")
+def cast(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Cast:
+    """The rows below, which are written for each test rather than made anew."""
+    with django_db_blocker.unblock():
+        return Cast(
+            {
+                "admin": lambda: person("admin", role="SuperUser"),
+                "host": _make_host,
+                "vm": lambda admin, host: machine("web", by=admin),
+                "headless_vm": lambda admin, host: machine("db", by=admin, console=headless),
+                "alice": lambda vm: person("alice", role="UserVmManager", vm=vm),
+                "bob": lambda vm: person("bob", role="UserRole", vm=vm),
+                "carol": lambda: person("carol"),
+            }
+        )
+
+
+def _make_host() -> Host:
+    made = Host.objects.create(name="local", cluster=Cluster.objects.get(name="Default"))
+    reports.host_seen(made, Capabilities())
+    return made
 
 
 @pytest.fixture
@@ -29,44 +86,49 @@ def cluster(db: None) -> Cluster:
 
 
 @pytest.fixture
-def host(cluster: Cluster) -> Host:
+def host(db: None, cast: Cast) -> Host:
     """A host that is up and offers everything."""
-    made = Host.objects.create(name="local", cluster=cluster)
-    reports.host_seen(made, Capabilities())
-    return made
+    there: Host = cast.enter("host")
+    return there
 
 
 @pytest.fixture
-def admin(db: None) -> User:
+def admin(db: None, cast: Cast) -> User:
     """Runs the data centre."""
-    return person("admin", role="SuperUser")
+    there: User = cast.enter("admin")
+    return there
 
 
 @pytest.fixture
-def vm(admin: User, host: Host) -> VM:
+def vm(admin: User, host: Host, cast: Cast) -> VM:
     """A machine with a screen: VNC and VGA, as Blank hands down."""
-    return machine("web", by=admin)
+    there: VM = cast.enter("vm", admin, host)
+    return there
 
 
 @pytest.fixture
-def headless_vm(admin: User, host: Host) -> VM:
+def headless_vm(admin: User, host: Host, cast: Cast) -> VM:
     """A machine without a screen."""
-    return machine("db", by=admin, console=headless)
+    there: VM = cast.enter("headless_vm", admin, host)
+    return there
 
 
 @pytest.fixture
-def alice(vm: VM) -> User:
+def alice(vm: VM, cast: Cast) -> User:
     """Owns `vm`."""
-    return person("alice", role="UserVmManager", vm=vm)
+    there: User = cast.enter("alice", vm)
+    return there
 
 
 @pytest.fixture
-def bob(vm: VM) -> User:
+def bob(vm: VM, cast: Cast) -> User:
     """May use `vm`."""
-    return person("bob", role="UserRole", vm=vm)
+    there: User = cast.enter("bob", vm)
+    return there
 
 
 @pytest.fixture
-def carol(db: None) -> User:
+def carol(db: None, cast: Cast) -> User:
     """Has no right at all and must be refused."""
-    return person("carol")
+    there: User = cast.enter("carol")
+    return there

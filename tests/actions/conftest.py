@@ -1,17 +1,10 @@
-"""What the tests of the actions share: other clusters, and passwords that cost no time."""
+"""What the tests of the actions share: other clusters."""
 
 import pytest
-from pytest_django import Settings
 
 from tests.actions.places import cluster_offering
 from vms.domain.console import HEADLESS, VNC
 from vms.models import Cluster
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """Nobody logs in here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture

@@ -1,16 +1,9 @@
 """Programs that call the REST door, in both of its languages."""
 
 import pytest
-from pytest_django import Settings
 
 from tests.api.caller import Caller
 from vms.models import User
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """Nobody's password is worth the time here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(params=["xml", "json"])

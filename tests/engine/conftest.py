@@ -1,14 +1,14 @@
 """An engine in this process over a hypervisor in a dictionary, with threads and a database that they share."""
 
+import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 from django.conf import settings as django_settings
-from django.core.management import call_command
 from django.db import connections
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
@@ -27,12 +27,14 @@ DATABASE = pytest.mark.django_db(transaction=True, serialized_rollback=True) if 
 
 
 @pytest.fixture(scope="session")
-def migrated_file(tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker) -> Path:
+def migrated_file(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Path:
     path = tmp_path_factory.mktemp("database") / "migrated.sqlite3"
     if not SERVER:
-        with django_db_blocker.unblock(), database_in(path):
-            call_command("migrate", verbosity=0)
-            connections["default"].cursor().execute("PRAGMA journal_mode=DELETE")  # all in one file, to be copied
+        with django_db_blocker.unblock(), closing(sqlite3.connect(path)) as file:
+            connections["default"].ensure_connection()
+            connections["default"].connection.backup(file)
     return path
 
 

@@ -7,7 +7,6 @@ from typing import Any, ClassVar, Final
 import pytest
 from django.test import Client
 from django.urls import reverse
-from pytest_django import Settings
 
 from tests.api.caller import VNC_ID, Caller
 from tests.factories import headless, machine, person
@@ -35,12 +34,6 @@ MEMORY: Final = 2048  # MiB
 DOORS: Final = ("rest-xml", "rest-json", "webadmin", "userportal", "admin")
 # UserPortal makes machines, and templates of them; the other kinds are the administrators'.
 OFFERED: Final = [(door, kind) for door in DOORS for kind in KINDS if door != "userportal" or kind == "vm"]
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """Nobody logs in with one."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 def state(row: Any) -> dict[str, Any]:

@@ -2,15 +2,8 @@
 
 import pytest
 from django.test import Client
-from pytest_django import Settings
 
 from vms.models import VM, User
-
-
-@pytest.fixture(autouse=True)
-def _quick_passwords(settings: Settings) -> None:
-    """Nobody's password is worth the time here."""
-    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture
