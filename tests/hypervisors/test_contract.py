@@ -18,6 +18,7 @@ from tests.hypervisors.conftest import SerialLine, wait_until
 from vms.domain.console import SPICE, SPICE_AND_VNC, Console, Firmware, Video
 from vms.domain.console import Protocol as Graphics
 from vms.domain.errors import Refusal
+from vms.domain.guest import Told
 from vms.domain.hosts import Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec, Nic
@@ -469,6 +470,17 @@ def a_ticket(password: str) -> Ticket:
     return Ticket.of(Graphics.VNC, Secret(password))
 
 
+# -- what guests tell
+
+
+def test_a_guest_without_an_agent_tells_nothing_and_is_no_error(bench: Bench) -> None:
+    run = bench.started()
+    told = bench.hypervisor.ask_guest(run.base.id)
+    assert (told.agent, told.fqdn, told.told) == (False, "", Told())
+    assert not any(told.addresses.values())
+    assert not bench.seen(run.base.id).agent
+
+
 # -- looking, forgetting, events
 
 
@@ -508,7 +520,7 @@ def test_a_running_machine_is_not_removed(bench: Bench) -> None:
     assert bench.seen(run.base.id).run == run
 
 
-@pytest.mark.parametrize("verb", ["resume", "shutdown", "reboot", "reset", "suspend"])
+@pytest.mark.parametrize("verb", ["resume", "shutdown", "reboot", "reset", "suspend", "ask_guest"])
 def test_a_verb_on_a_machine_that_is_off_or_unknown_is_refused(bench: Bench, verb: str) -> None:
     run = bench.started()
     bench.hypervisor.stop(run.base.id)

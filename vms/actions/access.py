@@ -1,20 +1,22 @@
 """Losing the last way into a machine: what is known of the ways, the confirmation that takes, and its event."""
 
-from vms.domain.access import Access, Facts, rate
+from vms.domain.access import Access, Facts, Seen, rate
 from vms.domain.console import Console
 from vms.domain.errors import Refusal
-from vms.models import Hardware
+from vms.models import VM, Hardware
 
 from ._audit import record
 from ._authorise import Actor
 
 
-def facts(_row: Hardware) -> Facts:
-    """What is known of a machine besides its console.
+def facts(row: Hardware) -> Facts:
+    """What is known of a machine besides its console: what its guest has told, and from where it can be reached.
 
-    Nothing yet: agent and addresses come with the watching of hosts, keys with first boot and the account page.
+    Nothing of what only will be one. Keys come with first boot and the account page.
     """
-    return Facts()
+    if not isinstance(row, VM):
+        return Facts()
+    return Facts(agent=Seen(row.agent), addresses=tuple(row.ip.split()))
 
 
 def of(row: Hardware, console: Console | None = None) -> Access:

@@ -14,7 +14,7 @@ from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
-from . import pools, power
+from . import guests, pools, power
 from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
@@ -90,7 +90,7 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     """Bring a locked VM's observed columns up to what was seen, and go on with what waited for it."""
     was, known = Status(vm.observed), (vm.running, vm.pinned)
     _set_observed(vm, seen, host)
-    vm.save(update_fields=VM.OBSERVED_FIELDS)
+    vm.save(update_fields={*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS})
     if (vm.running, vm.pinned) != known:
         sync_devices(vm)
     restart = _settle(vm, seen, was, rebooted=rebooted)
@@ -115,6 +115,9 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
         vm.pinned = {"machine": seen.machine, "addresses": msgspec.to_builtins(addresses)}
     if not running:
         vm.console_user = None
+        guests.forget_the_run(vm)
+    elif not seen.agent:
+        guests.agent_is_gone(vm)
     if running:
         vm.run = seen.run or vm.run
         vm.started_at = vm.started_at or timezone.now()

@@ -72,7 +72,8 @@ class Observation:
     """What a hypervisor says of one machine at one moment.
 
     `run` is rebuilt from the live definition: null when it is not running or not started by us. `machine` and
-    `addresses` are what the hypervisor chose, keyed by device alias; `cold_reboot` says that a reboot ends the run.
+    `addresses` are what the hypervisor chose, keyed by device alias; `cold_reboot` says that a reboot ends the run,
+    `agent` that a guest agent is connected, which may still not answer.
     """
 
     id: UUID
@@ -84,3 +85,4 @@ class Observation:
     machine: str = ""
     addresses: Mapping[str, Address] = field(default_factory=dict)
     cold_reboot: bool = False
+    agent: bool = False

@@ -6,22 +6,28 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import reports, screens
+from vms.actions import guests, reports, screens
 from vms.domain.errors import Refusal
+from vms.domain.guest import Guest
+from vms.domain.hosts import Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.hypervisors.base import Event, Hypervisor, Screen
 from vms.models import Host
+
+from .surveyor import Surveyor
 
 logger = logging.getLogger(__name__)
 
 GLANCE_EVERY: Final = 2.0  # seconds; cheap: 0.2 s for 5,000 machines
 LOOK_EVERY: Final = 60.0  # everything in full, in case an event was lost
 RETRY_AFTER: Final = (0.5, 2.0)  # first and longest pause between attempts to reach a host
+_TALK: Final = frozenset({Status.UP, Status.PAUSED})  # who can be asked
 CATCH_UP_AFTER: Final = 0.1  # seconds until a machine is looked at that a job was at work on when it was to be
 
 
@@ -37,6 +43,14 @@ class Busy:
             return self._locks[machine]
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a machine's guest has told when it was asked."""
+
+    machine: UUID
+    guest: Guest
+
+
 class Watcher(threading.Thread):
     """Keeps the database's picture of a host true; `ready` while its hypervisor answers, which `on_ready` is told."""
 
@@ -48,7 +62,9 @@ class Watcher(threading.Thread):
         self._busy = busy
         self._on_ready = on_ready
         self._put_off: dict[UUID, bool] = {}
-        self._events: queue.Queue[Event] = queue.Queue()
+        self._events: queue.Queue[Event | Answer] = queue.Queue()
+        self._surveyor = Surveyor(host.name, self._ask)
+        self._connected: set[UUID] = set()  # machines whose guest agents are
         self._stopping = threading.Event()
         self._pause = RETRY_AFTER[0]
 
@@ -66,6 +82,7 @@ class Watcher(threading.Thread):
             except Exception:
                 logger.exception("host %s: watching failed", self.host.name)
                 self._lost(Refusal("ENGINE_FAILED"))
+        self._surveyor.stop()
         self.hypervisor.close()
         connections.close_all()
 
@@ -98,10 +115,10 @@ class Watcher(threading.Thread):
         while self.hypervisor.alive and not self._stopping.is_set():
             event = self._next_event(glanced + GLANCE_EVERY)
             self._catch_up()
-            if event is not None and event.machine is not None and event.screen is not None:
-                screens.seen(self.host, event.machine, left=event.screen == Screen.LEFT)
+            if isinstance(event, Answer):
+                guests.seen(self.host, event.machine, event.guest)
             elif event is not None and event.machine is not None:
-                self._look_at(event.machine, rebooted=event.rebooted)
+                self._hear(event, event.machine)
             elif event is not None or time.monotonic() > looked + LOOK_EVERY:
                 self._look_at_everything()
                 looked = glanced = time.monotonic()
@@ -111,7 +128,17 @@ class Watcher(threading.Thread):
         if not self._stopping.is_set():
             raise Refusal("HOST_NOT_RESPONDING", None, host=self.host.name)
 
-    def _next_event(self, until: float) -> Event | None:
+    def _hear(self, event: Event, machine: UUID) -> None:
+        if event.screen is not None:
+            screens.seen(self.host, machine, left=event.screen == Screen.LEFT)
+        else:
+            self._look_at(machine, rebooted=event.rebooted)
+
+    def _ask(self, machine: UUID) -> None:
+        """Called by the surveyor from threads of its own; what comes of it is written down by this one."""
+        self._events.put(Answer(machine, self.hypervisor.ask_guest(machine)))
+
+    def _next_event(self, until: float) -> Event | Answer | None:
         if self._put_off:
             until = min(until, time.monotonic() + CATCH_UP_AFTER)
         try:
@@ -135,6 +162,7 @@ class Watcher(threading.Thread):
         for machine in believed.keys() - there.keys():
             if believed[machine] != Status.DOWN:
                 self._missing(machine)
+        self._surveyor.follow({machine for machine in believed if machine in there and there[machine].status in _TALK})
 
     def _look_at(self, machine: UUID, *, rebooted: bool = False) -> None:
         lock = self._busy.lock(machine)
@@ -144,9 +172,15 @@ class Watcher(threading.Thread):
         try:
             observation = self.hypervisor.observe(machine)
             if observation is not None:
-                reports.machine_seen(self.host, observation, rebooted=rebooted)
+                self._seen(observation, rebooted=rebooted)
         finally:
             lock.release()
+
+    def _seen(self, observation: Observation, *, rebooted: bool) -> None:
+        ours = reports.machine_seen(self.host, observation, rebooted=rebooted)
+        if ours and observation.agent and observation.id not in self._connected:
+            self._surveyor.soon(observation.id)
+        (self._connected.add if observation.agent else self._connected.discard)(observation.id)
 
     def _catch_up(self) -> None:
         put_off, self._put_off = self._put_off, {}

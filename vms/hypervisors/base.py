@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
@@ -99,6 +100,11 @@ class Hypervisor(Protocol):
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         """Have the guest agent run a program, and do not wait for its end; False where no agent answers."""
+
+    def ask_guest(self, machine: UUID) -> Guest:
+        """What a running machine's guest tells of itself and its network of it; a silent agent takes some seconds.
+
+        May never return while the machine's QEMU hangs: callers bound their wait and keep a thread for it."""
 
     def remove(self, machine: UUID) -> None:
         """Forget a machine that is off, its saved state and firmware variables included; unknown ones are left so."""

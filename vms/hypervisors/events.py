@@ -25,6 +25,7 @@ class Happenings:
         for kind, told in (
             (libvirt.VIR_DOMAIN_EVENT_ID_LIFECYCLE, self._lived),
             (libvirt.VIR_DOMAIN_EVENT_ID_REBOOT, self._reset),
+            (libvirt.VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, self._changed),
             (libvirt.VIR_DOMAIN_EVENT_ID_GRAPHICS, _Screens().told),
         ):
             connection.domainEventRegisterAny(None, kind, told, listener)
@@ -38,6 +39,10 @@ class Happenings:
             self.rebooted.discard(machine)
             self.resets.pop(machine, None)
         listener(Event(machine))
+
+    def _changed(self, _connection: Any, domain: Any, *details: Any) -> None:
+        listener: Listener = details[-1]
+        listener(Event(UUID(bytes=domain.UUID())))
 
     def _reset(self, _connection: Any, domain: Any, listener: Listener) -> None:
         machine = UUID(bytes=domain.UUID())

@@ -14,6 +14,7 @@ import libvirt
 import libvirt_qemu
 
 from vms.domain.errors import Refusal
+from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
@@ -22,6 +23,7 @@ from vms.libvirtxml.observe import observe
 from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import NVRAM, write
 
+from . import agent
 from .base import Event, Glance, Listener
 from .connections import Connections, Location, is_alive
 from .events import Happenings
@@ -47,13 +49,6 @@ _ENDED: Final = {
     libvirt.VIR_DOMAIN_SHUTOFF_FAILED: Ended.CRASHED,
     libvirt.VIR_DOMAIN_SHUTOFF_SAVED: Ended.SAVED,
 }
-AGENT_ANSWERS_WITHIN: Final = 5  # seconds
-_NO_AGENT: Final = {
-    libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
-    libvirt.VIR_ERR_AGENT_UNSYNCED,
-    libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
-    libvirt.VIR_ERR_OPERATION_INVALID,
-}
 _GONE: Final = {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID}
 
 
@@ -67,6 +62,7 @@ class LibvirtHypervisor:
         self._connections = Connections(locate, name)
         self._happenings = Happenings()
         self._capabilities: Capabilities | None = None
+        self._neighbours: bool | None = None  # whether ARP tells of addresses, once that has been tried
 
     # -- the contract
 
@@ -186,12 +182,21 @@ class LibvirtHypervisor:
         with self._connections.refusals():
             domain = self._get(machine)
             try:
-                libvirt_qemu.qemuAgentCommand(domain, json.dumps(asked), AGENT_ANSWERS_WITHIN, 0)
+                libvirt_qemu.qemuAgentCommand(domain, json.dumps(asked), agent.ANSWERS_WITHIN, 0)
             except libvirt.libvirtError as error:
-                if error.get_error_code() in _NO_AGENT:
+                if error.get_error_code() in agent.SILENT:
                     return False
                 raise
         return True
+
+    def ask_guest(self, machine: UUID) -> Guest:
+        with self._connections.refusals():
+            domain = self._get(machine)
+            if not domain.isActive():
+                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is not running")
+            if self._neighbours is None:
+                self._neighbours = agent.knows_neighbours(domain)
+            return agent.ask(domain, arp=self._neighbours)
 
     def remove(self, machine: UUID) -> None:
         with self._connections.refusals():
@@ -269,6 +274,7 @@ class LibvirtHypervisor:
             machine=seen.machine,
             addresses=seen.addresses if running else {},
             cold_reboot=running and seen.cold_reboot,
+            agent=running and seen.agent,
         )
 
     def _glance(self, domain: Any, state: int, reason: int, *, saved: bool) -> Glance:

@@ -9,6 +9,7 @@ from uuid import UUID
 from vms.domain.console import Protocol
 from vms.domain.devices import DeviceKind, devices
 from vms.domain.errors import Refusal
+from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
@@ -45,8 +46,8 @@ class _Machine:
 class MemoryHypervisor:
     """Machines that exist in this process only; guests obey at once.
 
-    `guest_powers_off`, `guest_reboots` and `guest_crashes` are what a guest does by itself; `unplug` takes the host
-    away and `plug` brings it back. `tickets` are the passwords that consoles take at present.
+    `guest_powers_off`, `guest_reboots`, `guest_crashes` and `agent_tells` are what a guest does by itself; `unplug`
+    takes the host away and `plug` brings it back. `tickets` are the passwords that consoles take at present.
     """
 
     def __init__(self, capabilities: Capabilities | None = None) -> None:
@@ -57,6 +58,7 @@ class MemoryHypervisor:
         self._plugged = True
         self.starts = 0
         self.tickets: dict[UUID, Ticket] = {}
+        self.guests: dict[UUID, Guest] = {}
         self.ran: list[tuple[UUID, tuple[str, ...]]] = []
 
     def somebody_enters(self, machine: UUID) -> None:
@@ -149,6 +151,11 @@ class MemoryHypervisor:
             self.ran.append((machine, tuple(command)))
             return True
 
+    def ask_guest(self, machine: UUID) -> Guest:
+        with self._lock:
+            self._get(machine, Status.UP, Status.PAUSED)
+            return self.guests.get(machine, Guest())
+
     def remove(self, machine: UUID) -> None:
         with self._lock:
             self._require_plugged()
@@ -192,6 +199,13 @@ class MemoryHypervisor:
     def plug(self) -> None:
         self._plugged = True
 
+    def agent_tells(self, machine: UUID, guest: Guest) -> None:
+        """The guest's agent comes, changes its mind, or (one without `agent`) goes."""
+        with self._lock:
+            self._get(machine, Status.UP)
+            self.guests[machine] = guest
+            self._tell(Event(machine))
+
     # -- inside
 
     def _get(self, machine: UUID, *statuses: Status) -> _Machine:
@@ -208,6 +222,7 @@ class MemoryHypervisor:
     def _end(self, key: UUID, machine: _Machine, ended: Ended) -> None:
         machine.status, machine.ended, machine.run, machine.cold_reboot = Status.DOWN, ended, None, False
         self.tickets.pop(key, None)
+        self.guests.pop(key, None)
         self._tell(Event(key))
 
     def _told(self, key: UUID, machine: _Machine) -> Observation:
@@ -234,6 +249,7 @@ class MemoryHypervisor:
             there,
             run=machine.run,
             cold_reboot=machine.cold_reboot,
+            agent=self.guests.get(key, Guest()).agent,
             endpoints=tuple(
                 Endpoint(protocol=protocol, address="127.0.0.1", port=_PORTS[protocol] + machine.ports)
                 for protocol in sorted(spec.console.graphics)

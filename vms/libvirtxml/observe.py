@@ -13,12 +13,14 @@ from vms.domain.runonce import Run
 
 from .write import NAMESPACE
 
+AGENT: Final = "org.qemu.guest_agent.0"
 PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Seen:
-    """The facts of one domain XML: `addresses` by device alias; `headless` as libvirt's own devices say it."""
+    """The facts of one domain XML: `addresses` by device alias; `headless` as libvirt's own devices say it; `agent`
+    is connected."""
 
     name: str
     machine: str
@@ -27,6 +29,7 @@ class Seen:
     graphics: tuple[str, ...]
     videos: tuple[str, ...]
     cold_reboot: bool
+    agent: bool
     addresses: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
@@ -46,6 +49,7 @@ def observe(xml: str) -> Seen:
         graphics=tuple(graphics.get("type") or "" for graphics in domain.iterfind("devices/graphics")),
         videos=tuple(model.get("type") or "" for model in domain.iterfind("devices/video/model")),
         cold_reboot=domain.findtext("on_reboot") == "destroy",
+        agent=domain.find(f"devices/channel/target[@name='{AGENT}'][@state='connected']") is not None,
         addresses=_addresses(domain),
     )
 

@@ -4,13 +4,16 @@ from collections.abc import Mapping
 from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
+import msgspec
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q, Subquery
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
+from vms.domain.access import Seen
 from vms.domain.console import Console, GraphicalAccess, graphical_access
 from vms.domain.document import run_from_document, run_to_document
+from vms.domain.guest import GuestAddress, Told
 from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
 from vms.domain.machine import Address, Nic, mac_of
 from vms.domain.runonce import Run
@@ -43,6 +46,13 @@ STATUSES = (
     (Status.IMAGE_LOCKED.value, _("Image Locked")),
     (Status.POWERING_DOWN.value, _("Powering Down")),
 )
+
+AGENTS = (
+    (Seen.NEVER.value, _("Never seen")),
+    (Seen.BEFORE.value, _("Answered before")),
+    (Seen.NOW.value, _("Connected")),
+)
+IPS = 255  # characters of addresses
 
 
 class HardwareQuerySet(models.QuerySet[_Row]):
@@ -219,8 +229,8 @@ class Pool(Hardware):
 class VM(Hardware):
     """A virtual machine: configured by the columns of `Hardware`, observed in those of this class.
 
-    `observed` to `pinned` are written by the engine's reports alone, edits never touch them; `status`, `pending` and
-    the `running_…` columns are projections for lists and search, written by `vms.actions._status`.
+    `observed` to `guest_seen_at` are written by the engine's reports alone, edits never touch them; `status`,
+    `pending` and the `running_…` columns are projections for lists and search, written by `vms.actions._status`.
     """
 
     # A role held on a pool reaches its machines not: it would open the ones that other people have taken.
@@ -232,6 +242,10 @@ class VM(Hardware):
     OBSERVED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("observed", "ended", "left_at", "running", "endpoints", "host", "pinned", "cold_reboot", "started_at"),
         "console_user",
+    )
+    # What guests tell of themselves; written by `vms.actions.guests`.
+    GUEST_FIELDS: ClassVar[tuple[str, ...]] = (
+        *("agent", "agent_seen_at", "fqdn", "ip", "ip_addresses", "guest_document", "guest_seen_at"),
     )
     PROJECTED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("status", "pending", "run_once", "running_graphics", "running_video"),
@@ -261,6 +275,15 @@ class VM(Hardware):
     # Who opened the graphical console of the present run; others take it over only with the right to.
     console_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
 
+    # As the guest's agent tells it: hostile text, made printable by `domain.guest`.
+    agent = models.CharField(_("guest agent"), max_length=8, choices=AGENTS, default=Seen.NEVER.value, editable=False)
+    agent_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    fqdn = models.CharField(_("FQDN"), max_length=255, blank=True, editable=False)
+    ip = models.CharField(_("IP addresses"), max_length=IPS, blank=True, editable=False)
+    ip_addresses = models.JSONField(default=list, blank=True, editable=False)
+    guest_document = models.JSONField(default=dict, blank=True, editable=False)
+    guest_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     status = models.CharField(
         _("status"), max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False, db_index=True
     )
@@ -287,6 +310,27 @@ class VM(Hardware):
     @run.setter
     def run(self, run: Run | None) -> None:
         self.running = run_to_document(run) if run else None
+
+    @property
+    def guest(self) -> Told:
+        """What its guest has told of itself, in this run or the last one."""
+        return msgspec.convert(self.guest_document, Told)
+
+    @guest.setter
+    def guest(self, told: Told) -> None:
+        self.guest_document = msgspec.to_builtins(told, order="deterministic")
+
+    @property
+    def addresses(self) -> tuple[GuestAddress, ...]:
+        """The guest's addresses in this run, the most useful ones first; empty when it is down."""
+        return msgspec.convert(self.ip_addresses, tuple[GuestAddress, ...])
+
+    @addresses.setter
+    def addresses(self, addresses: tuple[GuestAddress, ...]) -> None:
+        """`ip` has those that others could use, parted by blanks, as many as there is room for."""
+        self.ip_addresses = msgspec.to_builtins(addresses)
+        told = " ".join(one.address for one in addresses if one.reaches)
+        self.ip = told if len(told) <= IPS else told[: IPS + 1].rpartition(" ")[0]
 
     @property
     def running_console(self) -> Console | None:

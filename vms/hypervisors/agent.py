@@ -1,0 +1,146 @@
+"""libvirt's ways to ask about a running guest, and its flat answers as our values."""
+
+import json
+from collections.abc import Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import libvirt
+import libvirt_qemu
+
+from vms.domain.guest import (
+    MANY,
+    FileSystem,
+    Guest,
+    GuestAddress,
+    GuestUser,
+    Source,
+    System,
+    Told,
+    Zone,
+    text,
+    valid_address,
+)
+
+ANSWERS_WITHIN: Final = 3  # seconds for each of the agent's answers
+
+# What there is instead of an answer.
+SILENT: Final = frozenset(
+    {
+        libvirt.VIR_ERR_AGENT_UNRESPONSIVE,
+        libvirt.VIR_ERR_AGENT_UNSYNCED,
+        libvirt.VIR_ERR_ARGUMENT_UNSUPPORTED,
+        libvirt.VIR_ERR_OPERATION_INVALID,
+    }
+)
+_SOURCES: Final = {
+    Source.AGENT: libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_AGENT,
+    Source.LEASE: libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_LEASE,
+    Source.ARP: libvirt.VIR_DOMAIN_INTERFACE_ADDRESSES_SRC_ARP,
+}
+
+Info = Mapping[str, Any]
+
+
+def ask(domain: Any, *, arp: bool) -> Guest:
+    """Ask the guest's agent, and the host about its addresses; `arp` where the host can tell from its neighbours."""
+    told = _agent_told(domain)
+    others = [source for source in Source if source != Source.AGENT and (arp or source != Source.ARP)]
+    sources = ([Source.AGENT] if told is not None else []) + others
+    answers = {source: _addresses(domain, source) for source in sources}
+    addresses = {source: answer for source, answer in answers.items() if answer is not None}
+    if told is None:
+        return Guest(addresses=addresses)
+    version = _version(domain)
+    return Guest(agent=True, fqdn=text(told.get("hostname", "")), told=_told(told, version), addresses=addresses)
+
+
+def knows_neighbours(domain: Any) -> bool:
+    """Whether the host's table of neighbours can be read: libvirt 9.0 cannot read that of a newer kernel (measured)."""
+    return _addresses(domain, Source.ARP) is not None
+
+
+def _agent_told(domain: Any) -> Info | None:
+    """Everything that the agent can tell; None when none answers."""
+    try:
+        domain.agentSetResponseTimeout(ANSWERS_WITHIN)
+        told: Info = domain.guestInfo(0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in SILENT:
+            return None
+        raise
+    return told
+
+
+def _version(domain: Any) -> str:
+    """The agent's own version, which libvirt does not pass on."""
+    try:
+        answer = json.loads(libvirt_qemu.qemuAgentCommand(domain, '{"execute": "guest-info"}', ANSWERS_WITHIN, 0))
+        return text(answer["return"]["version"], 40)
+    except (libvirt.libvirtError, ValueError, LookupError, TypeError):
+        return ""
+
+
+def _addresses(domain: Any, source: Source) -> tuple[GuestAddress, ...] | None:
+    """What one source tells; None when it cannot."""
+    try:
+        interfaces = domain.interfaceAddresses(_SOURCES[source])
+    except libvirt.libvirtError:
+        return None
+    return tuple(_told_by(source, interfaces))[:MANY]
+
+
+def _told_by(source: Source, interfaces: Mapping[str, Any]) -> Iterator[GuestAddress]:
+    for name, interface in interfaces.items():
+        for each in interface.get("addrs") or ():
+            address = valid_address(each.get("addr"))
+            if address and not address.startswith("127.") and address != "::1":
+                mac = text(interface.get("hwaddr") or "", 17)
+                yield GuestAddress(address=address, source=source, mac=mac, interface=text(name, 40))
+
+
+def _told(info: Info, version: str) -> Told:
+    """libvirt's typed parameters as they come: `user.0.name`, `fs.1.mountpoint`, `os.pretty-name`."""
+    return Told(
+        agent_version=version,
+        system=System(
+            name=text(info.get("os.pretty-name") or info.get("os.name") or ""),
+            version=text(info.get("os.version") or info.get("os.version-id") or ""),
+            distribution=text(info.get("os.id", "")),
+            kernel=text(info.get("os.kernel-release", "")),
+            architecture=text(info.get("os.machine", "")),
+        ),
+        zone=Zone(name=text(info.get("timezone.name", "")), offset=int(info.get("timezone.offset", 0))),
+        users=tuple(_users(info)),
+        filesystems=tuple(_filesystems(info)),
+    )
+
+
+def _users(info: Info) -> Iterator[GuestUser]:
+    for part in _each(info, "user"):
+        since = part.get("login-time")
+        yield GuestUser(
+            name=text(part.get("name", "")),
+            domain=text(part.get("domain", "")),
+            since=datetime.fromtimestamp(int(since) // 1000, UTC) if since and int(since) < _FAR else None,
+        )
+
+
+def _filesystems(info: Info) -> Iterator[FileSystem]:
+    for part in _each(info, "fs"):
+        yield FileSystem(
+            path=text(part.get("mountpoint", "")),
+            kind=text(part.get("fstype", ""), 40),
+            total=part.get("total-bytes"),
+            used=part.get("used-bytes"),
+        )
+
+
+_FAR: Final = 32_503_680_000_000  # milliseconds until the year 3000: a guest's clock may say anything
+
+
+def _each(info: Info, kind: str) -> Iterator[Info]:
+    """The parts of one kind, each without the number before its names."""
+    for number in range(min(int(info.get(f"{kind}.count", 0)), MANY)):
+        start = f"{kind}.{number}."
+        yield {key.removeprefix(start): value for key, value in info.items() if key.startswith(start)}
