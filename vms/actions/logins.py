@@ -13,18 +13,30 @@ from ._audit import record
 
 
 @action
-def log_in(user: User) -> tuple[str, Token]:
-    """A new token for somebody whose password was right: the secret to show, told only now, and what is kept of it."""
+def log_in(user: User, *, idle: timedelta | None = None, guarded: bool = False) -> tuple[str, Token]:
+    """A new token for somebody whose password was right: the secret to show, told only now, and what is kept of it.
+
+    With `idle` it ends when it is not used for so long; `guarded` is for a cookie, which others might have sent.
+    """
     Token.objects.filter(user=user, expires_at__lt=timezone.now()).delete()
     secret = secrets.token_urlsafe(32)
     token = Token.objects.create(
         digest=Token.digest_of(secret),
         user=user,
         password_mark=user.get_session_auth_hash(),
-        expires_at=timezone.now() + timedelta(seconds=settings.SESSION_COOKIE_AGE),
+        expires_at=timezone.now() + (idle or timedelta(seconds=settings.SESSION_COOKIE_AGE)),
+        idle=idle.total_seconds() if idle else None,
+        guarded=guarded,
     )
     record(user, "USER_VDC_LOGIN", user)
     return secret, token
+
+
+def keep(token: Token) -> None:
+    """Let a token that is used live on, if it is one that idleness ends; written now and then, not with every use."""
+    now = timezone.now()
+    if token.idle and token.expires_at - now < timedelta(seconds=token.idle) * 0.75:
+        Token.objects.filter(pk=token.pk).update(expires_at=now + timedelta(seconds=token.idle))
 
 
 @action

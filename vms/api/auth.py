@@ -1,12 +1,16 @@
-"""Who is asking: a Bearer token from the SSO, a user name and password, or the session of a browser."""
+"""Who is asking: a token from the SSO, a user name and password, a session of oVirt's kind, or that of a browser."""
 
+import hmac
+import re
+from datetime import timedelta
 from typing import Any, Final
 
 from django.contrib.auth import authenticate
 from rest_framework.authentication import BaseAuthentication, BasicAuthentication, SessionAuthentication
-from rest_framework.exceptions import AuthenticationFailed
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
+from vms.actions import logins
 from vms.models import Token, User
 
 CHALLENGE: Final = 'Basic realm="RESTAPI"'
@@ -48,5 +52,54 @@ class Basic(BasicAuthentication):
         return user, None
 
 
+SESSION: Final = "JSESSIONID"  # the name of the cookie, and of the header that guards it
+IDLE: Final = timedelta(minutes=30)  # unless `Session-TTL` says otherwise (oVirt: UserSessionTimeOutInterval)
+PATH: Final = "/ovirt-engine/api"
+
+
+class Persistent(BaseAuthentication):
+    """A session that an earlier request has begun with `Prefer: persistent-auth`.
+
+    Other sites can make a browser send the cookie, but not this header.
+    """
+
+    def authenticate(self, request: Request) -> tuple[User, Token] | None:
+        secret = request.COOKIES.get(SESSION, "")
+        if not secret or "persistent-auth" not in preferences(request):
+            return None
+        token = Token.objects.valid(secret)
+        if token is None:
+            return None
+        if token.guarded and not hmac.compare_digest(request.headers.get(SESSION, "").encode(), secret.encode()):
+            raise PermissionDenied(f"The header {SESSION} has to repeat the cookie.")
+        logins.keep(token)
+        return token.user, token
+
+
+def preferences(request: Any) -> set[str]:
+    """What a client prefers, of which oVirt knows `persistent-auth`, `csrf-protection` and `new-auth`."""
+    return {each.strip().lower() for each in request.headers.get("Prefer", "").split(",")}
+
+
+def remember(request: Any, response: Any) -> None:
+    """Begin a session for somebody who has shown credentials and wants one, and end one that is wanted no more."""
+    user, scheme = request.user, request.headers.get("Authorization", "")
+    if not user.is_authenticated or not scheme:
+        return
+    wished, there = preferences(request), request.COOKIES.get(SESSION, "")
+    before = Token.objects.valid(there) if there else None
+    mine = before is not None and before.user_id == user.pk
+    if "persistent-auth" in wished:
+        if mine and "new-auth" not in wished:
+            return
+        minutes = re.fullmatch(r"[0-9]{1,4}", request.headers.get("Session-TTL", "").strip())
+        idle = timedelta(minutes=int(minutes[0])) if minutes and int(minutes[0]) else IDLE
+        secret, _token = logins.log_in(user, idle=idle, guarded="csrf-protection" in wished)
+        response.set_cookie(SESSION, secret, path=PATH, httponly=True, samesite="Strict", secure=request.is_secure())
+    elif mine:
+        logins.log_out(there)
+        response.delete_cookie(SESSION, path=PATH, samesite="Strict")
+
+
 # A browser sends its cookie with requests that other sites make too, so these need the CSRF token.
-AUTHENTICATION: Final = (Bearer, Basic, SessionAuthentication)
+AUTHENTICATION: Final = (Bearer, Basic, Persistent, SessionAuthentication)

@@ -57,6 +57,8 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
     for verb in actions.POWER:
         yield f"vms/{{key}}/{verb}", actions.Power.routed(verb=verb)
     yield "vms/{key}/start", actions.Start.routed()
+    for verb in ("start", *actions.POWER):
+        yield f"vms/{{key}}/{verb}/{{job}}", actions.Begun.routed()
     yield "vms/{key}/clone", actions.Clone.routed()
     yield "vms/{key}/detach", actions.Detach.routed()
     yield "vms/{key}/ticket", consoles.Ticket.routed()
@@ -79,7 +81,9 @@ def _address(template: str) -> str:
 
 urlpatterns: Final[list[URLPattern]] = [
     re_path(r"^ovirt-engine/sso/oauth/token$", sso.token, name="sso_token"),
-    re_path(r"^ovirt-engine/sso/oauth/token-http-auth$", sso.no_kerberos, name="sso_kerberos"),
+    re_path(r"^ovirt-engine/sso/oauth/token-http-auth$", sso.token_by_header, name="sso_token_by_header"),
+    re_path(r"^ovirt-engine/sso/oauth/token-info$", sso.token_info, name="sso_token_info"),
+    re_path(r"^ovirt-engine/services/health$", sso.health, name="ovirt_health"),
     re_path(r"^ovirt-engine/sso/oauth/revoke$", sso.log_out, name="sso_revoke"),
     re_path(r"^ovirt-engine/services/sso-logout$", sso.log_out, name="sso_logout"),
     *(re_path(_address(path), view) for path, view in _views()),

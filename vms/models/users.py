@@ -167,7 +167,8 @@ class TokenQuerySet(models.QuerySet["Token"]):
 class Token(models.Model):
     """A program's log-in: what it shows is a secret that is not kept here, only its digest.
 
-    `password_mark` is Django's mark of the password that it was given for: a new password ends it.
+    `password_mark` is Django's mark of the password that it was given for: a new password ends it. One that is `idle`
+    for so many seconds ends, too; a `guarded` one is a cookie that its holder repeats in a header.
     """
 
     digest = models.CharField(max_length=64, primary_key=True, editable=False)
@@ -175,6 +176,8 @@ class Token(models.Model):
     password_mark = models.CharField(max_length=128, editable=False)
     created_at = models.DateTimeField(auto_now_add=True)
     expires_at = models.DateTimeField(db_index=True)
+    idle = models.PositiveIntegerField(null=True, editable=False)
+    guarded = models.BooleanField(default=False, editable=False)
 
     objects = TokenQuerySet.as_manager()
 

@@ -5,17 +5,19 @@ from typing import Any, Final
 
 from rest_framework.response import Response
 
+from vms import messages
 from vms.actions import create, pools, power
-from vms.api.document import Tree
-from vms.api.faults import Fault, missing
+from vms.api.document import Document, Tree
+from vms.api.faults import FAILED, Fault, missing
 from vms.api.mapping import run_once
 from vms.api.mapping import vm as table
 from vms.api.mapping.draft import read, refuse
 from vms.api.mapping.fields import BOOLEAN
 from vms.api.mapping.follow import tell_one
-from vms.models import Job
+from vms.models import Job, JobState
 
-from .base import Door, done
+from .base import Door, done, job_reference
+from .infrastructure import JOBS
 from .machines import POOLS, VMS
 
 POWER: Final[dict[str, Callable[..., Job]]] = {
@@ -32,26 +34,39 @@ class Acting(Door):
     """An action; whatever it says is an `<action>`."""
 
     acts = True
+    verb = ""
 
     def switch(self, action: Tree, name: str) -> bool:
         """A yes or no beside the entity in an action."""
         return name in action and bool(BOOLEAN.read(action[name], name))
 
+    def looks_itself(self, action: Tree) -> bool:
+        """Whether the client looks for the end of the action itself."""
+        return self.switch(action, "async") or self.expects("202-accepted")
+
+    def begun(self, job: Job, *, looks_itself: bool) -> Response:
+        """The answer for a job that has begun."""
+        if not looks_itself:
+            return done(job, self.telling)
+        href = f"{self.telling.base}/vms/{self.kwargs['key']}/{self.verb}/{job.pk}"
+        told = {"href": href, "id": str(job.pk), "job": job_reference(job, self.telling), "status": "pending"}
+        return Response(Document("action", told), 202, headers={"Location": href})
+
 
 class Power(Acting):
     """Stop, shutdown, reboot, reset and suspend."""
 
-    verb = ""
-
     def post(self, request: Any, key: str) -> Response:
         """Record the job."""
         vm = self.row(VMS.rows(self.user), key)
-        self.body("action")
-        return done(POWER[self.verb](vm, by=self.user), self.telling)
+        looks_itself = self.looks_itself(self.body("action"))
+        return self.begun(POWER[self.verb](vm, by=self.user), looks_itself=looks_itself)
 
 
 class Start(Acting):
     """Start: with a `<vm>` inside, or paused, it is oVirt's Run Once."""
+
+    verb = "start"
 
     def post(self, request: Any, key: str) -> Response:
         """Record the job."""
@@ -61,12 +76,36 @@ class Start(Acting):
             raise Fault(409, "Operation Failed", f"[Only one of {', '.join(_INITIALIZERS)} can be used at once.]")
         refuse((*_INITIALIZERS, "use_initialization", "attach_wgt"), action)
         paused, volatile = self.switch(action, "pause"), self.switch(action, "volatile")
+        looks_itself = self.looks_itself(action)
         if "vm" not in action and not paused and not volatile:
-            return done(power.start(vm, by=self.user), self.telling)
+            return self.begun(power.start(vm, by=self.user), looks_itself=looks_itself)
         draft = run_once.asked(action.get("vm") or {}, filtered=self.telling.filtered)
         hosts = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
         overlay = run_once.overlay(draft, hosts, paused=paused or None, volatile=volatile)
-        return done(power.run_once(vm, overlay, by=self.user), self.telling)
+        return self.begun(power.run_once(vm, overlay, by=self.user), looks_itself=looks_itself)
+
+
+class Begun(Door):
+    """An action that its client did not wait for."""
+
+    acts = True
+
+    def get(self, request: Any, key: str, job: str) -> Response:
+        """What has become of it."""
+        vm = self.row(VMS.rows(self.user), key)
+        found = self.row(JOBS.rows(self.user).filter(machine=vm.pk), job)
+        told: dict[str, Any] = {"id": str(found.pk), "job": job_reference(found, self.telling)}
+        if found.error:
+            told["fault"] = {"detail": f"[{messages.job_error(found.error)}]", "reason": FAILED}
+        return Response(Document("action", {**told, "status": _OUTCOMES.get(found.state, "in_progress")}))
+
+
+_OUTCOMES: Final = {
+    JobState.QUEUED: "pending",
+    JobState.FINISHED: "complete",
+    JobState.FAILED: "failed",
+    JobState.ABORTED: "failed",
+}
 
 
 class Clone(Acting):

@@ -5,7 +5,7 @@ import re
 from collections.abc import Callable
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar, cast
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
@@ -16,7 +16,7 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from vms.actions._audit import coming_from
-from vms.api.auth import AUTHENTICATION, CHALLENGE
+from vms.api.auth import AUTHENTICATION, CHALLENGE, remember
 from vms.api.document import Document, Tree
 from vms.api.faults import Fault, missing, not_found, of
 from vms.api.mapping import follow
@@ -26,7 +26,7 @@ from vms.api.mapping.fields import Follow, Ref, Telling, read_id
 from vms.api.mapping.registry import COLLECTIONS
 from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
 from vms.api.renderers import JsonRenderer, XmlRenderer
-from vms.models import User
+from vms.models import Job, User
 from vms.routes import Access, is_administrator, route
 
 logger = logging.getLogger(__name__)
@@ -63,6 +63,8 @@ class Door(APIView):
         correlation = re.sub(r"[^0-9A-Za-z_-]", "", wished)[:36] or str(uuid4())
         with coming_from(request.META.get("REMOTE_ADDR") or None, correlation):
             response = super().dispatch(request, *args, **kwargs)
+            if response.status_code < 400:
+                remember(self.request, response)
         response["Correlation-Id"] = correlation
         return response
 
@@ -70,6 +72,9 @@ class Door(APIView):
         super().initial(request, *args, **kwargs)
         if request.headers.get("Version", "4").strip() != "4":
             raise Fault(400, "Operation Failed", "[Version 4 of the API is served here.]")
+        if self.request.method in {"GET", "HEAD"} and not self.flag("filter", default=True):
+            # What everybody has is for administrators; oVirt's portal asks so whether somebody is one.
+            self.require_administrator()
         if any("\0" in text for text in self._parameters.values()):
             raise Fault(400, "Operation Failed", "[A parameter holds the character NUL.]")
 
@@ -89,7 +94,25 @@ class Door(APIView):
         """Which methods there are."""
         return Response(headers={"Allow": ", ".join(self.allowed_methods)})
 
+    def require_administrator(self) -> None:
+        """Refuse somebody without an administrative role."""
+        if not is_administrator(self.user):
+            raise Fault(403, "Operation Failed", "[Only administrators see this without a filter.]")
+
     # -- what was asked
+
+    def expects(self, word: str) -> bool:
+        """Whether the client insists on an answer of a kind: `201-created` when all is done, or `202-accepted`."""
+        said = (self.request.headers.get(name, "") for name in ("Expect", "X-Ovirt-Expect"))
+        return any(word in each.lower() for each in said)
+
+    def expected_version(self) -> int | None:
+        """The version of the row that the client has seen (`If-Match`); None where it does not say."""
+        said = self.request.headers.get("If-Match", "").strip()
+        if said in {"", "*"}:
+            return None
+        found = re.fullmatch(r'(?:W/)?"([0-9]{1,9})"', said)
+        return int(found[1]) if found else 0
 
     @property
     def user(self) -> User:
@@ -189,10 +212,14 @@ class Door(APIView):
         return value
 
 
-def done(job: object = None, telling: Telling | None = None, **told: Any) -> Response:
+def job_reference(job: Job, telling: Telling) -> Tree:
+    """A job by its address."""
+    return {"href": f"{telling.base}/jobs/{job.pk}", "id": str(job.pk)}
+
+
+def done(job: Job | None = None, telling: Telling | None = None, **told: Any) -> Response:
     """An action or a removal that is done, with the job that carries it out."""
     tree: dict[str, Any] = dict(told)
     if job is not None and telling is not None:
-        key = cast(UUID, job.pk)  # type: ignore[attr-defined]
-        tree["job"] = {"href": f"{telling.base}/jobs/{key}", "id": str(key)}
+        tree["job"] = job_reference(job, telling)
     return Response(Document("action", {**tree, "status": "complete"}))

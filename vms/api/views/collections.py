@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
@@ -12,6 +12,7 @@ from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.api import streaming
 from vms.api.document import Document
+from vms.api.faults import Fault, of_refusal
 from vms.api.languages import LANGUAGES
 from vms.api.mapping.draft import Draft
 from vms.api.mapping.entity import Entity
@@ -19,9 +20,12 @@ from vms.api.mapping.follow import tell_all, tell_one
 from vms.api.mapping.hardware import shown_console
 from vms.api.search import Language, search
 from vms.api.writing import written
+from vms.domain.errors import Refusal
 from vms.models import Hardware, User
 
 from .base import Door, done
+
+EDITED_MEANWHILE: Final = "ACTION_TYPE_FAILED_EDITED_MEANWHILE"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,7 +77,8 @@ class Collection(Reading):
         made = resource.create(self, self.draft(resource.entity))
         row = self.row(resource.rows(self.user), str(made.pk))
         told = tell_one(resource.entity, row, self.telling)
-        return Response(Document(resource.entity.name, told), 201, headers={"Location": told["href"]})
+        status = 202 if self.expects("202-accepted") else 201
+        return Response(Document(resource.entity.name, told), status, headers={"Location": told["href"]})
 
 
 class ReadingOne(Door):
@@ -89,8 +94,9 @@ class ReadingOne(Door):
         return self.row(self.resource.rows(self.user), key)
 
     def tell(self, row: Any) -> Response:
-        entity = self.resource.entity
-        return Response(Document(entity.name, tell_one(entity, row, self.telling)))
+        entity, version = self.resource.entity, getattr(row, "version", None)
+        headers = {"ETag": f'"{version}"'} if version else None
+        return Response(Document(entity.name, tell_one(entity, row, self.telling)), headers=headers)
 
 
 class One(ReadingOne):
@@ -103,10 +109,19 @@ class One(ReadingOne):
         draft = self.draft(entity)
         if self.resource.refer:
             self.resource.refer(self, draft, row)
-        edit(row, draft.changes(row, shown_console(row, self.telling)), by=self.user)
+        changes = draft.changes(row, shown_console(row, self.telling), self.expected_version())
+        edit(row, changes, by=self.user)
         return self.tell(self.found(key))
 
     def delete(self, request: Any, key: str) -> Response:
         """Remove it."""
-        remove(self.found(key), by=self.user)
+        row: Hardware = self.found(key)
+        if self.expected_version() not in {None, row.version}:
+            raise Refusal(EDITED_MEANWHILE, None, name=row.name)
+        remove(row, by=self.user)
         return done()
+
+    def handle_exception(self, exc: Exception) -> Response:
+        if isinstance(exc, Refusal) and exc.code == EDITED_MEANWHILE and self.expected_version() is not None:
+            exc = Fault(412, "Operation Failed", of_refusal(exc).detail)
+        return super().handle_exception(exc)
