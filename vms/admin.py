@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms import messages as catalogue
 from vms.actions import create
+from vms.actions._status import renamed
 from vms.actions.edit import GROUPS as EDIT_GROUPS
 from vms.actions.edit import edit
 from vms.actions.remove import GROUPS as REMOVE_GROUPS
@@ -261,8 +262,16 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("severity", "code")
 
 
+class PlaceAdmin(SilentAdmin):
+    """Where machines are: they are sorted and found by its name."""
+
+    def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        renamed(obj)
+
+
 @admin.register(Host)
-class HostAdmin(SilentAdmin):
+class HostAdmin(PlaceAdmin):
     list_display = ("name", "cluster", "uri", "status", "reason")
     fields = ("name", "cluster", "uri", "username")
 
@@ -273,7 +282,7 @@ class HostAdmin(SilentAdmin):
 
 
 @admin.register(Cluster)
-class ClusterAdmin(SilentAdmin):
+class ClusterAdmin(PlaceAdmin):
     list_display = ("name", "data_center", "level")
 
 

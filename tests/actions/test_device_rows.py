@@ -190,7 +190,7 @@ def test_rows_that_somebody_has_spoiled_are_made_anew(row: Any, admin: User, hos
     spoiled = row.devices.get(kind="video")
     row.devices.exclude(pk=spoiled.pk).delete()
     row.devices.update(model="cirrus", position=9)
-    call_command("rebuild_devices", verbosity=0)
+    call_command("rebuild", verbosity=0)
     assert written(row) == meant(row.spec)
 
 
@@ -201,7 +201,7 @@ def test_rebuilding_covers_every_machine_and_what_runs(
     up(headless_vm, host, by=admin, overlay=choosing(ConsoleChoice.VNC))
     everything = sorted(Device.objects.values_list("device_id", "scope", "kind", "model", "position"))
     Device.objects.all().delete()
-    call_command("rebuild_devices")
+    call_command("rebuild")
     assert sorted(Device.objects.values_list("device_id", "scope", "kind", "model", "position")) == everything
     count = sum(kind._default_manager.count() for kind in (VM, Template, Pool, InstanceType))
     assert capsys.readouterr().out == f"{count} machines\n"

@@ -9,6 +9,7 @@ from uuid import UUID
 
 import pytest
 from django.db import IntegrityError, connection, transaction
+from django.db.models import Field
 
 from vms.domain.console import (
     HEADLESS,
@@ -52,13 +53,13 @@ Columns = tuple[Any, ...]
 
 # Each row is tried by itself; one round trip for thousands of them.
 TRY_ON_POSTGRESQL = """
-CREATE FUNCTION pg_temp.try_all(target regclass, candidates jsonb) RETURNS void LANGUAGE plpgsql AS $$
+CREATE FUNCTION pg_temp.try_all(target regclass, columns text, candidates jsonb) RETURNS void LANGUAGE plpgsql AS $$
 DECLARE candidate jsonb;
 BEGIN
     FOR candidate IN SELECT * FROM jsonb_array_elements(candidates) LOOP
         BEGIN
-            EXECUTE format('INSERT INTO %1$s SELECT * FROM jsonb_populate_record(null::%1$s, $1)', target)
-                USING candidate;
+            EXECUTE format('INSERT INTO %1$s (%2$s) SELECT %2$s FROM jsonb_populate_record(null::%1$s, $1)',
+                target, columns) USING candidate;
         EXCEPTION WHEN check_violation THEN NULL;
         END;
     END LOOP;
@@ -76,22 +77,22 @@ def accepted(kind: type[Hardware], names: tuple[str, ...], candidates: Iterable[
 
 def _insert_on_postgresql(kind: type[Hardware], candidates: list[dict[str, Any]]) -> None:
     row = _new(kind)
-    plain = {field.column: field.pre_save(row, add=True) for field in kind._meta.local_concrete_fields}
+    plain = {str(field.column): field.pre_save(row, add=True) for field in _written(kind)}
     rows = [
         {**plain, "id": UUID(int=number), "name": f"candidate-{number}", **values}
         for number, values in enumerate(candidates, start=1000)
     ]
     with connection.cursor() as cursor:
         cursor.execute(TRY_ON_POSTGRESQL)
-        cursor.execute("SELECT pg_temp.try_all(%s, %s)", [kind._meta.db_table, json.dumps(rows, default=str)])
+        given = [kind._meta.db_table, ", ".join(plain), json.dumps(rows, default=str)]
+        cursor.execute("SELECT pg_temp.try_all(%s, %s, %s)", given)
         cursor.execute("DROP FUNCTION pg_temp.try_all")
 
 
 def _insert_on_sqlite(kind: type[Hardware], candidates: list[dict[str, Any]]) -> None:
     row = _new(kind)
     plain: dict[str, Any] = {
-        str(field.column): field.get_db_prep_save(field.pre_save(row, add=True), connection)
-        for field in kind._meta.local_concrete_fields
+        str(field.column): field.get_db_prep_save(field.pre_save(row, add=True), connection) for field in _written(kind)
     }
     rows = [
         tuple({**plain, "id": UUID(int=number).hex, "name": f"candidate-{number}", **values}.values())
@@ -100,6 +101,11 @@ def _insert_on_sqlite(kind: type[Hardware], candidates: list[dict[str, Any]]) ->
     columns, places = ", ".join(plain), ", ".join(["%s"] * len(plain))
     with connection.cursor() as cursor:
         cursor.executemany(f"INSERT OR IGNORE INTO {kind._meta.db_table} ({columns}) VALUES ({places})", rows)  # noqa: S608
+
+
+def _written(kind: type[Hardware]) -> list[Field]:
+    """The columns that the database does not make by itself."""
+    return [field for field in kind._meta.local_concrete_fields if not field.generated]
 
 
 def _new(kind: type[Hardware]) -> Hardware:

@@ -1,6 +1,7 @@
 """Device rows follow the machine: made anew from its value whenever that changes."""
 
 from typing import Final
+from uuid import UUID
 
 from vms.domain.devices import devices
 from vms.domain.machine import MachineSpec
@@ -22,9 +23,14 @@ def sync_devices(row: Hardware) -> None:
         _write(row, Scope.RUNNING, run.spec if run else None)
 
 
-def _write(row: Hardware, scope: Scope, spec: MachineSpec | None) -> None:
+def configured(row: Hardware) -> list[Device]:
+    """The rows of what is configured, for a machine that has none yet."""
+    return list(_rows(row, Scope.CONFIGURED, row.spec).values())
+
+
+def _rows(row: Hardware, scope: Scope, spec: MachineSpec | None) -> dict[UUID, Device]:
     owner = _OWNERS[type(row)]
-    wanted = {
+    return {
         device.id: Device(
             device_id=device.id,
             scope=scope,
@@ -37,6 +43,10 @@ def _write(row: Hardware, scope: Scope, spec: MachineSpec | None) -> None:
         )
         for position, device in enumerate(devices(spec) if spec else ())
     }
+
+
+def _write(row: Hardware, scope: Scope, spec: MachineSpec | None) -> None:
+    owner, wanted = _OWNERS[type(row)], _rows(row, scope, spec)
     present = {device.device_id: device for device in Device.objects.filter(**{owner: row}, scope=scope)}
     stale = [there.key for key, there in present.items() if key not in wanted or _differs(there, wanted[key])]
     if stale:

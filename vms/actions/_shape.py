@@ -108,7 +108,7 @@ def set_attributes(row: Hardware, attributes: Mapping[str, Any]) -> None:
 def require_storable(row: Model) -> None:
     """Refuse a text that its column cannot hold: PostgreSQL would end in an error, SQLite would store anything."""
     for field in row._meta.concrete_fields:
-        text = getattr(row, field.attname)
+        text = None if field.generated else getattr(row, field.attname)
         if not isinstance(text, str):
             continue
         if field.max_length and len(text) > field.max_length:

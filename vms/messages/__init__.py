@@ -91,10 +91,10 @@ REFUSALS: Final[dict[str, Text]] = {
     "SEARCH_OBJECT_OTHER": _("“%(word)s” is searched for elsewhere; here it is: %(possible)s."),
     "SEARCH_FIELD_UNKNOWN": _("There is no field “%(word)s” (character %(position)s). Possible here: %(possible)s."),
     "SEARCH_OPERATOR_ILLEGAL": _(
-        "“%(field)s” cannot be compared with “%(word)s” (character %(position)s). Possible here: %(possible)s."
+        "“%(of)s” cannot be compared with “%(word)s” (character %(position)s). Possible here: %(possible)s."
     ),
     "SEARCH_VALUE_ILLEGAL": _(
-        "“%(word)s” (character %(position)s) is no value of “%(field)s”. Possible here: %(possible)s."
+        "“%(word)s” (character %(position)s) is no value of “%(of)s”. Possible here: %(possible)s."
     ),
     "SEARCH_ORDER_UNKNOWN": _(
         "Rows cannot be sorted by “%(word)s” (character %(position)s). Possible here: %(possible)s."

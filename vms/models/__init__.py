@@ -8,6 +8,7 @@ from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
 from .labels import Bookmark, Tag
 from .machines import VM, InstanceType, Pool, PoolType, Template
+from .texts import SearchText
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "Role",
     "RolePermit",
     "Scope",
+    "SearchText",
     "Step",
     "Tag",
     "Template",

@@ -12,6 +12,7 @@ from uuid import UUID, uuid4
 
 from django.db import models
 from django.db.models import F, Q
+from django.db.models.functions import Upper
 from django.db.models.lookups import LessThanOrEqual
 from django.utils.translation import gettext_lazy as _
 
@@ -242,11 +243,24 @@ class Hardware(models.Model):
     last_display_type = models.CharField(max_length=8, blank=True, editable=False)
     last_graphics = models.CharField(max_length=16, blank=True, editable=False)
 
+    # What lists are sorted and searched by, and the database makes of the columns above.
+    folded = models.GeneratedField(
+        expression=Upper("name"), output_field=models.CharField(max_length=NAME_LENGTH), db_persist=True
+    )
+    vcpus = models.GeneratedField(
+        expression=F("sockets") * F("cores") * F("threads"),
+        output_field=models.PositiveIntegerField(),
+        db_persist=True,
+    )
+
     class Meta:
         abstract = True
         ordering: ClassVar[tuple[str, ...]] = ("name", "id")
         constraints = tuple(
             models.CheckConstraint(name=f"%(class)s_{name}", condition=law) for name, law in _LAWS.items()
+        )
+        indexes: ClassVar[tuple[models.Index, ...]] = (
+            models.Index(fields=("folded", "name"), name="%(class)s_by_name"),
         )
 
     def __str__(self) -> str:

@@ -1,12 +1,13 @@
 """The four kinds of machine: VM, Template, Pool and InstanceType."""
 
 from collections.abc import Mapping
+from datetime import UTC, datetime
 from typing import ClassVar, Self, TypeVar
 from uuid import UUID
 
 import msgspec
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils.translation import gettext_lazy as _
 
@@ -24,6 +25,13 @@ from .labels import Tag
 from .users import Permission, User, permitted
 
 BLANK = UUID(int=0)
+# What virtual machines are sorted or found by, those that are alike in it by name.
+_SORTED = (
+    *("status", "cluster_name", "host_name", "display_type", "serial_console", "usb", "agent", "access"),
+    *("pending", "run_once", "stateless", "delete_protected", "memory", "guaranteed_memory", "vcpus", "os", "vm_type"),
+    *("firmware", "created_at", "up_since", "ip", "fqdn", "template", "pool", "instance_type"),
+)
+NEVER = datetime(9999, 12, 31, tzinfo=UTC)
 
 _Row = TypeVar("_Row", bound=Hardware)
 
@@ -248,7 +256,12 @@ class VM(Hardware):
         *("agent", "agent_seen_at", "fqdn", "ip", "ip_addresses", "guest_document", "guest_seen_at"),
     )
     PROJECTED_FIELDS: ClassVar[tuple[str, ...]] = (
-        *("status", "pending", "run_once", "running_graphics", "running_video"),
+        *("status", "pending", "run_once", "running_graphics", "running_video", "access"),
+        *("cluster_name", "host_name"),
+    )
+    # What is found by any part of it (`SearchText`), beside the addresses.
+    TEXT_FIELDS: ClassVar[tuple[str, ...]] = (
+        *("name", "description", "comment", "fqdn", "cpu_model", "emulated_machine"),
     )
 
     cluster = models.ForeignKey("Cluster", models.PROTECT, related_name="vms", verbose_name=_("cluster"))
@@ -272,6 +285,9 @@ class VM(Hardware):
     cold_reboot = models.BooleanField(default=False, editable=False)
     left_at = models.DateTimeField(null=True, blank=True, editable=False)
     started_at = models.DateTimeField(null=True, blank=True, editable=False)
+    up_since = models.GeneratedField(
+        expression=Coalesce("started_at", Value(NEVER)), output_field=models.DateTimeField(), db_persist=True
+    )
     # Who opened the graphical console of the present run; others take it over only with the right to.
     console_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
 
@@ -284,13 +300,14 @@ class VM(Hardware):
     guest_document = models.JSONField(default=dict, blank=True, editable=False)
     guest_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
-    status = models.CharField(
-        _("status"), max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False, db_index=True
-    )
+    status = models.CharField(_("status"), max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False)
     pending = models.BooleanField(_("restart pending"), default=False, editable=False)
     run_once = models.BooleanField(_("run once"), default=False, editable=False)
     running_graphics = models.CharField(max_length=16, blank=True, editable=False, db_index=True)
     running_video = models.CharField(max_length=8, blank=True, editable=False)
+    access = models.CharField(_("access"), max_length=12, blank=True, editable=False)
+    cluster_name = models.CharField(max_length=40, blank=True, editable=False)
+    host_name = models.CharField(max_length=255, blank=True, editable=False)
 
     objects = VMQuerySet.as_manager()
 
@@ -300,6 +317,13 @@ class VM(Hardware):
         constraints = (
             *Hardware.Meta.constraints,
             models.UniqueConstraint(fields=("name",), name="vm_name_used_once"),
+        )
+        indexes = (
+            *Hardware.Meta.indexes,
+            # A name's beginning; PostgreSQL's own order of texts does not serve for that.
+            models.Index(fields=("folded",), opclasses=("varchar_pattern_ops",), name="vm_by_beginning"),
+            models.Index(fields=("spice", "vnc", "folded", "name"), name="vm_by_graphics"),
+            *(models.Index(fields=(field, "folded", "name"), name=f"vm_by_{field}") for field in _SORTED),
         )
 
     @property

@@ -1,0 +1,263 @@
+"""The languages of all collections, as tables: oVirt's fields where there are such, and what headless asks for."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from django.db.models import Q
+
+from vms.domain.access import Rating, Seen
+from vms.domain.console import Firmware, Video
+from vms.domain.lifecycle import Status
+from vms.domain.machine import VmType
+from vms.domain.osinfo import OPERATING_SYSTEMS
+from vms.models import (
+    ACTIVE,
+    VM,
+    AuditEvent,
+    Cluster,
+    DataCenter,
+    Host,
+    HostStatus,
+    InstanceType,
+    Job,
+    JobState,
+    Pool,
+    PoolType,
+    Template,
+)
+from vms.models.hardware import IS_HEADLESS
+
+from .fields import (
+    Among,
+    Choice,
+    Field,
+    Key,
+    MachineName,
+    MachineText,
+    Moment,
+    Number,
+    Place,
+    Ranked,
+    Same,
+    Since,
+    Switch,
+    Text,
+    flag,
+    holding,
+)
+from .language import Columns, Language, beyond, containing
+from .tags import tagged
+
+Fields = dict[str, Field]
+
+_UNUSED_USB: Final = IS_HEADLESS & Q(serial_console__in=(False,))
+_GRAPHICS: Final = {
+    name: Q(spice__in=(spice,), vnc__in=(vnc,))
+    for name, spice, vnc in (("none", False, False), ("vnc", False, True), ("spice", True, False), ("both", True, True))
+}
+_VIDEOS: Final = {"none": IS_HEADLESS, **{video.value: Q(display_type=video.value) for video in Video}}
+_STATUSES: Final = {status.value: status.value for status in Status} | {
+    "migrating": (Status.MIGRATING_FROM.value, Status.MIGRATING_TO.value)
+}
+# The ways in that a machine has, or how good they are altogether.
+_ACCESS: Final = {
+    "none": Rating.LOCKED_OUT.value,
+    "graphical": ~IS_HEADLESS,
+    "serial": Q(serial_console__in=(True,)),
+    "agent": Q(agent=Seen.NOW.value),
+    **{rating.value: rating.value for rating in Rating},
+}
+
+
+def _choices(path: str, values: Any) -> Choice:
+    return Choice({value.value: value.value for value in values}, path)
+
+
+_NAMED: Final[Fields] = {"name": Text("name"), "description": Text("description"), "id": Key()}
+_PLACED: Final[Fields] = {"cluster": Text("cluster__name"), "datacenter": Text("cluster__data_center__name")}
+# What all four kinds of machine are asked for.
+_HARDWARE: Final[Fields] = {
+    **_NAMED,
+    "comment": Text("comment"),
+    "headless": Switch(IS_HEADLESS, ~IS_HEADLESS),
+    "graphics": Choice(_GRAPHICS),
+    "video": Choice(_VIDEOS),
+    "serial_console": flag("serial_console"),
+    "usb": Switch(Q(usb__in=(True,)) & ~_UNUSED_USB, Q(usb__in=(False,)) | _UNUSED_USB),
+    "os": Choice({key: key for key in OPERATING_SYSTEMS}, "os"),
+    "type": _choices("vm_type", VmType),
+    "bios_type": _choices("firmware", Firmware),
+    "memory": Number("memory"),
+    "guaranteed_memory": Number("guaranteed_memory"),
+    "vcpus": Number("vcpus"),
+    "creationdate": Moment("created_at"),
+    "delete_protected": flag("delete_protected"),
+    "architecture": Same("x86_64"),
+}
+_TEMPLATE: Final[Fields] = {
+    **_HARDWARE,
+    **_PLACED,
+    "version_name": Text("version_name"),
+    "tag": tagged(Template),
+}
+_CLUSTER: Final[Fields] = {
+    **_NAMED,
+    "datacenter": Text("data_center__name"),
+    "compatibility_level": Text("level"),
+}
+_HOST: Final[Fields] = {
+    "name": Text("name"),
+    "id": Key(),
+    **_PLACED,
+    "status": _choices("status", HostStatus),
+    "address": Text("uri"),
+}
+_EVENT: Final[Fields] = {
+    "id": Key(read=int),
+    "severity": Ranked({word: word for word in ("normal", "warning", "error", "alert")}, "severity"),
+    "type": Text("code"),
+    "time": Moment("at"),
+    "usrname": Text("actor_name"),
+    "correlation_id": Text("correlation_id"),
+    "entity": Text("entity_name"),
+}
+_JOB: Final[Fields] = {
+    "id": Key(),
+    "name": Text("machine_name"),
+    "correlation_id": Text("correlation_id"),
+    "status": Choice({state.value: state.value for state in JobState} | {JobState.STARTED.value: ACTIVE}, "state"),
+    "action_type": Text("verb"),
+    "start_time": Moment("created_at"),
+    "end_time": Moment("finished_at"),
+}
+_VM: Final[Fields] = {
+    **_HARDWARE,
+    "name": MachineName(),
+    **{name: MachineText(name) for name in ("description", "comment", "fqdn")},
+    "ip": MachineText("ip", one_of_several=True),
+    "status": Choice(_STATUSES, "status"),
+    "host": Place("host"),
+    "on_host": Place("host"),
+    "cluster": Place("cluster"),
+    "datacenter": Among("cluster", Cluster.objects.all, "data_center__name"),
+    "compatibility_level": Among("cluster", Cluster.objects.all, "level"),
+    "template": Among("template", Template.objects.all),
+    "pool": Among("pool", Pool.objects.all),
+    "instance_type": Among("instance_type", InstanceType.objects.all),
+    "tag": tagged(VM),
+    "access": Choice(_ACCESS, "access"),
+    "guest_agent": Switch(Q(agent=Seen.NOW.value), ~Q(agent=Seen.NOW.value)),
+    "next_run_config_exists": flag("pending"),
+    "pending": flag("pending"),
+    "run_once": flag("run_once"),
+    "stateless": flag("stateless"),
+    "uptime": Since("up_since"),
+    "has_illegal_images": Switch(Q(status=Status.IMAGE_ILLEGAL.value), ~Q(status=Status.IMAGE_ILLEGAL.value)),
+    "custom_cpu_type": MachineText("cpu_model"),
+    "custom_emulated_machine": MachineText("emulated_machine"),
+}
+
+
+def _sorted(*last: str, **more: str) -> Mapping[str, Columns]:
+    """The orders of a kind of machine; those that are alike in it by name, and by `last` where names come again."""
+    columns = {
+        **{name: (name,) for name in ("memory", "vcpus", "os", "serial_console")},
+        "graphics": ("spice", "vnc"),
+        "video": ("display_type",),
+        "type": ("vm_type",),
+        "creationdate": ("created_at",),
+        "name": (),
+        **{name: (column,) for name, column in more.items()},
+    }
+    return {name: (*first, "folded", "name", *last) for name, first in columns.items()}
+
+
+VMS: Final = Language(
+    about="Vms",
+    model=VM,
+    fields={
+        **_VM,
+        **beyond("template", Template, _TEMPLATE, ("name", "description", "version_name", "os"), path="template"),
+        **beyond("host", Host, _HOST, ("name", "status", "cluster"), path="host"),
+        **beyond("event", AuditEvent, _EVENT, ("severity", "type", "time", "usrname"), key="entity_id"),
+    },
+    orders=_sorted(
+        **{name: name for name in ("status", "access", "ip", "fqdn", "pending")},
+        host="host_name",
+        on_host="host_name",
+        cluster="cluster_name",
+        uptime="up_since",
+    ),
+    free=holding,
+)
+TEMPLATES: Final = Language(
+    about="Templates",
+    model=Template,
+    fields={**_TEMPLATE, **beyond("vm", VM, _VM, ("name", "status", "headless", "pool"), key="template")},
+    orders=_sorted("version_number", cluster="cluster__name"),
+    free=containing("name", "description", "comment", "version_name"),
+)
+POOLS: Final = Language(
+    about="Pools",
+    model=Pool,
+    fields={
+        **_HARDWARE,
+        **_PLACED,
+        "template": Text("template__name"),
+        "instance_type": Text("instance_type__name"),
+        "type": _choices("pool_type", PoolType),
+        "assigned_vm_count": Number("member_count"),
+        "running_vm_count": Number("running_count"),
+    },
+    orders=_sorted(
+        cluster="cluster__name", type="pool_type", assigned_vm_count="member_count", running_vm_count="running_count"
+    ),
+    free=containing("name", "description", "comment"),
+)
+INSTANCE_TYPES: Final = Language(
+    about="InstanceTypes",
+    model=InstanceType,
+    fields=_HARDWARE,
+    orders=_sorted(),
+    free=containing("name", "description", "comment"),
+)
+DATA_CENTERS: Final = Language(
+    about="DataCenters",
+    model=DataCenter,
+    fields={**_NAMED, **beyond("cluster", Cluster, _CLUSTER, ("name",), key="data_center")},
+    orders={"name": ("name",)},
+    free=containing("name", "description"),
+)
+CLUSTERS: Final = Language(
+    about="Clusters",
+    model=Cluster,
+    fields=_CLUSTER,
+    orders={"name": ("name",), "compatibility_level": ("level", "name")},
+    free=containing("name", "description"),
+)
+HOSTS: Final = Language(
+    about="Hosts",
+    model=Host,
+    fields=_HOST,
+    orders={"name": ("name",), "status": ("status", "name"), "cluster": ("cluster__name", "name")},
+    free=containing("name"),
+)
+EVENTS: Final = Language(
+    about="Events",
+    model=AuditEvent,
+    fields=_EVENT,
+    orders={"time": ("id",), "severity": ("severity", "id")},
+    free=containing("entity_name", "actor_name"),
+)
+JOBS: Final = Language(
+    about="Jobs",
+    model=Job,
+    fields=_JOB,
+    orders={"start_time": ("created_at", "id"), "status": ("state", "created_at", "id")},
+    free=containing("machine_name", "verb"),
+)
+
+LANGUAGES: Final[Mapping[type[Any], Language]] = {
+    language.model: language
+    for language in (VMS, TEMPLATES, POOLS, INSTANCE_TYPES, DATA_CENTERS, CLUSTERS, HOSTS, EVENTS, JOBS)
+}
