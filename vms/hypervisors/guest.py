@@ -8,7 +8,6 @@ import contextlib
 import fcntl
 import gzip
 import hashlib
-import io
 import json
 import logging
 import lzma
@@ -24,6 +23,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from .cpio import Archive
+
 __all__ = ["CMDLINE", "MEMORY_MIB", "GuestFiles", "GuestUnavailable", "build"]
 
 log = logging.getLogger(__name__)
@@ -36,6 +37,8 @@ KERNEL_PACKAGES: Final = ("linux-image-cloud-amd64", "linux-image-amd64")
 INSTALLED_KERNELS: Final = Path("/boot")
 INSTALLED_MODULES: Final = Path("/lib/modules")
 BUSYBOX_PACKAGE: Final = "busybox-static"
+AGENT: Final = "qemu-ga"
+AGENT_PACKAGE: Final = "qemu-guest-agent"
 PATIENCE: Final = 600  # seconds for a download
 APPLETS: Final = frozenset({"acpid", "init", "insmod", "ip", "mount", "poweroff", "reboot", "sh", "udhcpc"})
 MODULES: Final = ("virtio_pci", "virtio_net", "virtio_balloon", "virtio_rng", "virtio_console", "evdev", "button")
@@ -58,6 +61,8 @@ while read -r module; do insmod "/modules/$module" 2>/dev/null; done </modules/o
 echo "tty1::respawn:-/bin/sh" >>/etc/inittab
 echo "::respawn:/bin/acpid -f -l /dev/null" >>/etc/inittab
 echo "::ctrlaltdel:/bin/reboot" >>/etc/inittab
+[ -x /sbin/qemu-ga ] && grep -q org.qemu.guest_agent /sys/class/virtio-ports/*/name 2>/dev/null &&
+    echo "::respawn:/bin/agent" >>/etc/inittab
 echo "::sysinit:/etc/start" >>/etc/inittab
 exec /bin/init
 """
@@ -94,6 +99,17 @@ for line in ttyS0 hvc0 tty1; do
 done
 true
 """
+RUN_AGENT: Final = r"""#!/bin/sh
+for port in /sys/class/virtio-ports/*; do
+    [ "$(cat "$port/name")" = org.qemu.guest_agent.0 ] &&
+        exec /sbin/qemu-ga -m virtio-serial -p "/dev/${port##*/}" -t /run >/dev/null 2>&1
+done
+"""
+# What the agent calls to switch off or reboot.
+SHUTDOWN: Final = r"""#!/bin/sh
+case $* in *-r*) reboot -f ;; *) poweroff -f ;; esac
+"""
+OS_RELEASE: Final = 'ID=headless-guest\nNAME="Headless guest"\nPRETTY_NAME="Guest to try consoles on (busybox)"\n'
 PROFILE: Final = r"""export PATH=/bin HOME=/root PS1='\h:\w# '
 cd
 echo "A guest to try consoles on. Nothing is kept; poweroff and reboot are obeyed."
@@ -106,6 +122,8 @@ SCRIPTS: Final = {
     "etc/lease": LEASE,
     "bin/say": SAY,
     "etc/acpi/PWRF/00000080": POWER_BUTTON,
+    "bin/agent": RUN_AGENT,
+    "sbin/shutdown": SHUTDOWN,
 }
 
 
@@ -157,7 +175,7 @@ def _make(files: GuestFiles, target: Path) -> None:
         kernel = _kernel(Path(scratch))
         busybox = _busybox(Path(scratch))
         image, initrd = Path(scratch) / "kernel", Path(scratch) / "initrd"
-        initrd.write_bytes(_initramfs(busybox.read_bytes(), _modules(kernel.modules)))
+        initrd.write_bytes(_initramfs(busybox.read_bytes(), _modules(kernel.modules), _agent(Path(scratch))))
         shutil.copyfile(kernel.image, image)
         (target / "made").unlink(missing_ok=True)
         for source, destination in ((image, files.kernel), (initrd, files.initrd)):
@@ -331,45 +349,35 @@ def _depends(module: bytes) -> list[str]:
     return [name.replace("-", "_") for name in found[1].decode().split(",") if name] if found else []
 
 
-def _initramfs(busybox: bytes, modules: dict[str, bytes]) -> bytes:
+def _agent(scratch: Path) -> dict[str, bytes]:
+    """QEMU's guest agent with the libraries that it needs, by their paths; nothing where it cannot be had."""
+    try:
+        installed = shutil.which(AGENT)
+        program = Path(installed) if installed else _fetched(scratch, (AGENT_PACKAGE,)) / "usr/sbin" / AGENT
+        needed = re.findall(r"^\s*(?:\S+ => )?(/\S+) \(", _output("ldd", str(program)), re.MULTILINE)
+        return {path.lstrip("/"): Path(path).read_bytes() for path in needed} | {f"sbin/{AGENT}": program.read_bytes()}
+    except (GuestUnavailable, OSError) as refused:
+        log.info("the guest goes without an agent: %s", refused)
+        return {}
+
+
+def _initramfs(busybox: bytes, modules: dict[str, bytes], agent: dict[str, bytes]) -> bytes:
     order = "".join(f"{name}.ko\n" for name in modules).encode()
-    folders = ["bin", "dev", "etc", "etc/acpi", "etc/acpi/PWRF", "modules", "proc", "root", "run", "sys", "tmp"]
-    archive = _Archive()
+    folders = ["bin", "dev", "etc", "etc/acpi", "etc/acpi/PWRF", "modules", "proc", "root", "run", "sbin", "sys", "tmp"]
+    archive = Archive()
     for folder in folders:
         archive.add(folder, stat.S_IFDIR | 0o755)
     archive.add("dev/console", stat.S_IFCHR | 0o600, device=(5, 1))
     archive.add("bin/busybox", stat.S_IFREG | 0o755, busybox)
     for name, script in SCRIPTS.items():
         archive.add(name, stat.S_IFREG | 0o755, script.encode())
+    for folder in sorted({str(parent) for name in agent for parent in Path(name).parents} - {".", "sbin"}):
+        archive.add(folder, stat.S_IFDIR | 0o755)
+    for name, content in agent.items():
+        archive.add(name, stat.S_IFREG | 0o755, content)
+    archive.add("etc/os-release", stat.S_IFREG | 0o644, OS_RELEASE.encode())
     archive.add("etc/profile", stat.S_IFREG | 0o644, PROFILE.encode())
     archive.add("modules/order", stat.S_IFREG | 0o644, order)
     for name, module in modules.items():
         archive.add(f"modules/{name}.ko", stat.S_IFREG | 0o644, module)
     return gzip.compress(archive.finished(), mtime=0)
-
-
-class _Archive:
-    """A cpio archive in the form "newc", as the kernel's initramfs documentation has it."""
-
-    def __init__(self) -> None:
-        self._out = io.BytesIO()
-        self._count = 0
-
-    def add(self, name: str, mode: int, content: bytes = b"", device: tuple[int, int] = (0, 0)) -> None:
-        """Append one entry, owned by root and without a date."""
-        self._count += 1
-        raw = name.encode() + b"\0"
-        links = 2 if stat.S_ISDIR(mode) else 1
-        fields = (self._count, mode, 0, 0, links, 0, len(content), 0, 0, *device, len(raw), 0)
-        self._out.write(b"070701" + b"".join(b"%08X" % field for field in fields) + raw)
-        self._pad()
-        self._out.write(content)
-        self._pad()
-
-    def finished(self) -> bytes:
-        """Close the archive and return its bytes."""
-        self.add("TRAILER!!!", 0)
-        return self._out.getvalue()
-
-    def _pad(self) -> None:
-        self._out.write(b"\0" * (-self._out.tell() % 4))

@@ -9,9 +9,11 @@ from django.utils.translation import gettext_lazy as _
 from vms.domain.console import Frozen, NoConsole
 from vms.domain.devices import DeviceKind
 from vms.domain.errors import KINDS, Refusal
+from vms.domain.guest import Source
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Verb
 from vms.models.hardware import DISCONNECT_ACTIONS
+from vms.models.machines import AGENTS as _AGENTS
 from vms.models.machines import STATUSES as _STATUSES
 
 Text = str | Promise
@@ -112,6 +114,13 @@ REFUSALS: Final[dict[str, Text]] = {
 }
 
 STATUSES: Final[dict[str, Text]] = dict(_STATUSES)
+
+AGENTS: Final[dict[str, Text]] = dict(_AGENTS)
+SOURCES: Final[dict[Source, Text]] = {
+    Source.AGENT: _("Guest agent"),
+    Source.LEASE: _("DHCP lease"),
+    Source.ARP: _("ARP table of the host"),
+}
 
 VERBS: Final[dict[str, Text]] = {
     Verb.START: _("Run"),

@@ -20,7 +20,8 @@ from vms.messages import Text
 from vms.models import VM, ActionGroup, Cluster, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template, User
 from vms.models.hardware import FIRMWARES, VM_TYPES
 
-from . import reasons
+from . import guest, reasons
+from .tables import Fact
 
 _LABELS: Final[dict[str, Text]] = {
     "name": gettext_lazy("Name"),
@@ -96,15 +97,6 @@ class Pending:
     label: Text
     now: str
     then: str
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One line of a General tab."""
-
-    label: Text
-    text: str
-    tags: tuple[str, ...] = ()
 
 
 def graphics_display(row: Hardware, running: Console | None) -> Display:
@@ -238,8 +230,10 @@ def general(row: Hardware, *, with_host: bool = True) -> list[tuple[str, list[Fa
     """The General tab: headings with their facts; hosts are nothing to people without an administrative role."""
     heading, identity = _IDENTITIES[type(row)]
     running = row.running_console if isinstance(row, VM) else None
+    told = [(_("Guest"), guest.summary(row))] if isinstance(row, VM) else []
     return [
         (str(heading), [*_texts(row), *_run_on(row, with_host), *identity(row)]),
+        *told,
         (_("Console"), console_facts(row, running)),
         (_("System"), system_facts(row)),
     ]

@@ -32,6 +32,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("healthz", accounts.healthz, name="healthz"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
     path("vms/<uuid:pk>/console", webadmin.vm_console, name="vm_console"),
+    path("vms/<uuid:pk>/guest", webadmin.vm_guest, name="vm_guest"),
     path("vms/<uuid:pk>/clone", webadmin.clone_vm, name="clone_vm"),
     path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),
     path("vms/<uuid:pk>/give-back", webadmin.give_back, name="give_back"),

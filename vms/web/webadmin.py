@@ -14,7 +14,7 @@ from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
-from . import panels, reasons
+from . import guest, panels, reasons
 from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import ask, complain, page, refusals_on, reply
@@ -28,6 +28,15 @@ def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse
     vm = VMS.row(request, pk)
     context = {"access": vm.graphical_access, "ends": panels.endpoints(vm)}
     return shown(request, kind, vm, "console", "vms/_console.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def vm_guest(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What its guest tells of itself, or why it does not."""
+    vm = VMS.row(request, pk)
+    context = {"groups": guest.facts(vm), "tables": guest.tables(vm), "why_nothing": guest.why_nothing(vm)}
+    return shown(request, VMS, vm, "guest", "vms/_guest.html", context)
 
 
 @route(Access.ADMINISTRATOR)
