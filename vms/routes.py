@@ -10,8 +10,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseForbidden
 from django.urls import URLPattern, URLResolver, get_resolver
 
 from vms.actions._audit import coming_from
-from vms.models import Permission
-from vms.models.users import SYSTEM_WIDE
+from vms.search.visible import is_administrator
 
 View = TypeVar("View", bound=Callable[..., Any])
 
@@ -69,21 +68,6 @@ def routes(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, Callab
             yield from routes(pattern.url_patterns, path)
         elif isinstance(pattern, URLPattern):
             yield path, pattern.callback
-
-
-def is_administrator(user: Any) -> bool:
-    """Whether somebody holds an administrative role anywhere, and so may use WebAdmin."""
-    if not user.is_authenticated or not user.is_active:
-        return False
-    return user.is_superuser or Permission.objects.filter(user=user, role__administrative=True).exists()
-
-
-def runs_everything(user: Any) -> bool:
-    """Whether somebody holds an administrative role on the whole system."""
-    if not user.is_authenticated or not user.is_active:
-        return False
-    held = Permission.objects.filter(user=user, role__administrative=True, **SYSTEM_WIDE)
-    return user.is_superuser or held.exists()
 
 
 class DefaultDenyMiddleware:

@@ -253,9 +253,9 @@ def test_hostile_json_is_a_fault_and_does_nothing(admin: User, vm: VM, method: s
 @pytest.mark.parametrize(
     "query",
     [
-        *("search=name%3D", "search=%3Dx", "search=nonsense%3Dx", "search=name%3E3", "search=name%3Da%20or%20name%3Db"),
+        *("search=name%3D", "search=%3Dx", "search=nonsense%3Dx", "search=name%3E3", "search=name%3Da%20or"),
         *("search=sortby", "search=sortby%20secret", "search=sortby%20name%20upwards", "search=name%3D%22a"),
-        *("search=name%3D%00", "max=%00", "search=a*b*c*d%3Dx", "search=name%3Da*b*c*d"),
+        *("search=name%3D%00", "max=%00", "search=a*b*c*d%3Dx", "search=Templates%3A", "search=status%3Dnonsense"),
     ],
 )
 def test_a_search_that_is_not_understood_is_refused_rather_than_widened(
@@ -278,7 +278,7 @@ def test_a_search_that_is_not_understood_is_refused_rather_than_widened(
             "detail=x",
         ),
         *("search=", "follow=", "search=page%20999999999", f"search={'x' * 5000}", "search=%F0%9F%98%80", "current=?"),
-        *("search=id%3Dx", "search=status%3Dnonsense", "unknown=1", "search=name%3D%25_%5C"),
+        *("search=id%3Dx", "search=name%3Da*b*c*d", "unknown=1", "search=name%3D%25_%5C"),
     ],
 )
 def test_a_parameter_that_makes_no_sense_is_not_heard(api: Caller, vm: VM, query: str) -> None:

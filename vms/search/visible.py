@@ -25,8 +25,10 @@ def is_administrator(user: Any) -> bool:
     return user.is_superuser or Permission.objects.filter(user=user, role__administrative=True).exists()
 
 
-def runs_everything(user: User) -> bool:
-    """Whether somebody has an administrative role on the whole system."""
+def runs_everything(user: Any) -> bool:
+    """Whether somebody holds an administrative role on the whole system."""
+    if not user.is_authenticated or not user.is_active:
+        return False
     held = Permission.objects.filter(user=user, role__administrative=True, **SYSTEM_WIDE)
     return user.is_superuser or held.exists()
 

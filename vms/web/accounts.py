@@ -13,7 +13,8 @@ from django.utils.http import urlencode
 from django.views import csrf, defaults
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
-from vms.routes import Access, is_administrator, route
+from vms.routes import Access, route
+from vms.search.visible import is_administrator
 from vms.wire.client import EngineClient
 
 from .pages import PORTAL, here, htmx_of

@@ -19,7 +19,7 @@ from django_htmx.middleware import HtmxDetails
 
 from vms import messages
 from vms.domain.errors import Kind, Refusal
-from vms.routes import is_administrator
+from vms.search.visible import is_administrator
 from vms.wire.client import EngineClient
 
 PRODUCT: Final = "Headless WebAdmin"

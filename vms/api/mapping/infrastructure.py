@@ -1,11 +1,10 @@
 """Where machines run: data centers, clusters and hosts; only read here."""
 
+from functools import partial
 from typing import Any, Final
 
-from django.db.models import QuerySet
-
-from vms.models import Cluster, DataCenter, Host, User
-from vms.routes import is_administrator
+from vms.models import Cluster, DataCenter, Host
+from vms.search.visible import visible
 
 from .entity import Entity, Link, related
 from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference
@@ -25,16 +24,6 @@ def _empty(_row: Any) -> str:
     return ""
 
 
-def _clusters(user: User) -> QuerySet[Cluster]:
-    return Cluster.objects.visible_to(user)
-
-
-def _hosts(user: User) -> QuerySet[Host]:
-    """Hosts are the administrators' affair."""
-    rows = Host.objects.filter(cluster__in=Cluster.objects.visible_to(user).values("pk"))
-    return rows if is_administrator(user) else rows.none()
-
-
 CLUSTER: Final = Entity(
     name="cluster",
     collection="clusters",
@@ -48,7 +37,7 @@ CLUSTER: Final = Entity(
         Field("version/major", NUMBER, lambda it: _version(it, 0)),
         Field("version/minor", NUMBER, lambda it: _version(it, 1)),
     ),
-    rows=_clusters,
+    rows=partial(visible, Cluster),
 )
 
 DATA_CENTER: Final = Entity(
@@ -62,8 +51,8 @@ DATA_CENTER: Final = Entity(
         Field("local", BOOLEAN, lambda _it: False),
         Field("status", TEXT, lambda _it: "up"),
     ),
-    rows=lambda user: DataCenter.objects.visible_to(user),
-    links=(Link(rel="clusters", entity=CLUSTER, items=related(_clusters, "data_center_id")),),
+    rows=partial(visible, DataCenter),
+    links=(Link(rel="clusters", entity=CLUSTER, items=related(partial(visible, Cluster), "data_center_id")),),
 )
 
 HOST: Final = Entity(
@@ -78,5 +67,5 @@ HOST: Final = Entity(
         Field("memory", SIZE, _memory),
         Field("cluster", Reference("clusters"), lambda it: it.cluster_id),
     ),
-    rows=_hosts,
+    rows=partial(visible, Host),
 )

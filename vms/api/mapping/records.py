@@ -1,12 +1,11 @@
 """What is being done and what has happened: jobs with their steps, and events."""
 
+from functools import partial
 from typing import Final
 
-from django.db.models import Q, QuerySet
-
 from vms import messages
-from vms.models import ACTIVE, VM, AuditEvent, Job, JobState, Pool, Step, Template, User
-from vms.routes import runs_everything
+from vms.models import ACTIVE, AuditEvent, Job, JobState, Step
+from vms.search.visible import visible
 
 from .entity import Entity, Link, related
 from .fields import BOOLEAN, NUMBER, TEXT, TIME, Field, Reference
@@ -25,23 +24,6 @@ def _told(job: Job) -> str:
 
 def _sentence(event: AuditEvent) -> str:
     return messages.event(event.code, entity=event.entity_name, actor=event.actor_name, params=event.params)
-
-
-def _jobs(user: User) -> QuerySet[Job]:
-    rows = Job.objects.all()
-    if runs_everything(user):
-        return rows
-    return rows.filter(Q(created_by=user) | Q(machine__in=VM.objects.visible_to(user).values("pk")))
-
-
-def _events(user: User) -> QuerySet[AuditEvent]:
-    rows = AuditEvent.objects.all()
-    if runs_everything(user):
-        return rows
-    seen = Q(actor=user)
-    for model in (VM, Template, Pool):
-        seen |= Q(entity_id__in=model.objects.visible_to(user).values("pk"))
-    return rows.filter(seen)
 
 
 STEP: Final = Entity(
@@ -73,7 +55,7 @@ JOB: Final = Entity(
         Field("end_time", TIME, lambda it: it.finished_at),
         Field("owner", Reference("users"), lambda it: it.created_by_id),
     ),
-    rows=_jobs,
+    rows=partial(visible, Job),
     links=(Link(rel="steps", entity=STEP, items=related(lambda _user: Step.objects.all(), "job_id")),),
 )
 
@@ -84,7 +66,7 @@ EVENT: Final = Entity(
     name="event",
     collection="events",
     plural="events",
-    rows=_events,
+    rows=partial(visible, AuditEvent),
     own=(
         Field("name", TEXT, lambda it: it.code),
         Field("description", TEXT, _sentence),

@@ -3,7 +3,7 @@
 from typing import Any, Final
 
 from vms.models import Template
-from vms.models.machines import BLANK
+from vms.search.visible import visible
 
 from . import consoles, devices
 from .entity import Entity
@@ -12,8 +12,7 @@ from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
 
 
 def _rows(user: Any) -> Any:
-    """Blank is everybody's."""
-    return (Template.objects.visible_to(user) | Template.objects.filter(pk=BLANK)).select_related("cluster")
+    return visible(Template, user).select_related("cluster")
 
 
 ENTITY: Final = Entity(

@@ -27,7 +27,8 @@ from vms.api.mapping.registry import COLLECTIONS
 from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
 from vms.api.renderers import JsonRenderer, XmlRenderer
 from vms.models import Job, User
-from vms.routes import Access, is_administrator, route
+from vms.routes import Access, route
+from vms.search.visible import is_administrator
 
 logger = logging.getLogger(__name__)
 

@@ -18,10 +18,11 @@ from vms.api.mapping.draft import Draft
 from vms.api.mapping.entity import Entity
 from vms.api.mapping.follow import tell_all, tell_one
 from vms.api.mapping.hardware import shown_console
-from vms.api.search import Language, search
+from vms.api.search import search
 from vms.api.writing import written
 from vms.domain.errors import Refusal
 from vms.models import Hardware, User
+from vms.search.language import Language
 
 from .base import Door, done
 
@@ -64,7 +65,8 @@ class Reading(Door):
         """The rows that are asked for."""
         exact_case = self.flag("case_sensitive", default=True)
         rows, language = self.resource.rows(self.user), self.resource.language
-        return search(rows, language, self.text("search"), exact_case=exact_case, most=self.number("max"))
+        most = self.number("max")
+        return search(rows, language, self.text("search"), by=self.user, exact_case=exact_case, most=most)
 
 
 class Collection(Reading):

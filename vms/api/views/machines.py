@@ -5,22 +5,12 @@ from typing import Any, Final
 from vms.actions import create
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.draft import Draft
-from vms.api.search import Language, key, text, word
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import Status
 from vms.models import VM, InstanceType, Pool, Template
+from vms.search import languages
 
 from .base import Door
 from .collections import Resource
-
-_PLACE: Final = {"cluster": text("cluster__name"), "datacenter": text("cluster__data_center__name")}
-_IDENTITY: Final = {
-    "id": key("pk"),
-    "name": text("name"),
-    "description": text("description"),
-    "comment": text("comment"),
-}
-_BY_NAME: Final = {"name": "name", "description": "description", "comment": "comment"}
 
 
 def _make_vm(door: Door, draft: Draft) -> VM:
@@ -99,40 +89,24 @@ def _refer(door: Door, draft: Draft, row: Any) -> None:
 
 VMS: Final = Resource(
     entity=vm.ENTITY,
-    language=Language(
-        conditions={
-            **_IDENTITY,
-            **_PLACE,
-            "status": word("status", {"migrating": Status.MIGRATING_FROM.value}),
-            "pool": text("pool__name"),
-            "template": text("template__name"),
-            "host": text("host__name"),
-        },
-        orders={**_BY_NAME, "status": "status", "cluster": "cluster__name", "host": "host__name"},
-    ),
+    language=languages.VMS,
     create=_make_vm,
     refer=_refer,
 )
 TEMPLATES: Final = Resource(
     entity=template.ENTITY,
-    language=Language(
-        conditions={**_IDENTITY, **_PLACE, "vm.name": text("vms__name")},
-        orders={**_BY_NAME, "cluster": "cluster__name"},
-    ),
+    language=languages.TEMPLATES,
     create=_make_template,
     refer=_refer,
 )
 INSTANCE_TYPES: Final = Resource(
     entity=instance_type.ENTITY,
-    language=Language(conditions=_IDENTITY, orders=_BY_NAME),
+    language=languages.INSTANCE_TYPES,
     create=_make_instance_type,
 )
 POOLS: Final = Resource(
     entity=vm_pool.ENTITY,
-    language=Language(
-        conditions={**_IDENTITY, **_PLACE, "template": text("template__name")},
-        orders={**_BY_NAME, "cluster": "cluster__name"},
-    ),
+    language=languages.POOLS,
     create=_make_pool,
     refer=_refer,
 )

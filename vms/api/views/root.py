@@ -12,7 +12,7 @@ from vms.api.document import Document
 from vms.api.mapping.root import Root, tell_root
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import VM, Host, HostStatus, User
-from vms.routes import runs_everything
+from vms.search.visible import runs_everything
 
 from .base import Door
 
