@@ -7,6 +7,8 @@ import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from runpy import run_path
+from types import SimpleNamespace
 
 import pytest
 from django.conf import settings
@@ -16,6 +18,8 @@ from webadmin.environment import Environment, field_keys, kept_secret, new_field
 
 # The same in every worker: it is part of the names of tests.
 KEY = base64.urlsafe_b64encode(bytes(32)).decode()
+SOURCE = str(settings.BASE_DIR / "webadmin" / "settings.py")
+ORIGINS = ["https://a.example", "http://b.example"]
 
 
 def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -31,140 +35,142 @@ def run(*words: str, **variables: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def shown(expression: str, **variables: str) -> str:
-    """A setting as the program sees it."""
-    done = run("-c", f"from webadmin import settings; print(({expression}))", **variables)
-    assert done.returncode == 0, done.stderr
-    return done.stdout.strip()
+def settings_with(**variables: str) -> SimpleNamespace:
+    """The settings of a program that has nothing but these variables in its environment."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(os, "environ", dict(variables))
+        return SimpleNamespace(**run_path(SOURCE, run_name="webadmin.settings"))
 
 
-@pytest.mark.parametrize(
-    ("name", "value"),
-    [
-        ("PORT", "http"),
-        ("PORT", "0"),
-        ("PORT", "65536"),
-        ("PORT", "-1"),
-        ("PORT", "80.5"),
-        ("PORT", ""),
-        ("HYPERVISOR", "xen"),
-        ("HYPERVISOR", "://host"),
-        ("HYPERVISOR", ""),
-        ("ACCELERATOR", "fast"),
-        ("ACCELERATOR", ""),
-        ("DEBUG", "maybe"),
-        ("SESSION_HOURS", "0"),
-        ("SESSION_HOURS", "721"),
-        ("SESSION_HOURS", "twelve"),
-        ("LOG_LEVEL", "loud"),
-        ("TIME_ZONE", "Mars/Phobos"),
-        ("TIME_ZONE", "../../etc/passwd"),
-        ("TIME_ZONE", ""),
-        ("FIELD_KEYS", "abc"),
-        ("FIELD_KEYS", f"{KEY},abc"),
-        ("FIELD_KEYS", f"{KEY},"),
-        ("ORIGINS", "http://["),
-        ("DATABASE_URL", "nonsense"),
-        ("DATABASE_URL", "mysql://user@host/name"),
-        ("DATABASE_URL", "postgres://host:port/name"),
-        ("DATABASE_URL", ""),
-        ("DATA_DIR", "/dev/null/below-a-file"),
-        ("DATA_DIR", "/dev/null"),
-    ],
-)
-def test_nonsense_stops_the_program_and_names_its_variable(tmp_path: Path, name: str, value: str) -> None:
-    done = run("-c", "import webadmin.settings", **{"DATA_DIR": str(tmp_path), name: value})
-    last = done.stderr.strip().splitlines()[-1]
-    assert done.returncode == 1
-    assert last.startswith(f"django.core.exceptions.ImproperlyConfigured: {name}")
+NONSENSE = {
+    "PORT": ["http", "0", "65536", "-1", "80.5", ""],
+    "HYPERVISOR": ["xen", "://host", ""],
+    "ACCELERATOR": ["fast", ""],
+    "DEBUG": ["maybe"],
+    "SESSION_HOURS": ["0", "721", "twelve"],
+    "LOG_LEVEL": ["loud"],
+    "TIME_ZONE": ["Mars/Phobos", "../../etc/passwd", ""],
+    "FIELD_KEYS": ["abc", f"{KEY},abc", f"{KEY},"],
+    "ORIGINS": ["http://["],
+    "DATABASE_URL": ["nonsense", "mysql://user@host/name", "postgres://host:port/name", ""],
+    "DATA_DIR": ["/dev/null/below-a-file", "/dev/null"],
+}
+
+
+@pytest.mark.parametrize("name", NONSENSE)
+def test_nonsense_stops_the_program_and_names_its_variable(tmp_path: Path, name: str) -> None:
+    for value in NONSENSE[name]:
+        with pytest.raises(ImproperlyConfigured) as stopped:
+            settings_with(**{"DATA_DIR": str(tmp_path), name: value})
+        assert str(stopped.value).startswith(name), value
 
 
 def test_manage_py_stops_too_and_says_the_same(tmp_path: Path) -> None:
     done = run("manage.py", "check", DATA_DIR=str(tmp_path), PORT="http")
     assert done.returncode != 0
-    assert "PORT: expected a number from 1 to 65535" in done.stderr
+    told = "django.core.exceptions.ImproperlyConfigured: PORT: expected a number from 1 to 65535"
+    assert done.stderr.strip().splitlines()[-1] == told
 
 
 def test_a_wrong_key_is_not_shown(tmp_path: Path) -> None:
     nearly = KEY[:-2]
-    done = run("-c", "import webadmin.settings", DATA_DIR=str(tmp_path), FIELD_KEYS=f"{KEY},{nearly}")
-    assert "FIELD_KEYS: key 2" in done.stderr
-    assert nearly not in done.stderr
+    with pytest.raises(ImproperlyConfigured, match="FIELD_KEYS: key 2") as stopped:
+        settings_with(DATA_DIR=str(tmp_path), FIELD_KEYS=f"{KEY},{nearly}")
+    assert nearly not in str(stopped.value)
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "expression", "expected"),
+    ("name", "value", "setting", "expected"),
     [
-        ("PORT", "8080", "settings.PORT", "8080"),
-        ("HYPERVISOR", "qemu+ssh://root@host/system", "settings.HYPERVISOR", "qemu+ssh://root@host/system"),
-        ("HYPERVISOR", "qemu:///session", "settings.HYPERVISOR", "qemu:///session"),
-        ("HYPERVISOR", "memory", "settings.HYPERVISOR", "memory"),
-        ("ACCELERATOR", "tcg", "settings.ACCELERATOR", "tcg"),
-        ("DEBUG", "true", "settings.DEBUG", "True"),
-        ("SESSION_HOURS", "2", "settings.SESSION_COOKIE_AGE", "7200"),
-        ("TIME_ZONE", "Europe/Berlin", "settings.TIME_ZONE", "Europe/Berlin"),
-        ("LOG_LEVEL", "WARNING", "settings.LOGGING['root']['level']", "WARNING"),
-        ("SECRET_KEY", "given", "settings.SECRET_KEY", "given"),
-        ("FIELD_KEYS", f"{KEY},{KEY}", "settings.FIELD_KEYS", str([KEY, KEY])),
-        ("ORIGINS", "https://a.example/, http://b.example", "settings.CSRF_TRUSTED_ORIGINS[0]", "https://a.example"),
-        ("ORIGINS", "https://a.example", "settings.ALLOWED_HOSTS[-1]", "a.example"),
-        ("DATABASE_URL", "postgres://u:p%40@h:5/n", "settings.DATABASES['default']['PASSWORD']", "p@"),
-        ("DATABASE_URL", "sqlite:////srv/x.db", "settings.DATABASES['default']['NAME']", "/srv/x.db"),
+        ("PORT", "8080", "PORT", 8080),
+        ("HYPERVISOR", "qemu+ssh://root@host/system", "HYPERVISOR", "qemu+ssh://root@host/system"),
+        ("HYPERVISOR", "qemu:///session", "HYPERVISOR", "qemu:///session"),
+        ("HYPERVISOR", "memory", "HYPERVISOR", "memory"),
+        ("ACCELERATOR", "tcg", "ACCELERATOR", "tcg"),
+        ("DEBUG", "true", "DEBUG", True),
+        ("SESSION_HOURS", "2", "SESSION_COOKIE_AGE", 7200),
+        ("TIME_ZONE", "Europe/Berlin", "TIME_ZONE", "Europe/Berlin"),
+        ("SECRET_KEY", "given", "SECRET_KEY", "given"),
+        ("FIELD_KEYS", f"{KEY},{KEY}", "FIELD_KEYS", [KEY, KEY]),
+        ("ORIGINS", "https://a.example/,http://b.example", "CSRF_TRUSTED_ORIGINS", ORIGINS),
     ],
 )
-def test_what_makes_sense_is_taken(tmp_path: Path, name: str, value: str, expression: str, expected: str) -> None:
-    assert shown(expression, **{"DATA_DIR": str(tmp_path), name: value}) == expected
+def test_what_makes_sense_is_taken(tmp_path: Path, name: str, value: str, setting: str, expected: object) -> None:
+    assert vars(settings_with(**{"DATA_DIR": str(tmp_path), name: value}))[setting] == expected
+
+
+def test_the_level_of_the_log_is_taken(tmp_path: Path) -> None:
+    assert settings_with(DATA_DIR=str(tmp_path), LOG_LEVEL="WARNING").LOGGING["root"]["level"] == "WARNING"
+
+
+def test_the_origins_are_addresses_that_are_answered_to(tmp_path: Path) -> None:
+    assert settings_with(DATA_DIR=str(tmp_path), ORIGINS="https://a.example").ALLOWED_HOSTS[-1] == "a.example"
+
+
+def test_a_database_is_taken_from_its_address(tmp_path: Path) -> None:
+    server = settings_with(DATA_DIR=str(tmp_path), DATABASE_URL="postgres://u:p%40@h:5/n").DATABASES["default"]
+    assert (server["HOST"], server["PORT"], server["USER"], server["PASSWORD"], server["NAME"]) == (
+        *("h", 5, "u", "p@", "n"),
+    )
+    file = settings_with(DATA_DIR=str(tmp_path), DATABASE_URL="sqlite:////srv/x.db").DATABASES["default"]
+    assert file["NAME"] == "/srv/x.db"
 
 
 @pytest.mark.parametrize(
     ("origins", "secure"),
     [
-        ("", "False"),
-        ("https://a.example", "True"),
-        ("https://a.example,http://b.example", "False"),
-        ("http://a.example", "False"),
+        ("", False),
+        ("https://a.example", True),
+        ("https://a.example,http://b.example", False),
+        ("http://a.example", False),
     ],
 )
-def test_cookies_are_for_tls_where_every_address_has_it(tmp_path: Path, origins: str, secure: str) -> None:
-    switches = "settings.SESSION_COOKIE_SECURE, settings.CSRF_COOKIE_SECURE, settings.SECURE_HSTS_SECONDS > 0"
-    assert shown(switches, DATA_DIR=str(tmp_path), ORIGINS=origins) == f"({secure}, {secure}, {secure})"
+def test_cookies_are_for_tls_where_every_address_has_it(tmp_path: Path, origins: str, secure: bool) -> None:
+    found = settings_with(DATA_DIR=str(tmp_path), ORIGINS=origins)
+    switches = (found.SESSION_COOKIE_SECURE, found.CSRF_COOKIE_SECURE, found.SECURE_HSTS_SECONDS > 0)
+    assert switches == (secure, secure, secure)
 
 
 @pytest.mark.parametrize("name", ["plain", "with space", "a#b", "a?b", "100%25", "Größe"])
 def test_the_database_lies_in_the_data_directory_whatever_that_is_called(tmp_path: Path, name: str) -> None:
-    expression = "settings.DATABASES['default']['NAME'] == str(settings.DATA_DIR / 'db.sqlite3')"
-    assert shown(expression, DATA_DIR=str(tmp_path / name)) == "True"
-    assert (tmp_path / name / "secrets" / "secret_key").exists()
+    home = tmp_path / name
+    assert settings_with(DATA_DIR=str(home)).DATABASES["default"]["NAME"] == str(home / "db.sqlite3")
+    assert (home / "secrets" / "secret_key").exists()
 
 
 def test_state_is_for_its_owner_alone(tmp_path: Path) -> None:
     home = tmp_path / "new" / "home"
-    shown("settings.DATA_DIR", DATA_DIR=str(home))
+    settings_with(DATA_DIR=str(home))
     modes = {path.name: stat.S_IMODE(path.stat().st_mode) for path in (home, *home.rglob("*"))}
     assert modes == {"home": 0o700, "secrets": 0o700, "secret_key": 0o600, "field_key": 0o600}
 
 
 def test_a_directory_that_was_there_stays_as_it_is(tmp_path: Path) -> None:
     tmp_path.chmod(0o750)
-    shown("settings.DATA_DIR", DATA_DIR=str(tmp_path))
+    settings_with(DATA_DIR=str(tmp_path))
     assert stat.S_IMODE(tmp_path.stat().st_mode) == 0o750
 
 
 def test_the_secrets_are_the_same_the_next_time(tmp_path: Path) -> None:
-    both = "settings.SECRET_KEY, settings.FIELD_KEYS"
-    first = shown(both, DATA_DIR=str(tmp_path))
-    assert shown(both, DATA_DIR=str(tmp_path)) == first
-    assert shown(both, DATA_DIR=str(tmp_path / "other")) != first
+    first, again, elsewhere = (secrets_in(home) for home in (tmp_path, tmp_path, tmp_path / "other"))
+    assert again == first
+    assert not set(elsewhere) & set(first)
+
+
+def secrets_in(home: Path) -> tuple[str, ...]:
+    found = settings_with(DATA_DIR=str(home))
+    return (found.SECRET_KEY, *found.FIELD_KEYS)
 
 
 # -- a secret in a file
 
 
 def test_processes_that_start_together_agree_on_one_secret(tmp_path: Path) -> None:
-    both = "settings.SECRET_KEY, settings.FIELD_KEYS"
+    script = "from webadmin import settings; print(settings.SECRET_KEY, settings.FIELD_KEYS)"
     with ThreadPoolExecutor(4) as pool:
-        told = list(pool.map(lambda _: shown(both, DATA_DIR=str(tmp_path)), range(4)))
-    assert len(set(told)) == 1
+        told = list(pool.map(lambda _: run("-c", script, DATA_DIR=str(tmp_path)).stdout, range(4)))
+    assert told == [told[0]] * 4
+    assert told[0]
     assert sorted(path.name for path in (tmp_path / "secrets").iterdir()) == ["field_key", "secret_key"]
 
 
