@@ -40,8 +40,8 @@ test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real gu
 test-guests: setup-dev ## Slower real guests, from a cache
 	@deploy/pytest.sh -m guests -p no:xdist
 
-prove: setup-dev ## Long searches for a fault; empty until a later issue brings them
-	@deploy/pytest.sh -m stress -p no:xdist
+prove: setup-dev ## Long searches for a fault: many examples of every property, and what takes long
+	@deploy/pytest.sh -n auto --hypothesis-profile=prove -m "(stress or hypothesis) and not hypervisor"
 
 bench: setup-dev ## Measurements against the goals; empty until a later issue brings them
 	@echo "There is nothing to measure yet: a later issue brings the benchmarks."

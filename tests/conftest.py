@@ -13,10 +13,13 @@ from django.test.signals import template_rendered
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
+from tests.examples import register_profiles
 from tests.factories import headless, machine, person
 from vms.actions import reports
 from vms.domain.hosts import Capabilities
 from vms.models import VM, Cluster, Host, User
+
+register_profiles()
 
 
 def pytest_collection_finish() -> None:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
 from tests.actions.runs import choosing, down, fresh, settled, started, tell, up
+from tests.examples import examples
 from tests.factories import headless, machine, person
 from tests.models.values import consoles
 from vms.actions import consoles as graphics_consoles
@@ -145,13 +146,13 @@ class AnythingThatHappens(RuleBasedStateMachine):
         assert self.vm.pending == bool(self.vm.pending_changes)
 
 
+@pytest.mark.hypothesis
 def test_after_any_sequence_of_actions_the_rows_are_the_devices(admin: User, host: Host) -> None:
     AnythingThatHappens.admin, AnythingThatHappens.host = admin, host
     # Not shrunk: with a database at every step that takes longer than reading what was found.
     short = settings(
-        max_examples=12,
+        examples(5),
         stateful_step_count=20,
-        deadline=None,
         phases=[Phase.reuse, Phase.generate],
         suppress_health_check=list(HealthCheck),
     )

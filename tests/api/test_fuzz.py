@@ -5,10 +5,11 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.api.caller import VNC_ID, Caller
+from tests.examples import examples
 from vms.actions import create, power
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.console import Wish
@@ -56,10 +57,7 @@ VALUE: st.SearchStrategy[Any] = st.recursive(
     max_leaves=3,
 )
 BODY = st.dictionaries(st.sampled_from(PATHS), VALUE, max_size=6)
-# The rows are the same for all examples; what one changes is nonsense for the next as well.
-NONSENSE = settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
-)
+NONSENSE = examples(15)
 
 
 def tree_of(body: dict[str, Any]) -> dict[str, Any]:

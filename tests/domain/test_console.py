@@ -6,7 +6,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.domain.console import (
@@ -577,7 +577,6 @@ _CHANGES = st.one_of(
 )  # fmt: skip
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.sampled_from(EVERY), st.lists(_CHANGES, max_size=12))
 def test_no_sequence_of_changes_breaks_the_law(start: Console, changes: list[tuple[object, ...]]) -> None:
     console = start

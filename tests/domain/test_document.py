@@ -9,7 +9,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import vms
@@ -141,13 +141,11 @@ def stored(run: Run) -> Any:
     return json.loads(json.dumps(run_to_document(run)))
 
 
-@settings(max_examples=60, deadline=None)
 @given(RUNS)
 def test_a_run_comes_back_from_its_document(run: Run) -> None:
     assert run_from_document(stored(run)) == run
 
 
-@settings(max_examples=30, deadline=None)
 @given(consoles())
 def test_what_a_console_remembers_comes_back_though_consoles_compare_without_it(console: Console) -> None:
     run = run_from_document(stored(Run(base=replace(RUN.base, console=console))))
@@ -253,7 +251,6 @@ JUNK = st.recursive(
 )
 
 
-@settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_document_with_anything_in_any_place_is_a_usable_run_or_none(data: st.DataObject) -> None:
     document = stored(RUN)

@@ -7,9 +7,10 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from vms.domain.console import (
     HEADLESS,
     MONITORS,
@@ -470,7 +471,7 @@ def test_headless_and_back_leaves_nothing_pending() -> None:
     ]
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.sampled_from(EVERY), st.sampled_from(EVERY))
 def test_a_change_of_the_guests_devices_is_never_silent(running: Console, configured: Console) -> None:
     seen = [(device.kind, device.model, device.params) for device in devices(with_console(running))]
@@ -478,7 +479,7 @@ def test_a_change_of_the_guests_devices_is_never_silent(running: Console, config
     assert seen == wanted or with_console(configured).differs_from(with_console(running))
 
 
-@settings(max_examples=200, deadline=None)
+@examples(150)
 @given(st.sampled_from(EVERY), st.sampled_from(EVERY))
 def test_a_difference_has_two_ends(one: Console, other: Console) -> None:
     assert with_console(one).differs_from(with_console(other)) == with_console(other).differs_from(with_console(one))

@@ -4,9 +4,10 @@ import string
 from dataclasses import dataclass
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from vms.domain.errors import Refusal
 from vms.domain.search import LENGTH, Condition, Search, Word, complete, parse, quoted, value, valued
 
@@ -169,7 +170,7 @@ def test_parentheses_around_nothing_new_cost_nothing() -> None:
     assert again("(" * 4000 + "a" + ")" * 4000) == "a"
 
 
-@settings(max_examples=150, deadline=None)
+@examples(150)
 @given(st.text(st.sampled_from('ab*"()=<>!\\ ÄÖ名\n' + string.printable), max_size=60))
 def test_any_text_is_understood_or_refused(text: str) -> None:
     try:
@@ -183,7 +184,6 @@ def test_any_text_is_understood_or_refused(text: str) -> None:
     assert 0 <= int(str(no.params["start"])) <= len(text)
 
 
-@settings(max_examples=100, deadline=None)
 @given(st.text(st.characters(exclude_categories=("Cs", "Cc"))))
 def test_any_value_can_be_typed(text: str) -> None:
     term = parse(f"name = {quoted(text)}").term

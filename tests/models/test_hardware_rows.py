@@ -4,9 +4,10 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.examples import examples
 from tests.models.values import consoles, specs
 from vms.domain.console import HEADLESS, SPICE, VNC, Console, Level, Offer, Protocol, Video
 from vms.domain.hosts import Capabilities
@@ -33,7 +34,7 @@ def test_a_machine_comes_back_as_it_was_given(spec: MachineSpec) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.sql
-@settings(max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@examples(15)
 @given(spec=specs(), kind=st.sampled_from(KINDS))
 def test_a_machine_survives_the_database(spec: MachineSpec, kind: type[Hardware], cluster: Cluster) -> None:
     kind._default_manager.filter(pk=spec.id).delete()

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from vms.wire import protocol
@@ -31,7 +31,6 @@ def frame(body: bytes, length: int | None = None) -> bytes:
     return struct.pack("!I", len(body) if length is None else length) + body
 
 
-@settings(max_examples=30, deadline=None)
 @given(st.dictionaries(st.text(max_size=9), st.none() | st.booleans() | st.integers() | st.lists(st.text(max_size=9))))
 def test_a_message_arrives_as_it_was_sent(message: dict[str, Any]) -> None:
     one, other = socket.socketpair()
