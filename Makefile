@@ -21,7 +21,7 @@ RUN_GROUPS := hypervisor binding firmware network guest
 LIBVIRT := libvirt
 endif
 
-.PHONY: help setup setup-dev run test test-guests prove bench lint types lock clean \
+.PHONY: help setup setup-dev run test test-guests screenshots prove bench lint types lock clean \
 	system system-dev libvirt sdk
 
 help: ## Say what can be typed
@@ -42,6 +42,9 @@ test-guests: setup-dev ## Slower real guests, from a cache
 
 prove: setup-dev ## Long searches for a fault: many examples of every property, and what takes long
 	@deploy/pytest.sh -n auto --hypothesis-profile=prove -m "(stress or hypothesis) and not hypervisor"
+
+screenshots: setup-dev ## Pictures of the pages and dialogs, both themes, wide and narrow; TO=directory
+	@$(BIN)/python deploy/screenshots.py $(TO)
 
 bench: setup-dev ## Measurements against the goals; empty until a later issue brings them
 	@echo "There is nothing to measure yet: a later issue brings the benchmarks."

@@ -40,7 +40,7 @@ def made(client: Client, kind: type[Hardware], name: str = "made", **values: Any
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_kind_is_made_headless_by_the_box(root: Client, kind: type[Hardware]) -> None:
-    made(root, kind, headless="on")
+    made(root, kind, headless="on", accept_lockout="on")
     assert kind._default_manager.get(name="made").console.headless
 
 
@@ -49,7 +49,7 @@ def test_unticking_the_box_brings_back_what_was_shown(root: Client, kind: type[H
     made(root, kind, protocol="spice", video_type="qxl")
     row = kind._default_manager.get(name="made")
     change = url(kind, "change", row.pk)
-    root.post(change, {**form_of(root, change), "headless": "on"})
+    root.post(change, {**form_of(root, change), "headless": "on", "accept_lockout": "on"})
     headless = form_of(root, change)
     headless.pop("headless")
     root.post(change, headless)
@@ -114,7 +114,7 @@ def test_a_template_in_use_stays(root: Client) -> None:
 
 
 def test_a_pool_brings_its_machines(root: Client) -> None:
-    made(root, Pool, name="farm", size="3", headless="on")
+    made(root, Pool, name="farm", size="3", headless="on", serial="on")
     assert VM.objects.headless().filter(pool__name="farm").count() == 3
 
 

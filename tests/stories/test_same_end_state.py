@@ -235,7 +235,7 @@ def test_a_template_of_a_headless_machine_is_the_same_behind_every_door(name: st
         assert Caller(root, name.removeprefix("rest-")).post("/templates", "template", tree).status == 201
     else:
         below, by = {"webadmin": ("", root), "userportal": ("/portal", mia)}[name]
-        Pages("vm", by)._send(f"{below}/vms/{vm.pk}/template", name="copy")
+        Pages("vm", by)._send(f"{below}/vms/{vm.pk}/template", name="copy", accept_lockout="on")
     expected = create.template("reference", vm=vm, by=root)
     copy = Template.objects.get(name="copy")
     assert copy.console.headless

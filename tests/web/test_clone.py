@@ -20,7 +20,8 @@ def clone(web: Client, vm: VM, **chosen: Any) -> Any:
 
 def test_the_console_goes_with_it_and_is_told(web: Client, headless_vm: VM) -> None:
     assert "Graphics protocol None headless Video Type None" in text_of(web, f"/vms/{headless_vm.pk}/clone")
-    answer = clone(web, headless_vm, name="twin", description="like db")
+    assert clone(web, headless_vm, name="twin").status_code == 422
+    answer = clone(web, headless_vm, name="twin", description="like db", accept_lockout="on")
     twin = VM.objects.get(name="twin")
     assert answer["Location"] == f"/vms/{twin.pk}/"
     assert (twin.console, twin.description) == (headless_vm.console, "like db")

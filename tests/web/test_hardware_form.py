@@ -29,6 +29,10 @@ GRAPHICAL = {
     "sound",
     "file_transfer",
     "copy_paste",
+    "disconnect_action",
+    "disconnect_delay",
+    "sso",
+    "allow_reconnect",
 }
 
 
@@ -62,7 +66,7 @@ def as_spice(vm: VM, by: User) -> dict[str, Any]:
 def test_a_form_that_nobody_touched_changes_nothing(vm: VM, admin: User) -> None:
     form = VMForm(posted(VMForm(row=vm, by=admin)), row=vm, by=admin)
     assert form.is_valid(), form.errors
-    assert form.changes() == Changes(version=vm.version)
+    assert form.changes() == Changes(version=vm.version, accept_lockout=False)
 
 
 @pytest.mark.parametrize("make", [lambda vm: vm, lambda vm: edit.edit(vm, Changes(console=headless), by=vm_admin())])
@@ -85,12 +89,12 @@ def test_each_greyed_out_field_has_a_reason(vm: VM, admin: User) -> None:
 
 
 def test_ticking_headless_makes_the_machine_headless(vm: VM, admin: User) -> None:
-    saved = save(vm, ticked(posted(VMForm(row=vm, by=admin)), "headless"), admin)
+    saved = save(vm, ticked(posted(VMForm(row=vm, by=admin)), "headless", "accept_lockout"), admin)
     assert (saved.console.graphics, saved.console.video) == (HEADLESS, None)
 
 
 def test_unticking_headless_brings_back_what_was_there(spice: VM, admin: User) -> None:
-    gone = save(spice, ticked(posted(VMForm(row=spice, by=admin)), "headless"), admin)
+    gone = save(spice, ticked(posted(VMForm(row=spice, by=admin)), "headless", "accept_lockout"), admin)
     back = save(gone, ticked(posted(VMForm(row=gone, by=admin)), headless=None), admin)
     assert (back.console.graphics, back.console.video, back.console.usb) == (SPICE, Video.QXL, True)
     assert back.console.monitors == 2
@@ -105,7 +109,7 @@ def test_unticking_and_choosing_otherwise_takes_the_choice(headless_vm: VM, admi
 
 def test_what_was_chosen_before_ticking_survives_in_the_open_dialog(vm: VM, admin: User) -> None:
     chosen = ticked(as_spice(vm, admin), "usb", "sound", monitors="4")
-    ticking = VMForm(ticked(chosen, "headless"), row=vm, by=admin).redrawn()
+    ticking = VMForm(ticked(chosen, "headless", "accept_lockout"), row=vm, by=admin).redrawn()
     assert disabled(ticking) == GRAPHICAL
     back = VMForm(ticked(posted(ticking), headless=None), row=vm, by=admin).redrawn()
     values = {name: back[name].value() for name in ("headless", "protocol", "video_type", "usb", "sound", "monitors")}
@@ -130,7 +134,7 @@ def test_the_signed_copy_of_another_machine_is_not_taken(vm: VM, headless_vm: VM
     stolen = posted(VMForm(row=headless_vm, by=admin))["state"]
     form = VMForm(ticked(posted(VMForm(row=vm, by=admin)), state=stolen), row=vm, by=admin)
     assert form.is_valid()
-    assert form.changes() == Changes(version=vm.version)
+    assert form.changes() == Changes(version=vm.version, accept_lockout=False)
 
 
 def test_choosing_spice_brings_the_card_that_goes_with_it(vm: VM, admin: User) -> None:
@@ -232,7 +236,7 @@ def test_another_firmware_offers_another_card(vm: VM, admin: User) -> None:
 
 
 def test_usb_that_goes_off_is_told_before_saving(vm: VM, admin: User) -> None:
-    data = ticked(as_spice(vm, admin), "usb", "headless")
+    data = ticked(as_spice(vm, admin), "usb", "headless", "accept_lockout")
     assert VMForm(data, row=vm, by=admin).redrawn().usb_goes_off
     assert not VMForm(ticked(data, "serial"), row=vm, by=admin).redrawn().usb_goes_off
 
@@ -246,22 +250,22 @@ def test_another_instance_type_is_inherited_by_what_was_not_touched(vm: VM, admi
 
 def test_the_redrawn_form_shows_what_the_instance_type_hands_down(vm: VM, admin: User) -> None:
     large = InstanceType.objects.get(name="Large")
-    data = ticked(posted(VMForm(row=vm, by=admin)), instance_type=str(large.pk), memory="1000")
+    data = ticked(posted(VMForm(row=vm, by=admin)), instance_type=str(large.pk), description="typed")
     form = VMForm(data, row=vm, by=admin).redrawn()
-    assert (form["memory"].value(), form["sockets"].value()) == ("1000", 2)
+    assert (form["memory"].value(), form["sockets"].value()) == (8192, 2)
     back = VMForm(ticked(posted(form), instance_type=""), row=vm, by=admin).redrawn()
-    assert (back["memory"].value(), back["sockets"].value()) == ("1000", 1)
+    assert (back["memory"].value(), back["sockets"].value(), back["description"].value()) == (1024, 1, "typed")
 
 
 def test_a_headless_instance_type_makes_the_machine_headless(vm: VM, admin: User) -> None:
     small = create.instance_type("quiet", changes=Changes(console=headless), by=admin)
-    data = ticked(posted(VMForm(row=vm, by=admin)), instance_type=str(small.pk))
+    data = ticked(posted(VMForm(row=vm, by=admin)), "accept_lockout", instance_type=str(small.pk))
     assert save(vm, data, admin).console.headless
 
 
 def test_a_new_machine_inherits_the_console_of_its_template(vm: VM, admin: User) -> None:
     quiet = create.template("quiet", vm=edit.edit(vm, Changes(console=headless), by=admin), by=admin)
-    data = ticked(posted(VMForm(row=VM(), by=admin)), name="n1", template=str(quiet.pk))
+    data = ticked(posted(VMForm(row=VM(), by=admin)), "accept_lockout", name="n1", template=str(quiet.pk))
     form = VMForm(data, row=VM(), by=admin)
     assert form.is_valid(), form.errors
     assert create.vm(**form.creation(), by=admin).console.headless
@@ -294,7 +298,7 @@ def test_a_machine_of_a_pool_is_changed_in_its_pool(admin: User, host: Host) -> 
     form = VMForm(row=member, by=admin)
     assert disabled(form) >= {"memory", "headless", "serial", "template", "instance_type", "name"}
     assert "lab" in reason(form, "headless")
-    saved = save(member, ticked(posted(form), "headless", description="mine", memory="999"), admin)
+    saved = save(member, ticked(posted(form), "headless", "accept_lockout", description="mine", memory="999"), admin)
     assert (saved.description, saved.memory, saved.console) == ("mine", member.memory, member.console)
 
 
@@ -310,7 +314,7 @@ def test_each_kind_can_be_made_and_made_headless(
     form_class: Any, make: Callable[[Any, User], Any], admin: User, host: Host
 ) -> None:
     model: Any = {TemplateForm: Template, InstanceTypeForm: InstanceType, PoolForm: Pool}[form_class]
-    data = ticked(posted(form_class(row=model(), by=admin)), "headless", name="quiet", memory="300")
+    data = ticked(posted(form_class(row=model(), by=admin)), "headless", "serial", name="quiet", memory="300")
     form = form_class(data, row=model(), by=admin)
     assert form.is_valid(), form.errors
     row = make(form, admin)
@@ -345,7 +349,7 @@ def test_every_part_of_a_machine_that_can_be_configured_has_a_field(vm: VM, admi
 
 def test_both_protocols_at_once_keep_what_each_needs(vm: VM, admin: User) -> None:
     form = VMForm(ticked(posted(VMForm(row=vm, by=admin)), protocol="spice+vnc"), row=vm, by=admin).redrawn()
-    assert disabled(form) == {"monitors"}
+    assert disabled(form) == {"monitors", "disconnect_delay"}
     assert save(vm, posted(form), admin).console.graphics == SPICE_AND_VNC
 
 

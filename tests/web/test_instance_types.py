@@ -32,7 +32,7 @@ def test_new_vm_has_its_size_and_its_console(web: Client, size: InstanceType, pa
     assert f'href="/vms/new?instance_type={size.pk}"' in html_of(web.get(page))
     data = opened(web, f"/vms/new?instance_type={size.pk}", "/vms/new")
     assert (data["instance_type"], data["memory"], data["headless"]) == (str(size.pk), "256", "on")
-    web.post("/vms/new", ticked(data, name="child"))
+    web.post("/vms/new", ticked(data, "accept_lockout", name="child"))
     child = VM.objects.get(name="child")
     assert (child.instance_type, child.memory, child.console.headless) == (size, 256, True)
 

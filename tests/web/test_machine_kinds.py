@@ -123,7 +123,7 @@ def test_an_open_page_looks_anew_only_when_something_changed(web: Client, page: 
 
 def test_headless_by_the_box_and_back(web: Client, page: str, row: Any) -> None:
     path = page + "edit"
-    answer = web.post(path, ticked(opened(web, path), "headless"))
+    answer = web.post(path, ticked(opened(web, path), "headless", "accept_lockout"))
     assert (answer.status_code, answer["Location"]) == (302, page)
     assert (fresh(row).console.graphics, fresh(row).console.video) == (HEADLESS, None)
     web.post(path, ticked(opened(web, path), headless=None))
@@ -131,8 +131,10 @@ def test_headless_by_the_box_and_back(web: Client, page: str, row: Any) -> None:
 
 
 def test_the_box_greys_out_what_is_graphical_and_leaves_serial(web: Client, page: str) -> None:
-    drawn = controls(html_of(web.post(page + "edit/preview", ticked(opened(web, page + "edit"), "headless"))))
-    assert {"protocol", "video_type", "keyboard", "sound"} <= drawn.disabled
+    drawn = controls(
+        html_of(web.post(page + "edit/preview", ticked(opened(web, page + "edit"), "headless", "accept_lockout")))
+    )
+    assert {"protocol", "video_type", "monitors", "sound"} <= drawn.disabled
     assert "serial" not in drawn.disabled
 
 
@@ -156,7 +158,7 @@ def test_a_name_that_is_taken_keeps_the_dialog_open(web: Client, section: str, r
 
 
 def test_what_is_refused_saves_nothing(web: Client, page: str, row: Any) -> None:
-    answer = web.post(page + "edit", ticked(opened(web, page + "edit"), "headless", memory="1"))
+    answer = web.post(page + "edit", ticked(opened(web, page + "edit"), "headless", "accept_lockout", memory="1"))
     assert answer.status_code == 422
     assert 'id="id_memory_error"' in html_of(answer)
     assert not fresh(row).console.headless
@@ -165,14 +167,14 @@ def test_what_is_refused_saves_nothing(web: Client, page: str, row: Any) -> None
 def test_a_form_from_before_somebody_else_saved_saves_nothing(web: Client, page: str, row: Any, admin: User) -> None:
     data = opened(web, page + "edit")
     edit.edit(row, Changes(machine={"memory": 2048}), by=admin)
-    answer = web.post(page + "edit", ticked(data, "headless"))
+    answer = web.post(page + "edit", ticked(data, "headless", "accept_lockout"))
     assert answer.status_code == 422
     assert "was changed by somebody else while you edited it" in html_of(answer)
     assert (fresh(row).memory, fresh(row).console.headless) == (2048, False)
 
 
 def test_a_form_that_names_no_version_saves_nothing(web: Client, page: str, row: Any) -> None:
-    data = ticked(opened(web, page + "edit"), "headless", version=None)
+    data = ticked(opened(web, page + "edit"), "headless", "accept_lockout", version=None)
     assert web.post(page + "edit", data).status_code == 422
     assert not fresh(row).console.headless
 

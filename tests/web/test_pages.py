@@ -112,7 +112,7 @@ def test_a_page_of_errors_needs_nothing_that_could_fail() -> None:
 
 def test_an_unexpected_failure_is_that_page(web: Client, url: str) -> None:
     web.raise_request_exception = False
-    with mock.patch("vms.web.panels.general", side_effect=RuntimeError("secret detail")):
+    with mock.patch("vms.web.facts.general", side_effect=RuntimeError("secret detail")):
         answer = web.get(url)
     assert answer.status_code == 500
     assert "Something went wrong" in answer.content.decode()

@@ -60,12 +60,12 @@ def test_a_new_pool_is_made_headless_with_all_its_machines(web: Client, host: Ho
 
 
 def test_an_edit_reaches_machines_to_come(web: Client, pool: Pool, page: str) -> None:
-    save(web, page, "headless", size="3")
+    save(web, page, "headless", "serial", size="3")
     assert shows_no_screen(pool) == [False, False, True]
 
 
 def test_an_edit_reaches_the_machines_that_are_there_when_asked(web: Client, pool: Pool, page: str) -> None:
-    save(web, page, "headless", "apply_to_existing")
+    save(web, page, "headless", "serial", "apply_to_existing")
     assert shows_no_screen(pool) == [True, True]
 
 

@@ -95,7 +95,7 @@ def test_new_vm_begins_with_the_template(web: Client, template: Template, admin:
     assert f'href="/vms/new?template={template.pk}"' in html_of(web.get(f"/templates/{template.pk}/"))
     data = opened(web, f"/vms/new?template={template.pk}", "/vms/new")
     assert (data["template"], data["memory"], data["headless"]) == (str(template.pk), "256", "on")
-    web.post("/vms/new", ticked(data, name="child"))
+    web.post("/vms/new", ticked(data, "accept_lockout", name="child"))
     child = VM.objects.get(name="child")
     assert (child.template, child.console.headless) == (template, True)
 
@@ -183,7 +183,7 @@ def test_the_next_version_begins_as_the_one_before_and_has_its_name(
     path = f"/templates/new?base={template.pk}"
     form = controls(html_of(web.get(path)), "/templates/new").data
     assert (form["base"], form.get("headless"), "name" in form) == (str(template.pk), "on", False)
-    web.post("/templates/new", form | {"version_name": "third"})
+    web.post("/templates/new", form | {"version_name": "third", "accept_lockout": "on"})
     made = Template.objects.get(base=template, version_number=3)
     assert (made.name, made.version_name, made.cluster, made.console.headless) == (
         *("golden", "third", template.cluster),

@@ -285,7 +285,7 @@ def test_the_form_of_what_one_may_not_change_says_so(
     html = browser.get(mine + "edit").content.decode()
     assert "Your roles do not allow you to edit virtual machines here." in html
     assert ">Save<" not in html
-    answer = browser.post(mine + "edit", ticked(fields(browser, mine + "edit"), "headless"))
+    answer = browser.post(mine + "edit", ticked(fields(browser, mine + "edit"), "headless", "accept_lockout"))
     assert answer.status_code in {403, 422}
     assert "Your roles do not allow you to edit virtual machines here." in answer.content.decode()
     assert not fresh(vm).console.headless
@@ -316,7 +316,7 @@ def test_it_runs_when_asked(
 
 
 def test_it_runs_once_with_a_screen(bob: User, vm: VM, host: Host, mine: str, of: Callable[[User], Client]) -> None:
-    answer = of(bob).post(mine + "run-once", {"console": "headless"}, follow=True)
+    answer = of(bob).post(mine + "run-once", {"console": "headless", "accept_lockout": "on"}, follow=True)
     assert answer.redirect_chain == [(mine, 302)]
     assert started(vm, host).running_console.headless  # type: ignore[union-attr]
     assert not fresh(vm).console.headless
@@ -334,7 +334,9 @@ def test_its_owner_makes_it_headless_and_back(alice: User, vm: VM, mine: str, of
 
 def test_the_dialog_redraws_what_depends_on_the_box(alice: User, mine: str, of: Callable[[User], Client]) -> None:
     browser, path = of(alice), mine + "edit"
-    html = browser.post(path + "/preview", ticked(fields(browser, path), "headless"), headers=HTMX).content.decode()
+    html = browser.post(
+        path + "/preview", ticked(fields(browser, path), "headless", "accept_lockout"), headers=HTMX
+    ).content.decode()
     assert f'hx-post="{path}/preview"' in html
     assert "protocol" in controls(html, path).disabled
 
@@ -343,7 +345,7 @@ def test_an_old_form_is_refused(alice: User, vm: VM, mine: str, of: Callable[[Us
     browser, path = of(alice), mine + "edit"
     old = fields(browser, path)
     edit.edit(vm, Changes(machine={"memory": 2048}), by=alice)
-    answer = browser.post(path, ticked(old, "headless"))
+    answer = browser.post(path, ticked(old, "headless", "accept_lockout"))
     assert answer.status_code == 422
     assert "was changed by somebody else" in answer.content.decode()
 
@@ -395,7 +397,7 @@ def test_a_template_hands_down_that_it_is_headless(maker: User, admin: User, of:
     browser, path = of(maker), "/portal/vms/new"
     chosen = {**fields(browser, path), "template": str(quiet.pk)}
     html = browser.post(path + "/preview", chosen, headers=HTMX).content.decode()
-    browser.post(path, ticked(controls(html, path).data, name="mine"))
+    browser.post(path, ticked(controls(html, path).data, "accept_lockout", name="mine"))
     assert VM.objects.get(name="mine").console.headless
 
 
@@ -415,7 +417,7 @@ def test_a_template_is_made_of_a_machine_where_the_roles_allow(
     edit.edit(vm, Changes(console=headless), by=alice)
     browser, path = of(alice), mine + "template"
     assert button(browser, mine, "make-template") == (True, "")
-    assert browser.post(path, ticked(fields(browser, path), name="copy"))["Location"] == mine
+    assert browser.post(path, ticked(fields(browser, path), "accept_lockout", name="copy"))["Location"] == mine
     assert Template.objects.get(name="copy").console.headless
 
 

@@ -10,7 +10,7 @@ from tests.factories import headless
 from tests.web.browser import controls, ticked
 from vms.actions import edit, reports
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, VNC
+from vms.domain.console import HEADLESS, VNC, Protocol
 from vms.domain.hosts import Capabilities
 from vms.models import VM, Host, InstanceType, Job, User
 
@@ -27,6 +27,10 @@ GRAPHICAL = {
     "sound",
     "file_transfer",
     "copy_paste",
+    "disconnect_action",
+    "disconnect_delay",
+    "sso",
+    "allow_reconnect",
 }
 
 
@@ -77,28 +81,34 @@ def test_a_page_that_the_browser_restores_is_whole(web: Client, url: str) -> Non
 
 
 def test_ticking_headless_is_drawn_by_the_server(web: Client, url: str) -> None:
-    data = ticked(opened(web, url + "edit"), "headless")
+    data = ticked(opened(web, url + "edit"), "headless", "accept_lockout")
     drawn = controls(html_of(web.post(url + "edit/preview", data, headers=HTMX)))
     assert drawn.disabled == GRAPHICAL
     assert "serial" not in drawn.disabled
 
 
 def test_what_is_greyed_out_is_described_by_its_reason(web: Client, url: str) -> None:
-    html = html_of(web.post(url + "edit/preview", ticked(opened(web, url + "edit"), "headless"), headers=HTMX))
-    assert '<p class="app-muted" id="headless-reason">Not used while Headless Mode is on.</p>' in html
+    html = html_of(
+        web.post(url + "edit/preview", ticked(opened(web, url + "edit"), "headless", "accept_lockout"), headers=HTMX)
+    )
+    assert 'id="headless-reason" hidden>Not used while Headless Mode is on.</p>' in html
     assert html.count('aria-describedby="headless-reason"') == len(GRAPHICAL)
 
 
 def test_unticking_in_the_open_dialog_brings_back_what_was_chosen(web: Client, url: str) -> None:
     chosen = ticked(opened(web, url + "edit"), protocol="spice")
     data = controls(html_of(web.post(url + "edit/preview", chosen))).data
-    data = controls(html_of(web.post(url + "edit/preview", ticked(data, "headless"))), url + "edit").data
+    data = controls(
+        html_of(web.post(url + "edit/preview", ticked(data, "headless", "accept_lockout"))), url + "edit"
+    ).data
     data = controls(html_of(web.post(url + "edit/preview", ticked(data, headless=None))), url + "edit").data
     assert (data["protocol"], data["video_type"], "headless" in data) == ("spice", "qxl", False)
 
 
 def test_a_preview_saves_and_judges_nothing(web: Client, url: str, vm: VM) -> None:
-    answer = web.post(url + "edit/preview", ticked(opened(web, url + "edit"), "headless", name="", memory="abc"))
+    answer = web.post(
+        url + "edit/preview", ticked(opened(web, url + "edit"), "headless", "accept_lockout", name="", memory="abc")
+    )
     assert answer.status_code == 200
     assert "Nothing was saved" not in html_of(answer)
     assert VM.objects.get(pk=vm.pk).console == vm.console
@@ -106,20 +116,20 @@ def test_a_preview_saves_and_judges_nothing(web: Client, url: str, vm: VM) -> No
 
 def test_saved_headless_it_is_headless_and_keeps_its_serial_console(web: Client, url: str, vm: VM) -> None:
     web.post(url + "edit", ticked(opened(web, url + "edit"), "serial"))
-    web.post(url + "edit", ticked(opened(web, url + "edit"), "headless"))
+    web.post(url + "edit", ticked(opened(web, url + "edit"), "headless", "accept_lockout"))
     console = VM.objects.get(pk=vm.pk).console
     assert (console.graphics, console.video, console.serial) == (HEADLESS, None, True)
 
 
 def test_usb_that_goes_off_is_told_before_saving(web: Client, url: str) -> None:
     data = controls(html_of(web.post(url + "edit/preview", ticked(opened(web, url + "edit"), protocol="spice")))).data
-    html = html_of(web.post(url + "edit/preview", ticked(data, "usb", "headless")))
+    html = html_of(web.post(url + "edit/preview", ticked(data, "usb", "headless", "accept_lockout")))
     assert "USB will be switched off:" in html
     assert "USB will be switched off:" not in html_of(web.post(url + "edit/preview", ticked(data, "usb")))
 
 
 def test_what_is_refused_keeps_the_dialog_open_with_the_error_at_its_field(web: Client, url: str) -> None:
-    data = ticked(opened(web, url + "edit"), memory="1", name="<script>")
+    data = ticked(opened(web, url + "edit"), memory="1", name="<script>", cores="0")
     for headers in ({}, HTMX):
         answer = web.post(url + "edit", data, headers=headers)
         assert answer.status_code == 422
@@ -132,8 +142,14 @@ def test_what_is_refused_keeps_the_dialog_open_with_the_error_at_its_field(web: 
 
 
 def test_the_tab_of_the_first_error_is_opened(web: Client, url: str) -> None:
-    answer = web.post(url + "edit", ticked(opened(web, url + "edit"), memory="1"))
+    answer = web.post(url + "edit", ticked(opened(web, url + "edit"), cores="0"))
     assert 'data-tabs="system"' in html_of(answer)
+
+
+def test_an_error_that_the_basic_view_shows_leaves_it_basic(web: Client, url: str) -> None:
+    html = html_of(web.post(url + "edit", ticked(opened(web, url + "edit"), memory="1")))
+    assert "data-tabs" not in html
+    assert 'id="id_memory_error"' in html
 
 
 def test_a_tab_can_be_linked_to(web: Client, url: str) -> None:
@@ -158,7 +174,8 @@ def test_two_people_who_edit_at_once_lose_nothing(web: Client, url: str, vm: VM,
 
 def test_a_running_machine_keeps_its_shape(web: Client, url: str, vm: VM, host: Host, admin: User) -> None:
     up(vm, host, by=admin)
-    web.post(url + "edit", ticked(opened(web, url + "edit"), "headless"))
+    data = ticked(opened(web, url + "edit"), "headless", "accept_lockout")
+    web.post(url + "edit", {**data, "confirmed": "save"})
     after = VM.objects.get(pk=vm.pk)
     assert (after.console.headless, after.pending, after.running_graphics) == (True, True, "vnc")
 
@@ -174,7 +191,7 @@ def test_a_protocol_that_no_host_offers_is_refused_with_the_reason(web: Client, 
 
 
 def test_a_new_machine_is_made_and_shown(web: Client, host: Host) -> None:
-    answer = web.post("/vms/new", ticked(opened(web, "/vms/new"), "headless", name="n1"))
+    answer = web.post("/vms/new", ticked(opened(web, "/vms/new"), "headless", "accept_lockout", name="n1"))
     made = VM.objects.get(name="n1")
     assert answer["Location"] == f"/vms/{made.pk}/"
     assert made.console.headless
@@ -204,7 +221,7 @@ def test_choosing_an_instance_type_shows_its_size(web: Client, host: Host) -> No
 
 
 def run_once(web: Client, url: str, **chosen: Any) -> Any:
-    return web.post(url + "run-once", ticked(opened(web, url + "run-once"), **chosen))
+    return web.post(url + "run-once", ticked(opened(web, url + "run-once"), "accept_lockout", **chosen))
 
 
 @pytest.mark.parametrize(
@@ -222,14 +239,19 @@ def test_run_once_starts_with_the_chosen_console(choice: str, graphics: Any, web
     assert Job.objects.get().params["run"]["once"]["graphics"] == graphics
 
 
-def test_as_configured_is_chosen_to_begin_with(web: Client, url: str) -> None:
-    assert opened(web, url + "run-once")["console"] == "as_configured"
+def test_what_is_configured_is_chosen_to_begin_with(
+    web: Client, url: str, vm: VM, headless_vm: VM, admin: User
+) -> None:
+    assert opened(web, url + "run-once")["console"] == "vnc"
+    assert opened(web, f"/vms/{headless_vm.pk}/run-once", "run-once")["console"] == "headless"
+    edit.edit(vm, Changes(console=lambda console, offer: console.with_graphics(Protocol.SPICE, offer)), by=admin)
+    assert opened(web, url + "run-once")["console"] == "spice_and_vnc"
 
 
 def test_a_link_can_choose_vnc(web: Client, headless_vm: VM) -> None:
     path = f"/vms/{headless_vm.pk}/run-once"
     assert opened(web, path + "?console=vnc", path)["console"] == "vnc"
-    assert opened(web, path + "?console=\x00", path)["console"] == "as_configured"
+    assert opened(web, path + "?console=\x00", path)["console"] == "headless"
 
 
 def test_run_once_says_what_else_holds_for_this_run(web: Client, url: str) -> None:
@@ -242,7 +264,7 @@ def test_what_no_host_offers_cannot_be_chosen_for_a_run(web: Client, url: str, h
     reports.host_seen(host, Capabilities(graphics=VNC))
     html = html_of(web.get(url + "run-once"))
     assert html.count("No host of the cluster offers SPICE.") == 2
-    assert controls(html, "run-once").disabled == {"console"}
+    assert controls(html, "run-once").disabled == {"console", "stateless", "file_transfer", "copy_paste"}
     answer = run_once(web, url, console="spice")
     assert answer.status_code == 422
     assert not Job.objects.exists()

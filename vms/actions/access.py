@@ -27,7 +27,7 @@ def of(row: Hardware, console: Console | None = None) -> Access:
 def require_way_in(row: Hardware, before: Console | None, after: Console, *, accepted: bool) -> None:
     """Refuse to take away the last way in unless that was accepted; who was locked out before is not asked again."""
     if not accepted and _loses(row, before, after):
-        raise Refusal("VM_WOULD_BE_LOCKED_OUT", "accept_lockout", name=row.name)
+        raise Refusal("VM_WOULD_BE_LOCKED_OUT", "accept_lockout")
 
 
 def tell(row: Hardware, before: Console | None, after: Console, *, by: Actor) -> None:

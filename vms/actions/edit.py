@@ -11,7 +11,7 @@ from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, LINKED, MachineSpec
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
-from . import access, pools, templates
+from . import access, pools, power, templates
 from ._action import action, all_locked, locked
 from ._authorise import Actor, authorise, authorise_fields
 from ._shape import fits, reshape
@@ -67,6 +67,14 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
     elif any(getattr(before, name) != getattr(spec, name) for name in (*LINKED, "name")):
         _pass_on(row, by=by)
     return row
+
+
+@action
+def edit_and_restart(vm: VM, changes: Changes, *, by: Actor) -> VM:
+    """Change a running VM and restart it, so that it has the changes at once; both or neither."""
+    vm = edit(vm, changes, by=by)
+    power.reboot(vm, by=by)
+    return vm
 
 
 def _use_latest(row: Hardware, attributes: dict[str, Any]) -> None:

@@ -1,7 +1,7 @@
 """Can people still reach a machine: the ways in, what is known of each, and what would add one."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Final
 
@@ -75,6 +75,7 @@ class Access:
     """The ways into one machine, the rating that follows, and the cures that would better it."""
 
     ways: Mapping[Way, Proof]
+    addresses: tuple[str, ...] = ()
     cures: tuple[Cure, ...] = ()
 
     @property
@@ -108,10 +109,10 @@ def rate(console: Console, facts: Facts = NOTHING_KNOWN) -> Access:
         Cure.ADD_SSH_KEY: facts.own_key is False and console.serial,
         Cure.RUN_ONCE_WITH_VNC: console.headless,
     }
-    access = Access(ways=ways)
+    access = Access(ways=ways, addresses=facts.addresses)
     if access.rating is Rating.OK:
         return access
-    return Access(ways=ways, cures=tuple(cure for cure, helps in would_help.items() if helps))
+    return replace(access, cures=tuple(cure for cure, helps in would_help.items() if helps))
 
 
 def _proof(*, there: bool, seen: bool) -> Proof:

@@ -3,6 +3,7 @@
 from .copies import CloneForm, NewTemplateForm
 from .hardware import HardwareForm
 from .kinds import InstanceTypeForm, PoolForm, TemplateForm, VMForm
+from .redraw import followed, preset, redraw
 from .runonce import RunOnceForm
 
 __all__ = [
@@ -14,4 +15,7 @@ __all__ = [
     "RunOnceForm",
     "TemplateForm",
     "VMForm",
+    "followed",
+    "preset",
+    "redraw",
 ]

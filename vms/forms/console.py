@@ -5,24 +5,51 @@ from dataclasses import replace
 from typing import Any, Final
 
 from vms.domain.changes import ConsoleChange
-from vms.domain.console import SPICE, SPICE_AND_VNC, VNC, Choice, Console, Graphics, Offer, Video
+from vms.domain.console import (
+    SPICE,
+    SPICE_AND_VNC,
+    VNC,
+    Choice,
+    Console,
+    DisconnectAction,
+    Graphics,
+    Offer,
+    SingleSignOn,
+    Video,
+)
 from vms.domain.errors import Refusal
 
 PROTOCOLS: Final[dict[str, Graphics]] = {"vnc": VNC, "spice": SPICE, "spice+vnc": SPICE_AND_VNC}
 _PROTOCOL_OF: Final = {graphics: key for key, graphics in PROTOCOLS.items()}
 
-# Fields that are stored as they are chosen → the name in `Console`.
+# Fields that are stored as they are chosen → the name in `Console`, in the order of oVirt's dialog.
 _PLAIN: Final = {
-    "serial": "serial",
     "keyboard": "keyboard",
+    "disconnect_action": "disconnect_action",
+    "disconnect_delay": "disconnect_delay",
     "monitors": "monitors",
     "usb": "wants_usb",
     "smartcard": "wants_smartcard",
+    "sso": "sso",
+    "allow_reconnect": "allow_reconnect",
     "sound": "wants_sound",
+    "spice_proxy": "spice_proxy",
     "file_transfer": "wants_file_transfer",
     "copy_paste": "wants_copy_paste",
+    "serial": "serial",
 }
-CONSOLE_FIELDS: Final = ("headless", "protocol", "video_type", *_PLAIN)
+_WORDS: Final = {"disconnect_action": DisconnectAction, "sso": SingleSignOn}
+# What a pool's dialog has besides: a box for whether the address below it counts.
+OVERRIDES: Final = "override_proxy"
+
+
+def _in_order() -> tuple[str, ...]:
+    plain = list(_PLAIN)
+    plain.insert(plain.index("spice_proxy"), OVERRIDES)
+    return ("headless", "video_type", "protocol", *plain)
+
+
+CONSOLE_FIELDS: Final = _in_order()
 
 
 def protocol_choices() -> list[tuple[str, str]]:
@@ -37,11 +64,13 @@ def console_values(console: Console, offer: Offer) -> dict[str, Any]:
     """What the fields show; those of a headless console show what un-ticking the box would bring back."""
     shown = _as_shown(console, offer)
     assert shown.video is not None
+    stored = {name: getattr(console, attribute) for name, attribute in _PLAIN.items()}
     return {
         "headless": console.headless,
         "protocol": _PROTOCOL_OF[shown.graphics],
         "video_type": shown.video.value,
-        **{name: getattr(console, stored) for name, stored in _PLAIN.items()},
+        OVERRIDES: bool(console.spice_proxy),
+        **{name: value.value if name in _WORDS else value for name, value in stored.items()},
     }
 
 
@@ -58,9 +87,33 @@ def console_change(new: Mapping[str, Any], graphics: Graphics) -> ConsoleChange:
                 console = console.with_display(graphics, Video(new["video_type"]))
             elif "protocol" in new:
                 console = console.showing(graphics, console.video, offer)
-        return replace(console, **{_PLAIN[name]: value for name, value in new.items() if name in _PLAIN})
+        return replace(console, **_plain_of(new))
 
     return change
+
+
+def console_drawn(sensible: Mapping[str, Any], video: Video | None, base: Console, offer: Offer) -> Console:
+    """The console that an open dialog describes, whatever else it is still being told."""
+    graphics = PROTOCOLS[sensible["protocol"]]
+    fits = video is not None and offer.accepts(graphics, video)
+    console = base.with_display(graphics, video if fits else offer.recommend(graphics))
+    for name, value in _plain_of(sensible).items():
+        try:
+            console = replace(console, **{name: value})
+        except Refusal:  # several monitors with VNC: told when it is saved
+            continue
+    return console.as_headless() if sensible["headless"] else console
+
+
+def _plain_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    plain = {_PLAIN[name]: _WORDS.get(name, _as_it_is)(value) for name, value in values.items() if name in _PLAIN}
+    if values.get(OVERRIDES) is False:
+        plain["spice_proxy"] = ""
+    return plain
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _as_shown(console: Console, offer: Offer) -> Console:

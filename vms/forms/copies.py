@@ -17,8 +17,8 @@ from vms.messages import FIELDS, Text
 from vms.models import VM, ActionGroup, Template, User
 from vms.models.machines import BLANK
 
-from .fields import Field, Options, refused
-from .hardware import Values
+from .fields import Field, Options, refused, switch
+from .parts import Values
 
 
 def bases() -> forms.ModelChoiceField:
@@ -42,6 +42,7 @@ class _CopyForm(forms.Form):
     name = forms.CharField(max_length=NAME_LENGTH)
     description = forms.CharField(max_length=4000, required=False)
     comment = forms.CharField(max_length=4000, required=False)
+    accept_lockout = switch()
 
     def __init__(self, data: Any = None, *, vm: VM) -> None:
         super().__init__(data, initial={"description": vm.description, "comment": vm.comment})
@@ -52,7 +53,8 @@ class _CopyForm(forms.Form):
     def creation(self) -> Values:
         """The arguments of the action that makes the copy."""
         told = {name: self.cleaned_data[name] for name in ("description", "comment")}
-        return {"name": self.cleaned_data["name"], "changes": Changes(attributes=told)}
+        changes = Changes(attributes=told, accept_lockout=self.cleaned_data["accept_lockout"])
+        return {"name": self.cleaned_data["name"], "changes": changes}
 
     def refuse(self, no: Refusal) -> None:
         """Show a refusal at the field that it is about, or above the form."""

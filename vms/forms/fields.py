@@ -11,14 +11,17 @@ from vms.domain.console import Frozen
 from vms.domain.errors import Refusal
 from vms.messages import Text
 
+from .layout import BASIC, REDRAWS_ALL, REDRAWS_CONSOLE
+
 HEADLESS_REASON: Final = "headless-reason"
 
 _SHAPES: Final[tuple[tuple[type[forms.Widget], str], ...]] = (
     (forms.CheckboxInput, "check"),
+    (forms.CheckboxSelectMultiple, "checks"),
     (forms.RadioSelect, "radio"),
     (forms.Select, "select"),
 )
-_CLASSES: Final = {"check": "pf-v6-c-check__input", "radio": "pf-v6-c-radio__input"}
+_CLASSES: Final = {"check": "pf-v6-c-check__input", "checks": "pf-v6-c-check__input", "radio": "pf-v6-c-radio__input"}
 
 
 class Field(forms.BoundField):
@@ -28,7 +31,7 @@ class Field(forms.BoundField):
 
     @property
     def shape(self) -> str:
-        """Which element draws it: `check`, `select`, `radio` or `text`."""
+        """Which element draws it: `check`, `checks`, `select`, `radio` or `text`."""
         return next((shape for widget, shape in _SHAPES if isinstance(self.field.widget, widget)), "text")
 
     @property
@@ -55,6 +58,28 @@ class Field(forms.BoundField):
     def aria_describedby(self) -> str | None:
         described = [super().aria_describedby or "", self.reason_id if self.reason else ""]
         return " ".join(filter(None, described)) or None
+
+
+class MachineField(Field):
+    """A field of the one form of all machines: where its value comes from, and what a change of it draws anew."""
+
+    @property
+    def basic(self) -> bool:
+        """Whether the basic view shows it."""
+        return self.name in BASIC
+
+    @property
+    def origin(self) -> Any:
+        return self.form.origin(self.name)
+
+    @property
+    def redraws(self) -> str:
+        """`all`, `console`, or `itself` alone; empty for what no machine is made of."""
+        if self.name in REDRAWS_ALL:
+            return "all"
+        if self.name in REDRAWS_CONSOLE:
+            return "console"
+        return "itself" if self.name in self.form.values and self.name != "name" else ""
 
 
 class _Refusing:
@@ -91,6 +116,14 @@ class Radios(_Refusing, forms.RadioSelect):
         return option
 
 
+class Several(_Refusing, forms.CheckboxSelectMultiple):
+    """A box for each of several rows; what is posted twice or in another order is the same choice."""
+
+    def value_from_datadict(self, data: Any, files: Any, name: str) -> Any:
+        posted = super().value_from_datadict(data, files, name) or []
+        return sorted(set([posted] if isinstance(posted, str) else posted))
+
+
 @dataclass(frozen=True)
 class Section:
     """Fields that belong together, with a heading where the tab has more than one."""
@@ -106,6 +139,11 @@ class Tab:
     sections: list[Section]
 
     @property
+    def basic(self) -> bool:
+        """Whether the basic view shows any of it."""
+        return any(field.basic for section in self.sections for field in section.fields)
+
+    @property
     def has_errors(self) -> bool:
         return any(field.errors for section in self.sections for field in section.fields)
 
@@ -118,8 +156,12 @@ def switch() -> forms.BooleanField:
     return forms.BooleanField(required=False)
 
 
-def number(low: int, high: int) -> forms.IntegerField:
-    return forms.IntegerField(min_value=low, max_value=high)
+def number(low: int, high: int, *, required: bool = True, help_text: Any = "") -> forms.IntegerField:
+    return forms.IntegerField(min_value=low, max_value=high, required=required, help_text=help_text)
+
+
+def text(length: int, help_text: Any = "") -> forms.CharField:
+    return forms.CharField(max_length=length, required=False, help_text=help_text)
 
 
 def member(kind: Any, value: Any, default: Any) -> Any:

@@ -1,7 +1,7 @@
 """What each kind of machine adds to the one form: where it inherits from, and what it is made with."""
 
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
@@ -11,14 +11,25 @@ from vms.actions import rights
 from vms.actions.templates import newest
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
-from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec
+from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, LINKED, MachineSpec
 from vms.messages import Text
 from vms.models import VM, ActionGroup, Cluster, InstanceType, Pool, PoolType, Template
 from vms.models.machines import BLANK, POOL_SIZE
 
+from .console import CONSOLE_FIELDS, OVERRIDES
 from .copies import bases, versionable
 from .fields import Options, choice, number, switch
-from .hardware import MACHINE_FIELDS, HardwareForm, Values, stored_spec
+from .hardware import MACHINE_FIELDS, HardwareForm, stored_spec
+from .heritage import Source, fits
+from .parts import Values, fields_of, plain
+
+_GONE: Final = _("It is not there any more, or not for you to use; choose another.")
+
+
+def source(model: Any, **options: Any) -> forms.ModelChoiceField:
+    """A field for a row that something is made of; one that was removed meanwhile is told so."""
+    told = {"invalid_choice": _GONE}
+    return forms.ModelChoiceField(model.objects.none(), widget=Options, error_messages=told, **options)
 
 
 class _MadeFromTemplate(HardwareForm):
@@ -27,15 +38,18 @@ class _MadeFromTemplate(HardwareForm):
     # Any of these, in the cluster, is enough to be offered it.
     MAKES: ClassVar[tuple[ActionGroup, ...]]
 
-    cluster = forms.ModelChoiceField(Cluster.objects.none(), empty_label=None, widget=Options)
-    template = forms.ModelChoiceField(Template.objects.none(), empty_label=None, widget=Options)
-    instance_type = forms.ModelChoiceField(
-        InstanceType.objects.none(), required=False, empty_label=_("Custom"), widget=Options
-    )
+    made_of: Template
+    sized_as: InstanceType | None
+
+    cluster = source(Cluster, empty_label=None)
+    template = source(Template, empty_label=None)
+    instance_type = source(InstanceType, required=False, empty_label=_("Custom"))
+    use_latest_version = switch()
 
     def offer_sources(self) -> None:
         # Sizes belong to nobody: whoever may make a machine may choose any.
         self._field("instance_type").queryset = InstanceType.objects.all()
+        self.initial.setdefault("use_latest_version", self.row.use_latest_version)  # type: ignore[attr-defined]
         if self.is_new:
             self._offer_all()
         else:
@@ -43,21 +57,56 @@ class _MadeFromTemplate(HardwareForm):
 
     def inherited(self) -> MachineSpec:
         row: Any = self.row
-        template = self.chosen("template", None) or (self._blank() if self.is_new else row.template)
-        instance_type = self.chosen("instance_type", None if self.is_new else row.instance_type)
+        self.made_of = self.chosen("template", None) or (self._blank() if self.is_new else row.template)
+        self.sized_as = self._linked()
         spec = stored_spec(row)
-        if self.is_new or template != row.template:
-            spec = spec.inherit(template.spec, FROM_TEMPLATE)
-            return spec.inherit(instance_type.spec, FROM_INSTANCE_TYPE) if instance_type else spec
-        if instance_type and instance_type != row.instance_type:
-            return spec.inherit(instance_type.spec, FROM_INSTANCE_TYPE)
-        return spec
+        if self.is_new or self.made_of != row.template:
+            spec = spec.inherit(self.made_of.spec, FROM_TEMPLATE)
+        elif self.sized_as == row.instance_type:
+            return spec
+        return spec.inherit(self.sized_as.spec, FROM_INSTANCE_TYPE) if self.sized_as else spec
+
+    def ancestors(self) -> tuple[Source, ...]:
+        made_of = Source(_("template %(name)s") % {"name": self.made_of}, self.made_of.spec, FROM_TEMPLATE)
+        if self.sized_as is None:
+            return (made_of,)
+        named = _("instance type %(name)s") % {"name": self.sized_as}
+        return (made_of, Source(named, self.sized_as.spec, FROM_INSTANCE_TYPE))
+
+    def settle(self) -> None:
+        """Another size makes the instance type Custom, and its own size links it again."""
+        size = [name for name in fields_of(LINKED) if name in self.fields]
+        kept = self.sized_as is None or fits(self.values, self.heirlooms, size)
+        pk = str(self.sized_as.pk) if self.sized_as else ""
+        shown = pk if kept else ""
+        self.before = replace(self.before, linked=shown, left=pk if shown != pk else "")
+        self.initial["instance_type"] = shown or None
+        if self.is_bound and plain(self._raw("instance_type")) in {"", pk}:
+            self._put("instance_type", shown)
+
+    @property
+    def left(self) -> InstanceType | None:
+        """The instance type that the dialog has left because of its size."""
+        return self.sized_as if self.before.left else None
 
     def extra_attributes(self) -> Values:
-        return {} if self.is_new else {name: self.cleaned_data[name] for name in ("template", "instance_type")}
+        latest = {"use_latest_version": self.cleaned_data["use_latest_version"]}
+        if self.is_new:
+            return latest
+        return {**latest, "template": self.cleaned_data["template"], "instance_type": self.sized_as}
 
     def sources(self) -> Values:
-        return {name: self.cleaned_data[name] for name in ("cluster", "template", "instance_type")}
+        # The action makes it Custom by the same rule, and inherits from it what the dialog has shown.
+        named = {name: self.cleaned_data[name] for name in ("cluster", "template")}
+        return {**named, "instance_type": self.sized_as}
+
+    def _linked(self) -> InstanceType | None:
+        """The instance type that counts: the chosen one, or the one that another size alone has made Custom."""
+        row: Any = self.row
+        chosen: InstanceType | None = self.chosen("instance_type", None if self.is_new else row.instance_type)
+        if chosen or not self.before.left:
+            return chosen
+        return InstanceType.objects.filter(pk=self.before.left).first()
 
     def _offer_all(self) -> None:
         clusters = Cluster.objects.visible_to(self.by, *self.MAKES).select_related("data_center")
@@ -90,30 +139,35 @@ class VMForm(_MadeFromTemplate):
 
     MAKES = rights.MAKING_SIZED
 
+    stateless = switch()
+
+    def offer_sources(self) -> None:
+        super().offer_sources()
+        self.initial.setdefault("stateless", self.row.stateless)  # type: ignore[attr-defined]
+
+    def extra_attributes(self) -> Values:
+        return {**super().extra_attributes(), "stateless": self.cleaned_data["stateless"]}
+
     def fixed(self) -> dict[str, Text]:
         pool = self.row.pool if isinstance(self.row, VM) else None
         if pool is None:
             return {}
         told = messages.refusal(Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(pool)))
-        return dict.fromkeys((*MACHINE_FIELDS, "template", "instance_type"), told)
+        own = ("template", "instance_type", "use_latest_version", "stateless")
+        return dict.fromkeys((*MACHINE_FIELDS, *own), told)
 
 
 class PoolForm(_MadeFromTemplate):
     """A pool: how many machines it has, what becomes of them, and whether an edit reaches those that are there."""
 
-    LAYOUT = (
-        *HardwareForm.LAYOUT[:2],
-        ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms", "use_latest_version")),)),
-        *HardwareForm.LAYOUT[2:],
-    )
+    LACKS = frozenset({"high_availability", "priority", "watchdog_action"})
     MAKES = (ActionGroup.CREATE_VM_POOL,)
-    OWN: ClassVar[tuple[str, ...]] = ("pool_type", "stateful", "max_user_vms", "use_latest_version")
+    OWN: ClassVar[tuple[str, ...]] = ("pool_type", "stateful", "max_user_vms")
 
     size = number(*POOL_SIZE)
     pool_type = choice(PoolType.choices, required=True)
     stateful = switch()
     max_user_vms = number(*POOL_SIZE)
-    use_latest_version = switch()
     apply_to_existing = switch()
 
     def fixed(self) -> dict[str, Text]:
@@ -144,13 +198,20 @@ class PoolForm(_MadeFromTemplate):
         existing = not self.is_new and self.cleaned_data["apply_to_existing"]
         return replace(super().changes(), apply_to_existing=existing)
 
+    def clean(self) -> Values:
+        cleaned = super().clean()
+        asked = OVERRIDES not in self.locked and "spice_proxy" not in self.locked
+        if asked and cleaned.get(OVERRIDES) and not cleaned.get("spice_proxy"):
+            self.add_error("spice_proxy", _("An address is needed here to override the proxy."))
+        return cleaned
+
 
 class TemplateForm(HardwareForm):
     """A template, or the next version of one; its cluster is chosen when it is made, and the built-in one keeps its
     name."""
 
     base = bases()
-    cluster = forms.ModelChoiceField(Cluster.objects.none(), required=False, widget=Options)
+    cluster = source(Cluster, required=False)
     version_name = forms.CharField(max_length=40, required=False)
 
     def fixed(self) -> dict[str, Text]:
@@ -186,7 +247,16 @@ class TemplateForm(HardwareForm):
 
 
 class InstanceTypeForm(HardwareForm):
-    """An instance type; of what it shares with a template it hands down memory, CPUs and console alone."""
+    """An instance type: a size with a console, and nothing that it does not hand down."""
+
+    LACKS = frozenset(
+        {
+            *(set(MACHINE_FIELDS) - {"name", *fields_of(FROM_INSTANCE_TYPE), *CONSOLE_FIELDS}),
+            # What the instance type's dialog lacks in oVirt, too (user-interface.md 1.3).
+            *("keyboard", "disconnect_action", "disconnect_delay", "sso", "allow_reconnect", OVERRIDES, "spice_proxy"),
+            *("file_transfer", "copy_paste"),
+        }
+    )
 
 
 FORMS: dict[type, type[HardwareForm]] = {

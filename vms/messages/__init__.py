@@ -81,7 +81,7 @@ REFUSALS: Final[dict[str, Text]] = {
     "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
     "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
     "VM_WOULD_BE_LOCKED_OUT": _(
-        "Nobody could reach %(name)s: no graphical and no serial console, no guest agent, no address, no SSH key. "
+        "Nobody could reach the machine: no graphical and no serial console, no guest agent, no address, no SSH key. "
         "Confirm that there is another way in, or add one."
     ),
     "SEARCH_TOO_LONG": _("A search has %(limit)s characters at most."),
@@ -233,6 +233,9 @@ FIELDS: Final[dict[str, Text]] = {
     "instance_type": _("Instance Type"),
     "version_name": _("Version Name"),
     "size": _("Number of VMs"),
+    "stateless": _("Stateless"),
+    "override_proxy": _("Override SPICE proxy"),
+    "accept_lockout": _("There is another way in, or none is needed"),
     "base": _("Create as a Sub-Version of"),
     "pool_type": _("Pool Type"),
     "stateful": _("Stateful Pool"),
@@ -448,6 +451,11 @@ def event(code: str, *, entity: str, actor: str, params: Mapping[str, Any]) -> s
         told["verb"] = VERBS.get(code.removeprefix("USER_FAILED_").removesuffix("_VM").lower(), code)
         return (str(_FAILED) % told).strip()
     return (str(EVENTS[code]) % told).strip() if code in EVENTS else f"{code} {entity}"
+
+
+def field(name: str) -> Text:
+    """The label of a form's field; a custom property is called by its own name."""
+    return FIELDS.get(name) or name.removeprefix("property_")
 
 
 def audited_field(key: str) -> Text:

@@ -17,9 +17,9 @@ from . import panels
 from .pages import address
 
 # Pages whose address names begin with what is done there: `edit_vm`, but `vm_list`.
-_VERBS: Final = frozenset({"new", "edit", "preview", "preview_new", "remove"})
+_VERBS: Final = frozenset({"new", "edit", "preview", "preview_new", "xml", "xml_new", "remove"})
 # Pages of all machines of a kind; the others are those of one.
-_OF_ALL: Final = frozenset({"list", "rows", "new", "preview_new"})
+_OF_ALL: Final = frozenset({"list", "rows", "new", "preview_new", "xml_new"})
 
 Columns = tuple[tuple[str, Text], ...]
 

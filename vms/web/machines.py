@@ -1,4 +1,4 @@
-"""What WebAdmin does alike with all kinds of machine: listed, shown, made, changed and removed."""
+"""What WebAdmin does alike with all kinds of machine: listed, shown and removed."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,20 +7,18 @@ from uuid import UUID
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from vms.actions import rights
-from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.domain.errors import Refusal
-from vms.forms import HardwareForm
 from vms.models import VM, Hardware
 from vms.routes import Access, route
 
-from . import panels, reasons, trails
+from . import facts, reasons, trails
 from .kinds import VMS, Kind, user_of
 from .listing import Listing, VMListing
-from .pages import complain, live, page, refusals_on, reply
+from .pages import complain, live, page, reply
 from .reach import Reach, configured
 
 
@@ -48,7 +46,7 @@ def machine_rows(request: HttpRequest, kind: Kind) -> HttpResponse:
 def machine_detail(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
     """General: what a machine is."""
     row = kind.row(request, pk)
-    return shown(request, kind, row, "detail", "vms/_general.html", {"groups": panels.general(row)})
+    return shown(request, kind, row, "detail", "vms/_general.html", {"groups": facts.general(row)})
 
 
 @route(Access.ADMINISTRATOR)
@@ -75,40 +73,6 @@ def machine_events(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
     row = kind.row(request, pk)
     context = {"events": trails.events(row), "jobs": trails.jobs(row) if isinstance(row, VM) else None}
     return shown(request, kind, row, "events", "vms/_events.html", context)
-
-
-@route(Access.ADMINISTRATOR)
-@require_http_methods(["GET", "POST"])
-def new_machine(request: HttpRequest, kind: Kind) -> HttpResponse:
-    given = {name: request.GET[name] for name in kind.given if name in request.GET}
-    form = kind.form(request.POST or None, row=kind.model(), by=user_of(request), initial=given)
-    if form.is_valid():
-        with refusals_on(form):
-            made = kind.create(**form.creation(), by=user_of(request))
-            done = _("%(name)s was created.") % {"name": made}
-            return reply(request, done, kind.at(request, made)["detail"])
-    return _form(request, kind, form)
-
-
-@route(Access.ADMINISTRATOR)
-@require_http_methods(["GET", "POST"])
-def edit_machine(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
-    row = kind.row(request, pk)
-    form = kind.form(request.POST or None, row=row, by=user_of(request))
-    if form.is_valid():
-        with refusals_on(form):
-            saved = edit(row, form.changes(), by=user_of(request))
-            done = _("%(name)s was saved.") % {"name": saved}
-            return reply(request, done, kind.at(request, row)["detail"], stay=True)
-    return _form(request, kind, form)
-
-
-@route(Access.ADMINISTRATOR)
-@require_POST
-def preview_machine(request: HttpRequest, kind: Kind, pk: UUID | None = None) -> HttpResponse:
-    """The form after a choice that others depend on; nothing is saved or judged."""
-    row = kind.row(request, pk) if pk else kind.model()
-    return _form(request, kind, kind.form(request.POST, row=row, by=user_of(request)).redrawn())
 
 
 @route(Access.ADMINISTRATOR)
@@ -152,17 +116,3 @@ def shown(
 def _listed(request: HttpRequest, kind: Kind) -> dict[str, Any]:
     listing = VMListing.of(request) if kind is VMS else Listing.of(request, kind)
     return {"listing": listing, "kind": kind, "at": kind.at(request)}
-
-
-def _form(request: HttpRequest, kind: Kind, form: HardwareForm) -> HttpResponse:
-    at = kind.at(request, None if form.is_new else form.row)
-    context = {
-        "form": form,
-        "title": kind.new if form.is_new else _("Edit %(name)s") % {"name": form.row},
-        "action": at["new" if form.is_new else "edit"],
-        "preview": at["preview_new" if form.is_new else "preview"],
-        "back": at["list" if form.is_new else "detail"],
-        "unable": reasons.why_no_form(form.row, user_of(request), is_new=form.is_new),
-        "tab": form.first_tab_with_errors or request.GET.get("tab", ""),
-    }
-    return page(request, "vms/form.html", "vms/_form.html", context)

@@ -1,6 +1,6 @@
 """What lists and General tabs show, as data: the same for all kinds of machine and for both portals."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
@@ -17,11 +17,10 @@ from vms.domain.console import Console
 from vms.domain.hosts import Endpoint
 from vms.domain.lifecycle import Status, Verb
 from vms.messages import Text
-from vms.models import VM, ActionGroup, Cluster, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template, User
-from vms.models.hardware import FIRMWARES, VM_TYPES
+from vms.models import VM, ActionGroup, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template, User
 
-from . import guest, reasons
-from .tables import Fact
+from . import reasons
+from .words import told
 
 _LABELS: Final[dict[str, Text]] = {
     "name": gettext_lazy("Name"),
@@ -172,7 +171,7 @@ def cells(row: Any) -> dict[str, Any]:
         "graphics": graphics_display(row, row.console),
         "video": video_display(row, row.console),
         "serial": _("Yes") if row.console.serial else _("No"),
-        "memory": _told("memory", row.memory),
+        "memory": told("memory", row.memory),
         "cpus": row.sockets * row.cores * row.threads,
         "description": row.description,
     }
@@ -207,7 +206,7 @@ def pending(vm: VM) -> list[Pending]:
     if run is None or not vm.pending:
         return []
     now, then = run.base.shape(), vm.spec.shape()
-    return [Pending(messages.CHANGES[key], _told(key, now[key]), _told(key, then[key])) for key in vm.pending_changes]
+    return [Pending(messages.CHANGES[key], told(key, now[key]), told(key, then[key])) for key in vm.pending_changes]
 
 
 def failure(job: Job | None) -> str:
@@ -226,162 +225,10 @@ def latest_jobs(machines: Sequence[UUID]) -> dict[UUID, Job]:
     return {job.machine: job for job in jobs}
 
 
-def general(row: Hardware, *, with_host: bool = True) -> list[tuple[str, list[Fact]]]:
-    """The General tab: headings with their facts; hosts are nothing to people without an administrative role."""
-    heading, identity = _IDENTITIES[type(row)]
-    running = row.running_console if isinstance(row, VM) else None
-    told = [(_("Guest"), guest.summary(row))] if isinstance(row, VM) else []
-    return [
-        (str(heading), [*_texts(row), *_run_on(row, with_host), *identity(row)]),
-        *told,
-        (_("Console"), console_facts(row, running)),
-        (_("System"), system_facts(row)),
-    ]
-
-
-def _texts(row: Hardware) -> list[Fact]:
-    return [
-        Fact(messages.FIELDS["description"], row.description or _NOTHING),
-        Fact(messages.FIELDS["comment"], row.comment or _NOTHING),
-    ]
-
-
-def _run_on(row: Hardware, shown: bool) -> list[Fact]:
-    if not shown or not isinstance(row, VM):
-        return []
-    return [Fact(_("Run On"), row.host.name if row.host and row.run else _NOTHING)]
-
-
-def _vm(vm: VM) -> list[Fact]:
-    ended = str(messages.ENDED.get(vm.ended, "")) if vm.status == Status.DOWN else ""  # type: ignore[call-overload]
-    return [
-        Fact(_("Status"), str(messages.STATUSES[vm.status]), (ended,) if ended else ()),
-        _cluster(vm.cluster),
-        *_made_of(vm),
-        *([Fact(_("Pool"), vm.pool.name)] if vm.pool else []),
-        Fact(messages.FIELDS["delete_protected"], _switch(vm.delete_protected)),
-        Fact(_("VM ID"), str(vm.pk)),
-    ]
-
-
-def _template(template: Template) -> list[Fact]:
-    return [
-        Fact(_("Version"), version_of(template)),
-        _cluster(template.cluster),
-        Fact(messages.FIELDS["delete_protected"], _switch(template.delete_protected)),
-        Fact(_("Template ID"), str(template.pk)),
-    ]
-
-
-def _pool(pool: Pool) -> list[Fact]:
-    return [
-        Fact(messages.FIELDS["size"], str(pool.size)),
-        Fact(_("Type"), pool_type(pool), (_("stateful"),) if pool.stateful else ()),
-        Fact(_("Maximum number of VMs per user"), str(pool.max_user_vms)),
-        _cluster(pool.cluster),
-        *_made_of(pool),
-        Fact(messages.FIELDS["delete_protected"], _switch(pool.delete_protected)),
-        Fact(_("Pool ID"), str(pool.pk)),
-    ]
-
-
-def _instance_type(instance_type: InstanceType) -> list[Fact]:
-    return [
-        Fact(messages.FIELDS["delete_protected"], _switch(instance_type.delete_protected)),
-        Fact(_("Instance Type ID"), str(instance_type.pk)),
-    ]
-
-
-_IDENTITIES: Final[dict[type[Hardware], tuple[Text, Callable[[Any], list[Fact]]]]] = {
-    VM: (gettext_lazy("Virtual machine"), _vm),
-    Template: (gettext_lazy("Template"), _template),
-    Pool: (gettext_lazy("Pool"), _pool),
-    InstanceType: (gettext_lazy("Instance type"), _instance_type),
-}
-
-
-def _cluster(cluster: Cluster | None) -> Fact:
-    tags = (_("level %(level)s") % {"level": cluster.level},) if cluster else ()
-    return Fact(messages.FIELDS["cluster"], cluster.name if cluster else _NOTHING, tags)
-
-
-def _made_of(row: VM | Pool) -> list[Fact]:
-    latest = (_("latest version"),) if row.use_latest_version else ()
-    return [
-        Fact(messages.FIELDS["template"], str(row.template), latest),
-        Fact(messages.FIELDS["instance_type"], str(row.instance_type or _("Custom"))),
-    ]
-
-
-def console_facts(row: Hardware, running: Console | None) -> list[Fact]:
-    """What is configured of a console, with what the present run shows otherwise."""
-    console = row.console
-    graphics, video = graphics_display(row, running), video_display(row, running)
-    facts = [
-        Fact(_("Graphics protocol"), graphics.text, _tags(graphics)),
-        Fact(messages.CHANGES["video_type"], video.text, _tags(video)),
-        Fact(messages.CHANGES["serial"], _switch(console.serial)),
-        Fact(_("USB"), _switch(console.usb)),
-    ]
-    if console.headless:
-        return facts
-    return [
-        *facts,
-        Fact(messages.CHANGES["monitors"], str(console.heads)),
-        Fact(messages.CHANGES["sound"], _switch(console.sound)),
-        Fact(messages.CHANGES["smartcard"], _switch(console.smartcard)),
-        Fact(messages.CHANGES["keyboard"], console.keyboard or _("Default")),
-    ]
-
-
-def system_facts(row: Hardware) -> list[Fact]:
-    """Memory, processors, firmware and boot."""
-    spec = row.spec
-    facts = [
-        Fact(messages.CHANGES["memory"], _told("memory", spec.memory)),
-        Fact(messages.CHANGES["cpu"], _told("cpu", (spec.cpu.sockets, spec.cpu.cores, spec.cpu.threads))),
-        Fact(messages.CHANGES["firmware"], _told("firmware", spec.firmware)),
-        Fact(messages.CHANGES["vm_type"], _told("vm_type", spec.vm_type)),
-        Fact(messages.FIELDS["start_paused"], _switch(spec.start_paused)),
-    ]
-    boot = {"kernel": spec.boot.kernel, "initrd": spec.boot.initrd, "parameters": spec.boot.parameters}
-    return [*facts, *(Fact(messages.CHANGES[key], value) for key, value in boot.items() if value)]
-
-
 def _display(configured: str, running: str | None, *, headless: bool = False) -> Display:
     return Display(configured, headless, running is None, running if running and running != configured else "")
-
-
-def _tags(display: Display) -> tuple[str, ...]:
-    tags = [_("headless")] if display.headless else []
-    if display.this_run:
-        tags.append(_("%(shown)s (this run)") % {"shown": display.this_run})
-    return tuple(tags)
 
 
 def _shown(label: str) -> str:
     """A label of the domain; names of protocols and cards are the same in all languages, only `None` is not."""
     return _("None") if label == "None" else label
-
-
-def _switch(on: bool) -> str:
-    return _("Enabled") if on else _("Disabled")
-
-
-_CHOICES: Final = {"firmware": dict(FIRMWARES), "vm_type": dict(VM_TYPES)}
-
-
-def _told(key: str, value: Any) -> str:
-    """A value of `MachineSpec.shape()` in people's words."""
-    if isinstance(value, bool):
-        return _switch(value)
-    if value is None or value == "":
-        return _("None")
-    if key == "memory":
-        return f"{value} MiB"
-    if key == "cpu":
-        sockets, cores, threads = value
-        return f"{sockets * cores * threads} ({sockets}:{cores}:{threads})"
-    if key in _CHOICES:
-        return str(_CHOICES[key][value.value])
-    return _shown(str(value))

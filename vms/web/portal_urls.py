@@ -21,6 +21,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/edit", userportal.edit_vm, _OF_VMS, name="edit_vm"),
     path("vms/<uuid:pk>/edit/preview", userportal.preview_vm, _OF_VMS, name="preview_vm"),
     path("vms/<uuid:pk>/run-once", userportal.run_vm_once, name="run_vm_once"),
+    path("vms/<uuid:pk>/run-once/preview", userportal.preview_run_once, name="preview_run_once"),
     path("vms/<uuid:pk>/actions/<slug:verb>", userportal.vm_action, name="vm_action"),
     path("vms/<uuid:pk>/clone", userportal.clone_vm, name="clone_vm"),
     path("vms/<uuid:pk>/template", userportal.make_template, name="make_template"),

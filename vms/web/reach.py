@@ -7,7 +7,7 @@ from typing import Final
 from django.http import HttpRequest
 
 from vms.actions import access as ways_in
-from vms.domain.access import Access, Cure, Proof, Rating
+from vms.domain.access import Access, Cure, Proof, Rating, Way
 from vms.messages import Text
 from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
 from vms.models import Hardware
@@ -93,4 +93,5 @@ def _ways(access: Access, before: Access) -> Iterable[WayLine]:
     for way, proof in access.ways.items():
         tone, icon = _MARKS[proof]
         had, has = before.ways[way] is not Proof.MISSING, proof is not Proof.MISSING
-        yield WayLine(WAYS[way], STATES[way, proof], tone, icon, goes=had and not has, comes=has and not had)
+        at = f": {', '.join(access.addresses)}" if way is Way.GUEST and access.addresses else ""
+        yield WayLine(WAYS[way], f"{STATES[way, proof]}{at}", tone, icon, goes=had and not has, comes=has and not had)

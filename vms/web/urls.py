@@ -5,7 +5,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, machines, webadmin
+from . import accounts, dialogs, machines, webadmin
 from .kinds import KINDS, Kind
 
 
@@ -15,13 +15,15 @@ def _of(kind: Kind) -> Iterator[URLPattern]:
     given, name = {"kind": kind}, kind.name
     yield path(f"{kind.path}/", machines.machine_list, given, name=f"{name}_list")
     yield path(f"{kind.path}/rows", machines.machine_rows, given, name=f"{name}_rows")
-    yield path(f"{kind.path}/new", machines.new_machine, given, name=f"new_{name}")
-    yield path(f"{kind.path}/new/preview", machines.preview_machine, given, name=f"preview_new_{name}")
+    yield path(f"{kind.path}/new", dialogs.new_machine, given, name=f"new_{name}")
+    yield path(f"{kind.path}/new/preview", dialogs.preview_machine, given, name=f"preview_new_{name}")
+    yield path(f"{kind.path}/new/xml", dialogs.machine_xml, given, name=f"xml_new_{name}")
     yield path(below, machines.machine_detail, given, name=f"{name}_detail")
     yield path(f"{below}devices", machines.machine_devices, given, name=f"{name}_devices")
     yield path(f"{below}events", machines.machine_events, given, name=f"{name}_events")
-    yield path(f"{below}edit", machines.edit_machine, given, name=f"edit_{name}")
-    yield path(f"{below}edit/preview", machines.preview_machine, given, name=f"preview_{name}")
+    yield path(f"{below}edit", dialogs.edit_machine, given, name=f"edit_{name}")
+    yield path(f"{below}edit/preview", dialogs.preview_machine, given, name=f"preview_{name}")
+    yield path(f"{below}edit/xml", dialogs.machine_xml, given, name=f"xml_{name}")
     yield path(f"{below}remove", machines.remove_machine, given, name=f"remove_{name}")
     if "members" in dict(kind.tabs):
         yield path(f"{below}vms", machines.machine_members, given, name=f"{name}_members")
@@ -37,5 +39,6 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),
     path("vms/<uuid:pk>/give-back", webadmin.give_back, name="give_back"),
     path("vms/<uuid:pk>/run-once", webadmin.run_vm_once, name="run_vm_once"),
+    path("vms/<uuid:pk>/run-once/preview", webadmin.preview_run_once, name="preview_run_once"),
     path("vms/<uuid:pk>/actions/<slug:verb>", webadmin.vm_action, name="vm_action"),
 ]

@@ -11,16 +11,17 @@ from django.shortcuts import get_object_or_404
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from vms.actions import create, pools
+from vms.actions import access, create, pools
 from vms.domain.errors import Refusal
 from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import machines, panels, webadmin
+from . import dialogs, facts, machines, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
+from .reach import reach
 
 # Without events: those of a pool's machine name the people who had it before.
 MINE: Final = replace(VMS, tabs=tuple(tab for tab in VMS.tabs if tab[0] != "events"))
@@ -39,7 +40,7 @@ def vm_list(request: HttpRequest) -> HttpResponse:
 def vm_detail(request: HttpRequest, pk: UUID) -> HttpResponse:
     """General: what a machine is; which host runs it is nothing to its user."""
     vm = MINE.row(request, pk)
-    groups = panels.general(vm, with_host=False)
+    groups = facts.general(vm, with_host=False)
     return machines.shown(request, MINE, vm, "detail", "vms/_general.html", {"groups": groups})
 
 
@@ -67,7 +68,7 @@ def make_template(request: HttpRequest, pk: UUID) -> HttpResponse:
             made = create.template(vm=vm, **form.creation(), by=user_of(request))
             done = _("%(name)s was created.") % {"name": made}
             return reply(request, done, address(request, "vm_detail", vm.pk), stay=True)
-    context = {"vm": vm, "form": form, "facts": panels.console_facts(vm, None)}
+    context = {"vm": vm, "form": form, "facts": facts.console_facts(vm, None), "reach": reach(access.of(vm), pages={})}
     return page(request, "vms/make_template.html", "vms/_make_template.html", context)
 
 
@@ -84,10 +85,11 @@ def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 vm_devices = _for_everybody(machines.machine_devices)
 give_back = _for_everybody(webadmin.give_back)
 vm_console = _for_everybody(webadmin.vm_console)
-new_vm = _for_everybody(machines.new_machine)
-edit_vm = _for_everybody(machines.edit_machine)
-preview_vm = _for_everybody(machines.preview_machine)
+new_vm = _for_everybody(dialogs.new_machine)
+edit_vm = _for_everybody(dialogs.edit_machine)
+preview_vm = _for_everybody(dialogs.preview_machine)
 remove_vm = _for_everybody(machines.remove_machine)
 clone_vm = _for_everybody(webadmin.clone_vm)
 run_vm_once = _for_everybody(webadmin.run_vm_once)
+preview_run_once = _for_everybody(webadmin.preview_run_once)
 vm_action = _for_everybody(webadmin.vm_action)

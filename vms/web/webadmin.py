@@ -7,18 +7,19 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from vms import messages
-from vms.actions import create, pools, power, rights
+from vms.actions import access, create, pools, power, rights
+from vms.domain.access import Cure
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
 from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
-from . import guest, panels, reasons
+from . import facts, guest, panels, reasons
 from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import ask, complain, page, refusals_on, reply
-from .reach import configured
+from .reach import configured, reach
 
 
 @route(Access.ADMINISTRATOR)
@@ -48,7 +49,7 @@ def clone_vm(request: HttpRequest, pk: UUID) -> HttpResponse:
         with refusals_on(form):
             made = create.clone(vm, **form.creation(), by=user_of(request))
             return reply(request, _("%(name)s was created.") % {"name": made}, VMS.at(request, made)["detail"])
-    context = {"vm": vm, "form": form, "facts": panels.console_facts(vm, None)}
+    context = {"vm": vm, "form": form, "facts": facts.console_facts(vm, None), "reach": reach(access.of(vm), pages={})}
     return page(request, "vms/clone.html", "vms/_clone.html", context)
 
 
@@ -63,7 +64,7 @@ def make_template(request: HttpRequest, pk: UUID) -> HttpResponse:
             made = create.template(vm=vm, **form.creation(), by=user_of(request))
             done = _("%(name)s was created.") % {"name": made}
             return reply(request, done, TEMPLATES.at(request, made)["detail"])
-    context = {"vm": vm, "form": form, "facts": panels.console_facts(vm, None)}
+    context = {"vm": vm, "form": form, "facts": facts.console_facts(vm, None), "reach": reach(access.of(vm), pages={})}
     return page(request, "vms/make_template.html", "vms/_make_template.html", context)
 
 
@@ -89,10 +90,19 @@ def run_vm_once(request: HttpRequest, pk: UUID) -> HttpResponse:
     vm = VMS.row(request, pk)
     form = RunOnceForm(request.POST or None, vm=vm, console=request.GET.get("console", ""))
     if form.is_valid():
+        accepted = form.cleaned_data["accept_lockout"]
         with refusals_on(form):
-            power.run_once(vm, form.overlay(), by=user_of(request))
+            power.run_once(vm, form.overlay(), by=user_of(request), accept_lockout=accepted)
             return reply(request, _asked(vm, Verb.RUN_ONCE), VMS.at(request, vm)["detail"], stay=True)
-    return page(request, "vms/run_once.html", "vms/_run_once.html", {"vm": vm, "form": form})
+    return _run_once(request, vm, form)
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def preview_run_once(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """The dialog Run Once after a choice that others depend on; nothing is judged."""
+    vm = VMS.row(request, pk)
+    return _run_once(request, vm, RunOnceForm(request.POST, vm=vm).redrawn())
 
 
 @route(Access.ADMINISTRATOR)
@@ -110,6 +120,11 @@ def vm_action(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
             return _confirm_start(request, vm)
         return complain(request, no, VMS.at(request, vm)["detail"])
     return reply(request, _asked(vm, verb), VMS.at(request, vm)["detail"], stay=True)
+
+
+def _run_once(request: HttpRequest, vm: VM, form: RunOnceForm) -> HttpResponse:
+    panel = reach(access.of(vm, form.shown), pages={}, buttons=(Cure.ENABLE_SERIAL, Cure.RUN_ONCE_WITH_VNC))
+    return page(request, "vms/run_once.html", "vms/_run_once.html", {"vm": vm, "form": form, "reach": panel})
 
 
 def _confirm_start(request: HttpRequest, vm: VM) -> HttpResponse:

@@ -1,0 +1,76 @@
+"""The dialogs as data: tabs with their sections, what the basic view shows, and which field draws what anew."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from vms.messages import Text
+
+from .console import CONSOLE_FIELDS
+from .parts import CPU, PROPERTY_FIELDS
+
+# Key, label, and sections: each a heading with its fields. A kind of machine shows those that it has.
+Layout = tuple[tuple[str, Text, tuple[tuple[Text, tuple[str, ...]], ...]], ...]
+
+LAYOUT: Final[Layout] = (
+    (
+        "general",
+        _("General"),
+        (
+            ("", ("base", "name", "version_name", "description", "comment", "size")),
+            ("", ("cluster", "template", "use_latest_version", "instance_type", "os", "vm_type")),
+            ("", ("stateless", "start_paused", "delete_protected", "apply_to_existing")),
+        ),
+    ),
+    (
+        "system",
+        _("System"),
+        (
+            ("", ("memory", "maximum_memory", "guaranteed_memory")),
+            ("", (*CPU, "cpu_model", "emulated_machine", "firmware")),
+            ("", ("time_zone", "serial_policy", "serial_value")),
+        ),
+    ),
+    ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms")),)),
+    (
+        "console",
+        _("Console"),
+        (
+            (_("Graphical Console"), tuple(name for name in CONSOLE_FIELDS if name != "serial")),
+            (_("Serial Console"), ("serial",)),
+            (_("Access"), ("accept_lockout",)),
+        ),
+    ),
+    ("host", _("Host"), (("", ("hosts", "migration")),)),
+    ("availability", _("High Availability"), (("", ("high_availability", "priority", "watchdog_action")),)),
+    ("resources", _("Resource Allocation"), (("", ("cpu_shares", "ballooning", "io_threads")),)),
+    ("boot", _("Boot"), (("", ("boot_devices", "boot_menu", "cd")), ("", ("kernel", "initrd", "parameters")))),
+    ("random", _("Random Generator"), (("", ("rng_source", "rng_bytes", "rng_period")),)),
+    ("properties", _("Custom Properties"), (("", PROPERTY_FIELDS),)),
+)
+
+# What the basic view shows; headless and the serial console are never hidden behind the advanced one.
+BASIC: Final = frozenset(
+    {
+        *(
+            "base",
+            "name",
+            "version_name",
+            "description",
+            "size",
+            "cluster",
+            "template",
+            "instance_type",
+            "os",
+            "vm_type",
+        ),
+        *("vm_type", "memory", "sockets", "headless", "serial", "accept_lockout"),
+    }
+)
+
+# A change there draws everything anew, since everything may be inherited otherwise; or the Console tab, where it
+# decides what makes sense. Any other field only says anew where its value comes from and what it makes of the machine.
+REDRAWS_ALL: Final = frozenset({"base", "cluster", "template", "instance_type", "vm_type"})
+REDRAWS_CONSOLE: Final = frozenset(
+    {"headless", "protocol", "video_type", "disconnect_action", "override_proxy", "usb", "serial", "firmware"}
+)
