@@ -13,14 +13,12 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages as catalogue
-from vms.actions import create
-from vms.actions._status import renamed
+from vms.actions import create, hosts, people, permissions, places
 from vms.actions.edit import GROUPS as EDIT_GROUPS
 from vms.actions.edit import edit
 from vms.actions.remove import GROUPS as REMOVE_GROUPS
 from vms.actions.remove import remove
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import NOT_RUNNING
 from vms.forms.kinds import FORMS
 from vms.models import (
     VM,
@@ -38,7 +36,7 @@ from vms.models import (
     Template,
     User,
 )
-from vms.models.users import permitted
+from vms.models.users import OBJECTS, permitted
 
 _CREATE: dict[type[Hardware], Callable[..., Hardware]] = {
     VM: create.vm,
@@ -135,7 +133,21 @@ class SilentAdmin(ModelAdmin):
         """The action has recorded it."""
 
 
-class HardwareAdmin(SilentAdmin):
+class ActingAdmin(SilentAdmin):
+    """Rows that actions remove, which may say no."""
+
+    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
+        try:
+            return super().delete_view(request, object_id, extra_context)
+        except Refusal as no:
+            messages.error(request, catalogue.refusal(no))
+            return self._response_back(object_id)
+
+    def _response_back(self, object_id: str) -> HttpResponse:
+        return redirect(f"admin:vms_{self.opts.model_name}_change", object_id)
+
+
+class HardwareAdmin(ActingAdmin):
     form = HardwareAdminForm
     list_display: Any = ("name", "graphics", "video", "serial_console", "memory", "description")
     list_filter: ClassVar[tuple[Any, ...]] = (HeadlessFilter, "serial_console", "vm_type")
@@ -176,13 +188,6 @@ class HardwareAdmin(SilentAdmin):
     def delete_model(self, request: HttpRequest, obj: Hardware) -> None:
         remove(obj, by=_user(request))
 
-    def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> Any:
-        try:
-            return super().delete_view(request, object_id, extra_context)
-        except Refusal as no:
-            messages.error(request, catalogue.refusal(no))
-            return self._response_back(object_id)
-
     def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
         """The machines alone: what belongs to them needs no permission of its own, what uses them is refused."""
         return [str(obj) for obj in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
@@ -204,9 +209,6 @@ class HardwareAdmin(SilentAdmin):
 
     def _may(self, request: HttpRequest, obj: Any, *groups: str) -> bool:
         return permitted(self.model._default_manager.filter(pk=obj.pk), _user(request), *groups).exists()
-
-    def _response_back(self, object_id: str) -> HttpResponse:
-        return redirect(f"admin:vms_{self.opts.model_name}_change", object_id)
 
 
 @admin.register(VM)
@@ -262,32 +264,111 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("severity", "code")
 
 
-class PlaceAdmin(SilentAdmin):
-    """Where machines are: they are sorted and found by its name."""
+class PlainAdminForm(forms.ModelForm):
+    """A row that is nothing but columns; valid once the action has accepted what they say."""
+
+    by: User
+    make: Callable[..., Any]
+    edit: Callable[..., Any]
+
+    def _post_clean(self) -> None:
+        if self.errors:
+            return
+        act = type(self)
+        try:
+            if self.instance._state.adding:
+                self.instance = act.make(**self.cleaned_data, by=self.by)
+            else:
+                said = {name: self.cleaned_data[name] for name in self.changed_data}
+                self.instance = act.edit(self.instance, **said, by=self.by)
+        except Refusal as no:
+            self.add_error(no.field if no.field in self.fields else None, catalogue.refusal(no))
+
+    def save(self, commit: bool = True) -> Any:
+        """The row that the action has made or changed."""
+        self.save_m2m = lambda: None  # type: ignore[method-assign]  # Django's protocol of saving in two steps
+        return self.instance
+
+
+class PlainAdmin(ActingAdmin):
+    """Rows that are nothing but columns, written by the same actions as everywhere."""
+
+    make: Callable[..., Any]
+    edit: Callable[..., Any]
+    remove: Callable[..., Any]
+
+    def get_form(self, request: HttpRequest, obj: Any = None, change: bool = False, **options: Any) -> Any:
+        made = super().get_form(request, obj, change, form=PlainAdminForm, **options)
+        acts = {name: staticmethod(getattr(type(self), name)) for name in ("make", "edit")}
+        return type(made.__name__, (made,), {"by": _user(request), **acts})
 
     def save_model(self, request: HttpRequest, obj: Any, form: Any, change: bool) -> None:
-        super().save_model(request, obj, form, change)
-        renamed(obj)
+        """The form's action has saved it."""
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        type(self).remove(obj, by=_user(request))
+
+    def get_deleted_objects(self, objs: Any, request: HttpRequest) -> Any:
+        """The rows alone: what still needs them, the action names."""
+        return [str(obj) for obj in objs], {str(self.opts.verbose_name_plural): len(objs)}, set(), []
 
 
 @admin.register(Host)
-class HostAdmin(PlaceAdmin):
-    list_display = ("name", "cluster", "uri", "status", "reason")
-    fields = ("name", "cluster", "uri", "username")
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        # A machine whose host has gone would stay up for ever, with every verb refused.
-        used = obj is not None and obj.vms.exclude(observed__in=NOT_RUNNING).exists()
-        return not used and super().has_delete_permission(request, obj)
+class HostAdmin(PlainAdmin):
+    list_display = ("name", "cluster", "uri", "status", "maintenance", "reason")
+    fields = ("name", "cluster", "uri", "username", "comment")
+    make, edit, remove = hosts.create, hosts.edit, hosts.remove
 
 
 @admin.register(Cluster)
-class ClusterAdmin(PlaceAdmin):
+class ClusterAdmin(PlainAdmin):
     list_display = ("name", "data_center", "level")
+    fields = ("name", "data_center", "level", "description", "comment")
+    make, edit, remove = places.create_cluster, places.edit_cluster, places.remove_cluster
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("data_center",) if obj else ()
 
 
-admin.site.register([DataCenter, Role, Permission], SilentAdmin)
-admin.site.register(User, UserAdmin)
+@admin.register(DataCenter)
+class DataCenterAdmin(PlainAdmin):
+    list_display = ("name", "description")
+    fields = ("name", "description", "comment")
+    make, edit, remove = places.create_data_center, places.edit_data_center, places.remove_data_center
+
+
+def _grant(*, user: User, role: Role, by: User, **objects: Any) -> Permission:
+    """A permission as Django's form has it: a column for each kind of object, all but one of them empty."""
+    named = [row for row in objects.values() if row is not None]
+    if len(named) > 1:
+        raise Refusal("ILLEGAL_VALUE", None, value=", ".join(map(str, named)), allowed="one object at most")
+    return permissions.grant(user, role, *named, by=by)
+
+
+@admin.register(Permission)
+class PermissionAdmin(PlainAdmin):
+    """Permissions are given and taken; another one is another permission."""
+
+    list_display = ("user", "role", *OBJECTS)
+    list_select_related = ("user", "role", *OBJECTS)
+    make, remove = staticmethod(_grant), permissions.revoke
+    edit = make
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+admin.site.register(Role, SilentAdmin)
+
+
+@admin.register(User)
+class PersonAdmin(UserAdmin):
+    """Django's own pages, for its passwords; people are removed by the action."""
+
+    actions = None
+
+    def delete_model(self, request: HttpRequest, obj: Any) -> None:
+        people.remove(obj, by=_user(request))
 
 
 def _user(request: HttpRequest) -> User:

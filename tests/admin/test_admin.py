@@ -7,7 +7,20 @@ from django.test import Client
 from django.urls import reverse
 
 from vms.domain.console import Protocol
-from vms.models import VM, AuditEvent, Hardware, Host, InstanceType, Pool, Template, User
+from vms.models import (
+    VM,
+    AuditEvent,
+    Cluster,
+    DataCenter,
+    Hardware,
+    Host,
+    InstanceType,
+    Permission,
+    Pool,
+    Role,
+    Template,
+    User,
+)
 
 pytestmark = pytest.mark.django_db
 
@@ -154,3 +167,60 @@ def test_a_host_is_removed_only_when_nothing_runs_on_it(
     VM.objects.filter(pk=vm.pk).update(host=host, observed=observed, status=observed)
     root.post(reverse("admin:vms_host_delete", args=[host.pk]), {"post": "yes"})
     assert Host.objects.filter(pk=host.pk).exists() is not gone
+
+
+def test_places_are_made_changed_and_removed_by_their_actions(root: Client) -> None:
+    place = {"description": "", "comment": ""}
+    root.post(reverse("admin:vms_datacenter_add"), {"name": "Berlin", **place})
+    center = DataCenter.objects.get(name="Berlin")
+    root.post(reverse("admin:vms_cluster_add"), {"name": "shop", "data_center": center.pk, "level": "4.4", **place})
+    cluster = Cluster.objects.get(name="shop")
+    change = reverse("admin:vms_cluster_change", args=[cluster.pk])
+    root.post(change, {"name": "store", "level": "4.5", **place})
+    root.post(
+        reverse("admin:vms_host_add"),
+        {"name": "far", "cluster": cluster.pk, "uri": "qemu+ssh://far/system", "comment": ""},
+    )
+    refused = root.post(reverse("admin:vms_cluster_delete", args=[cluster.pk]), {"post": "yes"}, follow=True)
+    assert "still in use by: far" in refused.content.decode()
+    root.post(reverse("admin:vms_host_delete", args=[Host.objects.get(name="far").pk]), {"post": "yes"})
+    root.post(reverse("admin:vms_cluster_delete", args=[cluster.pk]), {"post": "yes"})
+    codes = AuditEvent.objects.order_by("id").values_list("code", flat=True)
+    assert list(codes)[-6:] == [
+        *("USER_ADD_STORAGE_POOL", "USER_ADD_CLUSTER", "USER_UPDATE_CLUSTER", "USER_ADD_VDS", "USER_REMOVE_VDS"),
+        "USER_REMOVE_CLUSTER",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("page", "said", "sentence"),
+    [
+        ("cluster", {"name": "Default", "level": "4.8"}, "in use already"),
+        ("datacenter", {"name": "a/b"}, "begins with a letter"),
+        ("host", {"name": "far", "uri": "qemu+ext://x/system"}, "is not possible here"),
+    ],
+)
+def test_what_an_action_refuses_of_a_place_is_an_error_of_the_form(
+    root: Client, page: str, said: dict[str, Any], sentence: str
+) -> None:
+    cluster = Cluster.objects.get()
+    data = {"description": "", "comment": "", "cluster": cluster.pk, "data_center": cluster.data_center.pk, **said}
+    answer = root.post(reverse(f"admin:vms_{page}_add"), data)
+    assert (answer.status_code, sentence in answer.content.decode()) == (200, True)
+
+
+def test_permissions_are_given_and_taken_by_their_actions(root: Client, vm: VM, carol: User) -> None:
+    role = Role.objects.get(name="UserRole")
+    root.post(reverse("admin:vms_permission_add"), {"user": carol.pk, "role": role.pk, "vm": vm.pk})
+    held = Permission.objects.get(user=carol)
+    assert held.vm == vm
+    both = {"user": carol.pk, "role": role.pk, "vm": vm.pk, "cluster": vm.cluster.pk}
+    assert "one object at most" in root.post(reverse("admin:vms_permission_add"), both).content.decode()
+    root.post(reverse("admin:vms_permission_delete", args=[held.pk]), {"post": "yes"})
+    assert not Permission.objects.filter(user=carol).exists()
+    assert AuditEvent.objects.filter(code__contains="PERMISSION").count() == 2
+
+
+def test_somebody_is_removed_by_the_action(root: Client, carol: User) -> None:
+    root.post(reverse("admin:vms_user_delete", args=[carol.pk]), {"post": "yes"})
+    assert AuditEvent.objects.filter(code="USER_REMOVE_ADUSER", entity_name="carol").exists()

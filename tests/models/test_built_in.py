@@ -19,6 +19,8 @@ INSTANCE_TYPES = {
 }
 # Name → id, administrative, allows viewing children.
 ROLES = {
+    "ExternalEventsCreator": ("def0000c-0000-0000-0000-def000000012", False, False),
+    "ExternalTasksCreator": ("def0000c-0000-0000-0000-def000000013", False, False),
     "ClusterAdmin": ("def00001-0000-0000-0000-def000000001", True, True),
     "DataCenterAdmin": ("def00002-0000-0000-0000-def000000002", True, True),
     "HostAdmin": ("def00004-0000-0000-0000-def000000004", True, True),
@@ -38,6 +40,12 @@ ROLES = {
     "UserVmRunTimeManager": ("def00006-0000-0000-0000-def000000011", False, False),
     "VmCreator": ("def0000a-0000-0000-0000-def00000000d", False, False),
     "VmPoolAdmin": ("def00007-0000-0000-0000-def000000007", True, True),
+}
+# The rights on places, hosts, people and what programs tell of are administrators' alone.
+PLACES = {
+    *("create_storage_pool", "edit_storage_pool_configuration", "delete_storage_pool", "create_cluster"),
+    *("edit_cluster_configuration", "delete_cluster", "create_host", "edit_host_configuration", "delete_host"),
+    *("manipulate_host", "manipulate_users", "inject_external_events", "inject_external_tasks"),
 }
 # engine-behaviour 9: what some of its groups are granted to.
 GRANTED = {
@@ -96,8 +104,8 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
             {
                 *("create_template", "edit_template_properties", "delete_template", "create_vm_pool"),
                 *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations", "create_instance"),
-                *("edit_admin_vm_properties", "change_vm_custom_properties", "reconnect_to_vm", "manipulate_host"),
-                *("tag_management", "bookmark_management"),
+                *("edit_admin_vm_properties", "change_vm_custom_properties", "reconnect_to_vm"),
+                *("tag_management", "bookmark_management", *PLACES),
             },
         ),
         (
@@ -105,9 +113,9 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
             {
                 *("create_vm", "delete_vm", "edit_vm_properties", "connect_to_serial_console", "create_template"),
                 *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
-                *("delete_vm_pool", "manipulate_permissions", "manipulate_host", "create_instance", "reconnect_to_vm"),
+                *("delete_vm_pool", "manipulate_permissions", "create_instance", "reconnect_to_vm"),
                 *("edit_admin_vm_properties", "change_vm_custom_properties"),
-                *("tag_management", "bookmark_management"),
+                *("tag_management", "bookmark_management", *PLACES),
             },
         ),
     ],

@@ -20,7 +20,8 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
     (r"one_exclusive_job_per_machine|vms_job\.machine", "ACTION_TYPE_FAILED_OBJECT_LOCKED", None),
     (
-        r"name_used_once|(vm|pool|instancetype|template|tag|bookmark)\.name\b",
+        r"name_used_once|(vm|pool|instancetype|template|tag|bookmark|cluster|datacenter|host)\.name\b"
+        r"|vms_(cluster|datacenter|host)_name_|vms_user.username",
         "ACTION_TYPE_FAILED_NAME_ALREADY_USED",
         "name",
     ),

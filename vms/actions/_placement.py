@@ -15,7 +15,7 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
 
     A host that the engine has not looked at yet may be chosen: the job waits for it.
     """
-    hosts = list(vm.cluster.hosts.order_by("name"))
+    hosts = list(vm.cluster.hosts.filter(maintenance=False).order_by("name"))
     meant = [host for host in hosts if not spec.hosts or host.pk in spec.hosts]
     left = _memory_left(meant, vm)
     able = [host for host in meant if not _lacks(host, spec) and _room(left[host], spec)]

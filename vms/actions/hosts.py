@@ -1,10 +1,22 @@
 """Hosts that machines run on."""
 
-from vms.models import Cluster, Host
+import re
+from typing import Any, Final
 
-from ._action import action
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import NOT_RUNNING
+from vms.models import ActionGroup, Cluster, Host
+
+from ._action import action, locked
 from ._audit import record
-from ._authorise import ENGINE
+from ._authorise import ENGINE, Actor, authorise
+from ._plain import added, changed, removed
+from ._status import renamed
+
+AUTO: Final = "auto"  # the engine's settings choose the hypervisor
+_NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
+# What libvirt connects by, as far as an engine may: no commands for a shell in it, no sockets of other users.
+_URI: Final = re.compile(r"qemu(\+ssh|\+tls|\+tcp)?://([A-Za-z0-9._@\[\]:-]{1,200})?/(system|session)")
 
 
 @action
@@ -14,3 +26,80 @@ def ensure_one() -> None:
         return
     host = Host.objects.create(name="local", cluster=Cluster.objects.order_by("pk").select_for_update()[0])
     record(ENGINE, "USER_ADD_VDS", host)
+
+
+@action
+def create(name: str, *, cluster: Cluster, uri: str = AUTO, by: Actor, **columns: Any) -> Host:
+    """A new host; the engine connects to it by itself. `columns` is a comment."""
+    authorise(by, ActionGroup.CREATE_HOST, cluster)
+    host = Host(cluster=cluster, **_checked({"name": name, "uri": uri, **columns}))
+    added(host)
+    record(by, "USER_ADD_VDS", host)
+    return host
+
+
+@action
+def edit(host: Host, *, by: Actor, **columns: Any) -> Host:
+    """Change name or comment; in maintenance also the cluster. What is connected to stays: another address is another
+    host."""
+    host = locked(host)
+    authorise(by, ActionGroup.EDIT_HOST_CONFIGURATION, host)
+    for name in ("uri", "username"):
+        if columns.get(name, there := getattr(host, name)) != there:
+            raise Refusal("ILLEGAL_VALUE", name, value=str(columns[name])[:80], allowed=there or "…")
+    if (cluster := columns.get("cluster", host.cluster)) != host.cluster:
+        authorise(by, ActionGroup.EDIT_HOST_CONFIGURATION, cluster)
+        if not host.maintenance:
+            raise Refusal("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", "cluster", name=host.name)
+    before, after = changed(host, _checked(columns))
+    if after:
+        record(by, "USER_UPDATE_VDS", host, before, after)
+    if "name" in after:
+        renamed(host)
+    return host
+
+
+@action
+def deactivate(host: Host, *, by: Actor) -> Host:
+    """Start nothing there any more; refused while machines run on it, since nobody moves them away yet."""
+    host = locked(host)
+    authorise(by, ActionGroup.MANIPULATE_HOST, host)
+    _require_unused(host)
+    if changed(host, {"maintenance": True})[1]:
+        record(by, "USER_VDS_MAINTENANCE", host)
+    return host
+
+
+@action
+def activate(host: Host, *, by: Actor) -> Host:
+    """End the maintenance."""
+    host = locked(host)
+    authorise(by, ActionGroup.MANIPULATE_HOST, host)
+    if changed(host, {"maintenance": False})[1]:
+        record(by, "USER_VDS_ACTIVATE", host)
+    return host
+
+
+@action
+def remove(host: Host, *, by: Actor) -> None:
+    """Forget a host; a machine whose host has gone would stay up for ever, so it is refused while any runs there."""
+    host = locked(host)
+    authorise(by, ActionGroup.DELETE_HOST, host)
+    _require_unused(host)
+    record(by, "USER_REMOVE_VDS", host)
+    removed(host)
+
+
+def _require_unused(host: Host) -> None:
+    running = [str(vm) for vm in host.vms.exclude(observed__in=NOT_RUNNING)[:3]]
+    if running:
+        raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=host.name, users=", ".join(running))
+
+
+def _checked(columns: dict[str, Any]) -> dict[str, Any]:
+    name, uri = columns.get("name", "local"), columns.get("uri", AUTO)
+    if not _NAME.fullmatch(name):
+        raise Refusal("ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME", "name", name=name[:64], length=255)
+    if uri != AUTO and not _URI.fullmatch(uri):
+        raise Refusal("ILLEGAL_VALUE", "uri", value=uri[:80], allowed="an address like qemu+ssh://root@host/system")
+    return columns

@@ -55,7 +55,7 @@ def reclaim(owner: str | None = None) -> int:
     With an owner: that one holds the engine's lock and has yet to begin, so whoever began a job is dead, even one of
     the same name (a process id comes again).
     """
-    left = Job.objects.filter(state=JobState.STARTED)
+    left = Job.objects.filter(state=JobState.STARTED, external=False)
     if owner is None:
         left = left.filter(lease_until__lt=timezone.now())
     for job in left.filter(verb__in=(Verb.RESET, Verb.REBOOT), steps__isnull=False).order_by("machine"):

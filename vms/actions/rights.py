@@ -76,6 +76,25 @@ def on_each(user: User, rows: Iterable[Any]) -> dict[UUID, Rights]:
     return {pk: frozenset(group for place, group in held if place is None or place in at) for pk, at in places.items()}
 
 
+def on_object(user: User, row: Any) -> Rights:
+    """All that somebody may do with an object, or (None) with the whole system."""
+    if row is not None:
+        return on(user, row)
+    if not user.is_active or user.is_superuser:
+        return EVERYTHING if user.is_active else frozenset()
+    return frozenset(group for _place, group in _held(user, [frozenset()]))
+
+
+def administers(user: User, row: Any) -> bool:
+    """Whether somebody holds an administrative role on an object or above it, or (None) on the system."""
+    if user.is_superuser:
+        return True
+    reached = Q(**SYSTEM_WIDE)
+    for column, value in _places(row) if row is not None else ():
+        reached |= Q(**{column: value})
+    return Permission.objects.filter(reached, user=user, role__administrative=True).exists()
+
+
 def require(action_group: ActionGroup, rights: Rights) -> None:
     """Refuse what is not among the rights, as the action would."""
     if action_group not in rights:

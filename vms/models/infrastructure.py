@@ -20,12 +20,16 @@ class DataCenter(models.Model):
     HELD_ON: ClassVar[dict[str, str]] = {"pk": "data_center"}
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(max_length=40, unique=True)
-    description = models.CharField(max_length=4000, blank=True)
+    name = models.CharField(_("name"), max_length=40, unique=True)
+    description = models.CharField(_("description"), max_length=4000, blank=True)
+    comment = models.CharField(_("comment"), max_length=4000, blank=True)
+    kept = models.JSONField(default=dict, blank=True, editable=False)
 
     objects = HeldQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("data center")
+        verbose_name_plural = _("data centers")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -38,16 +42,24 @@ class Cluster(models.Model):
     HELD_ON: ClassVar[dict[str, str]] = {"pk": "cluster", "data_center": "data_center"}
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(max_length=40, unique=True)
-    description = models.CharField(max_length=4000, blank=True)
-    data_center = models.ForeignKey(DataCenter, models.PROTECT, related_name="clusters")
+    name = models.CharField(_("name"), max_length=40, unique=True)
+    description = models.CharField(_("description"), max_length=4000, blank=True)
+    comment = models.CharField(_("comment"), max_length=4000, blank=True)
+    data_center = models.ForeignKey(DataCenter, models.PROTECT, related_name="clusters", verbose_name=_("data center"))
     level = models.CharField(
-        max_length=8, choices=[(level.value, level.value) for level in Level], default=Level.V4_8.value
+        _("compatibility version"),
+        max_length=8,
+        choices=[(level.value, level.value) for level in Level],
+        default=Level.V4_8.value,
     )
+    # What REST's clients have said and nothing uses yet, by oVirt's path; so have data centers and hosts.
+    kept = models.JSONField(default=dict, blank=True, editable=False)
 
     objects = HeldQuerySet.as_manager()
 
     class Meta:
+        verbose_name = _("cluster")
+        verbose_name_plural = _("clusters")
         ordering = ("name",)
 
     def __str__(self) -> str:
@@ -74,24 +86,39 @@ class HostStatus(models.TextChoices):
 class Host(models.Model):
     """A machine with a hypervisor, reached by a libvirt URI; `auto` leaves the choice to the engine's settings.
 
-    `status`, `reason` and `capability_document` are written by the engine alone.
+    `status`, `reason` and `capability_document` are written by the engine alone; `maintenance` says that nothing is to
+    be started there for now.
     """
 
+    HELD_ON: ClassVar[dict[str, str]] = {"cluster": "cluster", "cluster__data_center": "data_center"}
+
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    name = models.CharField(max_length=255, unique=True)
-    cluster = models.ForeignKey(Cluster, models.PROTECT, related_name="hosts")
-    uri = models.CharField(max_length=255, default="auto")
+    name = models.CharField(_("name"), max_length=255, unique=True)
+    comment = models.CharField(_("comment"), max_length=4000, blank=True)
+    cluster = models.ForeignKey(Cluster, models.PROTECT, related_name="hosts", verbose_name=_("cluster"))
+    uri = models.CharField(_("libvirt address"), max_length=255, default="auto")
+    maintenance = models.BooleanField(_("maintenance"), default=False)
+    kept = models.JSONField(default=dict, blank=True, editable=False)
     username = models.CharField(max_length=255, blank=True)
     password = EncryptedField(blank=True, default="", editable=False)
     status = models.CharField(max_length=24, choices=HostStatus, default=HostStatus.CONNECTING)
     reason = models.JSONField(default=dict, blank=True)
     capability_document = models.JSONField(null=True, blank=True)
 
+    objects = HeldQuerySet.as_manager()
+
     class Meta:
+        verbose_name = _("host")
+        verbose_name_plural = _("hosts")
         ordering = ("name",)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def shown_status(self) -> HostStatus:
+        """What people are told: its maintenance before whether it answers."""
+        return HostStatus.MAINTENANCE if self.maintenance else HostStatus(self.status)
 
     @property
     def capabilities(self) -> Capabilities | None:

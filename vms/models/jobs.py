@@ -1,6 +1,6 @@
 """What is to be done on a hypervisor: recorded with the change that wants it, carried out by the engine."""
 
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 from django.conf import settings
 from django.db import models
@@ -19,6 +19,7 @@ class JobState(models.TextChoices):
     ABORTED = "aborted", _("Aborted")
 
 
+NO_MACHINE = UUID(int=0)
 ACTIVE = (JobState.QUEUED.value, JobState.STARTED.value, JobState.WAITING.value)
 
 
@@ -27,14 +28,17 @@ class Job(models.Model):
 
     `machine` is no foreign key: a job outlives the machine it removed. Of those that wait the engine takes the ones of
     a higher `priority` first, then the older ones. A job is claimed by a conditional update that
-    sets `lease_owner` and `lease_until`.
+    sets `lease_owner` and `lease_until`. An `external` one is done elsewhere by a program that only tells of it: it has
+    a description in place of machine and verb, and the engine leaves it alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
-    machine = models.UUIDField(db_index=True)
-    machine_name = models.CharField(max_length=64)
+    external = models.BooleanField(default=False)
+    description = models.CharField(max_length=255, blank=True)
+    machine = models.UUIDField(db_index=True, default=NO_MACHINE)
+    machine_name = models.CharField(max_length=64, blank=True)
     host = models.ForeignKey("Host", models.SET_NULL, null=True, blank=True, related_name="jobs")
-    verb = models.CharField(max_length=24)
+    verb = models.CharField(max_length=24, blank=True)
     params = models.JSONField(default=dict)
     exclusive = models.BooleanField(default=True)
     priority = models.PositiveSmallIntegerField(default=1)
@@ -61,7 +65,7 @@ class Job(models.Model):
         )
 
     def __str__(self) -> str:
-        return f"{self.verb} {self.machine_name}"
+        return self.description if self.external else f"{self.verb} {self.machine_name}"
 
     @property
     def active(self) -> bool:
@@ -73,7 +77,9 @@ class Step(models.Model):
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="steps")
     number = models.PositiveSmallIntegerField()
-    name = models.CharField(max_length=48)
+    name = models.CharField(max_length=48, blank=True)
+    description = models.CharField(max_length=255, blank=True)
+    kind = models.CharField(max_length=24, default="executing")
     state = models.CharField(max_length=12, choices=JobState, default=JobState.STARTED)
     at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
@@ -83,4 +89,4 @@ class Step(models.Model):
         constraints = (models.UniqueConstraint(fields=("job", "number"), name="step_once_per_job"),)
 
     def __str__(self) -> str:
-        return self.name
+        return self.description or self.name
