@@ -1,8 +1,16 @@
 """The door of the web server: `uvicorn webadmin.asgi:application`."""
 
 import os
+from typing import Any
 
 from django.core.asgi import get_asgi_application
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
-application = get_asgi_application()
+_pages = get_asgi_application()
+
+from vms.consoles.door import consoles  # noqa: E402  (the models that it speaks of are there only now)
+
+
+async def application(scope: Any, receive: Any, send: Any) -> None:
+    """Pages for requests, consoles for WebSockets."""
+    await (consoles if scope["type"] == "websocket" else _pages)(scope, receive, send)

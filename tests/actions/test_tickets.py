@@ -4,11 +4,12 @@ import logging
 from dataclasses import replace
 
 import pytest
+from django.utils import timezone
 
 from tests.actions.runs import down, fresh, tell, up
 from tests.consoles.engine import Consoles, engine
 from tests.factories import person
-from vms.actions import passes, tickets
+from vms.actions import passes, screens, tickets
 from vms.actions.edit import edit
 from vms.domain.changes import Changes
 from vms.domain.console import Protocol
@@ -116,3 +117,26 @@ def test_a_pass_is_for_a_console_that_there_is(shown: VM, alice: User) -> None:
     told = passes.give(shown, ConsoleKind(Protocol.VNC.value), by=alice, session="mark")
     kept = ConsolePass.objects.get()
     assert (kept.digest, kept.session) == (ConsolePass.digest_of(told.reveal()), "mark")
+
+
+def test_who_asked_and_has_not_come_until_the_ticket_expires_keeps_nobody_out(
+    shown: VM, alice: User, bob: User, engine: Consoles
+) -> None:
+    tickets.issue(shown, by=alice, seconds=60)
+    VM.objects.update(console_until=timezone.now())
+    tickets.issue(shown, by=bob)
+    assert fresh(shown).console_user == bob
+
+
+def test_who_has_come_keeps_the_console_until_he_leaves(
+    shown: VM, host: Host, alice: User, bob: User, engine: Consoles
+) -> None:
+    tickets.issue(shown, by=alice, seconds=60)
+    screens.seen(host, shown.pk, left=False)
+    assert fresh(shown).console_until is None
+    with pytest.raises(Refusal, match="FORCE_RECONNECT"):
+        tickets.issue(shown, by=bob)
+    screens.seen(host, shown.pk, left=True)
+    tickets.issue(shown, by=bob)
+    told = AuditEvent.objects.filter(code__startswith="VM_CONSOLE").order_by("id").values_list("code", "actor_name")
+    assert list(told) == [("VM_CONSOLE_CONNECTED", "alice"), ("VM_CONSOLE_DISCONNECTED", "alice")]

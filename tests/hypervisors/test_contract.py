@@ -466,6 +466,30 @@ def test_a_machine_without_the_console_takes_no_ticket(bench: Bench) -> None:
             bench.hypervisor.set_ticket(run.base.id, a_ticket("none"))
 
 
+def test_a_screen_is_opened_past_its_password_where_the_host_is_at_hand(bench: Bench) -> None:
+    run = bench.started(bench.machine(Console(graphics=SPICE_AND_VNC, video=Video.QXL)))
+    if isinstance(bench.hypervisor, MemoryHypervisor):
+        with pytest.raises(Refusal, match="CONSOLE_OUT_OF_REACH"):
+            bench.hypervisor.open_screen(run.base.id, Graphics.VNC)
+        return
+    for screen, greeting in ((Graphics.VNC, b"RFB 003.008\n"), (Graphics.SPICE, b"")):
+        with bench.hypervisor.open_screen(run.base.id, screen) as line:
+            line.settimeout(5)
+            if greeting:
+                assert line.recv(12) == greeting
+                line.sendall(greeting)
+                assert line.recv(2) == b"\x01\x01", "no password is asked for"
+
+
+def test_a_screen_that_is_not_there_is_not_opened(bench: Bench) -> None:
+    run = bench.started()
+    for stop in (False, True):
+        if stop:
+            bench.hypervisor.stop(run.base.id)
+        with pytest.raises(Refusal, match=r"GRAPHICS_CONSOLE_NOT_FOUND|HYPERVISOR_REFUSED"):
+            bench.hypervisor.open_screen(run.base.id, Graphics.VNC)
+
+
 def a_ticket(password: str) -> Ticket:
     return Ticket.of(Graphics.VNC, Secret(password))
 

@@ -14,8 +14,11 @@ from vms.routes import Access, access_of, routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
-PAGES = ("", "devices", "console", "events", "edit", "run-once", "remove")
-POSTS = ("edit", "edit/preview", "run-once", "remove", "actions/start", "actions/stop")
+PAGES = ("", "devices", "console", "console/viewer", "events", "edit", "run-once", "remove")
+POSTS = (
+    *("edit", "edit/preview", "run-once", "remove", "actions/start", "actions/stop"),
+    *("console/vnc/pass", "console/serial/pass", "console/viewer/vnc", "console/ticket"),
+)
 HTMX = {"HX-Request": "true"}
 
 

@@ -121,7 +121,7 @@ def test_what_a_person_typed_cannot_break_a_sentence() -> None:
     ("table", "keys"),
     [
         (messages.STATUSES, set(Status)),
-        (messages.VERBS, {*Verb, "console", "set_reboot", "undefine"}),
+        (messages.VERBS, {*Verb, "console", "lock_screen", "logout", "set_reboot", "undefine"}),
         (messages.PERMITS, set(ActionGroup)),
         (messages.FROZEN, set(Frozen)),
         (messages.NO_CONSOLE, set(NoConsole)),

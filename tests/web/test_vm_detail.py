@@ -128,7 +128,7 @@ def test_a_machine_that_is_off_can_be_run_from_there(web: Client, url: str) -> N
 
 def test_an_open_console_says_where_it_listens(web: Client, url: str, vm: VM, host: Host, admin: User) -> None:
     up(vm, host, by=admin)
-    assert "VNC 127.0.0.1:5900" in text_of(web, url + "console")
+    assert "Address: 127.0.0.1:5900" in text_of(web, url + "console/viewer")
 
 
 def test_a_screen_that_waits_for_a_restart_offers_it(web: Client, headless_vm: VM, host: Host, admin: User) -> None:
@@ -137,10 +137,6 @@ def test_a_screen_that_waits_for_a_restart_offers_it(web: Client, headless_vm: V
     html = web.get(f"/vms/{headless_vm.pk}/console").content.decode()
     assert "it gets its graphical console with a restart" in html
     assert 'id="do-restart-console"' in html
-
-
-def test_the_serial_console_is_told_beside_it(web: Client, url: str) -> None:
-    assert "The virtual machine has no serial console." in text_of(web, url + "console")
 
 
 # -- devices and events

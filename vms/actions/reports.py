@@ -114,7 +114,7 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
         addresses = {**vm.pinned.get("addresses", {}), **ours}
         vm.pinned = {"machine": seen.machine, "addresses": msgspec.to_builtins(addresses)}
     if not running:
-        vm.console_user = None
+        vm.console_user = vm.console_until = None
         guests.forget_the_run(vm)
     elif not seen.agent:
         guests.agent_is_gone(vm)

@@ -33,8 +33,11 @@ def seen(host: Host, machine: UUID, *, left: bool) -> None:
         return
     wanted = vm.console.disconnect_action
     vm.left_at = timezone.now() if left and wanted == DisconnectAction.SHUTDOWN else None
+    user, vm.console_until = vm.console_user, None
     vm.console_user = None if left else vm.console_user
-    vm.save(update_fields=["left_at", "console_user"])
+    vm.save(update_fields=["left_at", "console_user", "console_until"])
+    if not vm.sessions.graphical().exists():  # those in a browser are told by whoever serves them
+        record(user or ENGINE, "VM_CONSOLE_DISCONNECTED" if left else "VM_CONSOLE_CONNECTED", vm, console="viewer")
     if left and wanted in _BY_AGENT:
         enqueue(vm, wanted.value, by=ENGINE, host=vm.host, exclusive=False)
     elif left and wanted == DisconnectAction.REBOOT:

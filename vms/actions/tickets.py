@@ -1,11 +1,13 @@
 """The ways into a running graphical console: who may use them, the passwords for them, and why there is none."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
 import msgspec
 from django.conf import settings
+from django.utils import timezone
 
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.errors import Refusal
@@ -68,21 +70,30 @@ def issue(
         assert vm.host_id is not None
         EngineClient(settings.RUN_DIR).set_ticket(vm.host_id, vm.pk, issued.ticket)
     except Refusal:
-        VM.objects.filter(pk=vm.pk, console_user=by).update(console_user=before)
+        user, until = before
+        VM.objects.filter(pk=vm.pk, console_user=by).update(console_user=user, console_until=until)
         raise
     _record(vm, issued, by=by)
     return issued
 
 
-def claim(vm: VM, protocol: Protocol | None, *, by: User) -> Endpoint:
-    """Make somebody the user of a locked VM's running console; refused where another is who may not be pushed out."""
+def require_open(vm: VM, protocol: Protocol | None, *, by: User) -> Endpoint:
+    """Where a running console listens that somebody may open now; refused also where another person is its user, who
+    may not be pushed out."""
     found = endpoint(vm, protocol, by=by)
     if Status(vm.status) not in TICKETABLE:
         raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb="console", status=vm.status)
-    if vm.console_user is not None and vm.console_user != by and not vm.allow_reconnect:
-        _require_takeover(vm, vm.console_user, by=by)
-    vm.console_user = by
-    vm.save(update_fields=["console_user"])
+    user = vm.console_holder
+    if user is not None and user != by and not vm.allow_reconnect:
+        _require_takeover(vm, user, by=by)
+    return found
+
+
+def claim(vm: VM, protocol: Protocol | None, *, by: User, until: datetime | None = None) -> Endpoint:
+    """Make somebody the user of a locked VM's running console; with a time, unless he has not come until then."""
+    found = require_open(vm, protocol, by=by)
+    vm.console_user, vm.console_until = by, until
+    vm.save(update_fields=["console_user", "console_until"])
     return found
 
 
@@ -97,12 +108,13 @@ def _require_takeover(vm: VM, user: User, *, by: User) -> None:
 @action
 def _promise(
     vm: VM, protocol: Protocol | None, *, by: User, password: Secret | None, seconds: int | None
-) -> tuple[Issued, UUID | None]:
+) -> tuple[Issued, tuple[UUID | None, datetime | None]]:
     """The ticket to set, and who was the console's user before."""
     vm = locked(vm)
-    before = vm.console_user_id
-    found = claim(vm, protocol, by=by)
-    return Issued(found, Ticket.of(found.protocol, password, seconds)), before
+    before = vm.console_user_id, vm.console_until
+    ticket = Ticket.of(endpoint(vm, protocol, by=by).protocol, password, seconds)
+    found = claim(vm, ticket.protocol, by=by, until=timezone.now() + timedelta(seconds=ticket.seconds))
+    return Issued(found, ticket), before
 
 
 @action

@@ -9,15 +9,24 @@ import threading
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from vms.domain.errors import Refusal
 from vms.wire import protocol
 
 logger = logging.getLogger(__name__)
 
-# Does what a message asks for, or refuses; what it returns is told with the answer.
-Answer = Callable[[Mapping[str, Any]], Mapping[str, Any] | None]
+
+class Handed(Protocol):
+    """What is handed over with an answer, and closed here afterwards."""
+
+    def fileno(self) -> int: ...
+
+    def close(self) -> None: ...
+
+
+# Does what a message asks for, or refuses; what it returns is handed over with the answer.
+Answer = Callable[[Mapping[str, Any]], Handed | None]
 
 
 class _Handler(socketserver.BaseRequestHandler):
@@ -31,21 +40,29 @@ class _Handler(socketserver.BaseRequestHandler):
             while (message := protocol.receive(self.request)) is not None:
                 if message.get("type") == "wake":
                     server.wake()
-                protocol.send(self.request, self._answered(server, message))
+                self._answer(server, message)
+
+    def _answer(self, server: "_Server", message: dict[str, Any]) -> None:
+        told, handed = self._done(server, message)
+        try:
+            protocol.send(self.request, told, handed.fileno() if handed else None)
+        finally:
+            if handed:
+                handed.close()
 
     @staticmethod
-    def _answered(server: "_Server", message: dict[str, Any]) -> dict[str, Any]:
+    def _done(server: "_Server", message: dict[str, Any]) -> tuple[dict[str, Any], Handed | None]:
         answer = server.answers.get(str(message.get("type")))
         if answer is None:
-            return {"type": "ok"}
+            return {"type": "ok"}, None
         try:
-            return {"type": "done", **(answer(message) or {})}
+            return {"type": "done"}, answer(message)
         except Refusal as no:
-            return {"type": "refused", "field": no.field, **no.as_document()}
+            return {"type": "refused", "field": no.field, **no.as_document()}, None
         except Exception as error:  # noqa: BLE001  # whatever it is, the one who waits is told
             # Its kind alone: the message, which it may repeat, can hold a password.
             logger.error("a request (%s) failed: %s", message.get("type"), type(error).__name__)
-            return {"type": "refused", "field": None, "code": "ENGINE_FAILED", "params": {}}
+            return {"type": "refused", "field": None, **Refusal("ENGINE_FAILED").as_document()}, None
 
 
 class _Server(socketserver.ThreadingUnixStreamServer):

@@ -1,10 +1,11 @@
 """What web processes ask the engine to do at once, while somebody waits: no job, and nothing is written down."""
 
+import socket
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
 from vms.domain.console import Protocol
@@ -14,6 +15,8 @@ from vms.domain.ticket import Ticket
 from vms.hypervisors.base import Hypervisor
 
 from .door import Answer
+
+T = TypeVar("T")
 
 WITHIN: Final = 5.0  # seconds for a hypervisor's answer; who asked waits a little longer
 CALLERS: Final = 2  # threads for each host: a driver keeps a connection for each, and a hung host holds up no other
@@ -32,7 +35,7 @@ class Requests:
     @property
     def answers(self) -> dict[str, Answer]:
         """The requests that the door takes, by the type of their messages."""
-        return {"ticket": self._set_ticket}
+        return {"ticket": self._set_ticket, "screen": self._open_screen}
 
     def close(self) -> None:
         """Take no more; what is under way is not waited for."""
@@ -44,12 +47,16 @@ class Requests:
         ticket = Ticket(protocol=Protocol(told["protocol"]), password=Secret(told["password"]), seconds=told["seconds"])
         self._call(told, lambda driver: driver.set_ticket(UUID(told["machine"]), ticket))
 
-    def _call(self, told: Mapping[str, Any], call: Callable[[Hypervisor], None]) -> None:
+    def _open_screen(self, told: Mapping[str, Any]) -> socket.socket:
+        machine, screen = UUID(told["machine"]), Protocol(told["protocol"])
+        return self._call(told, lambda driver: driver.open_screen(machine, screen))
+
+    def _call(self, told: Mapping[str, Any], call: Callable[[Hypervisor], T]) -> T:
         host = UUID(told["host"])
         driver = self._driver(host)
         with self._guard:
             outcome = self._callers[host].submit(call, driver)
         try:
-            outcome.result(WITHIN)
+            return outcome.result(WITHIN)
         except TimeoutError as error:
             raise Refusal("HOST_NOT_RESPONDING", None, host=str(host)) from error

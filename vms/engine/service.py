@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import hosts, jobs, reports, screens
+from vms.actions import hosts, jobs, passes, reports, screens
 from vms.actions._audit import chain
 from vms.domain.errors import Refusal
 from vms.hypervisors.base import Hypervisor
@@ -149,6 +149,7 @@ class Engine:
                 jobs.extend(self._owner, self._jobs_at_hand.copy())
                 jobs.expire()
                 screens.follow()
+                passes.expire()
                 if jobs.reclaim() + jobs.ask_again():
                     self.wake()
                 chain()

@@ -1,11 +1,13 @@
 """What every hypervisor promises: a dozen verbs that take values and return values, about machines known by id."""
 
+import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from vms.domain.console import Protocol as Graphics
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
@@ -97,6 +99,11 @@ class Hypervisor(Protocol):
 
         Whoever is connected over SPICE is disconnected; over VNC that is not possible. Refused with
         `GRAPHICS_CONSOLE_NOT_FOUND` where the run shows no such console."""
+
+    def open_screen(self, machine: UUID, screen: Graphics) -> socket.socket:
+        """A connection to the running console that is the caller's alone to close, past the console's password where
+        the host is this one; no other way leads there. Refused like a ticket, and with `CONSOLE_OUT_OF_REACH` where no
+        way leads to the host's consoles."""
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         """Have the guest agent run a program, and do not wait for its end; False where no agent answers."""

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import socket
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from uuid import UUID
 import libvirt
 import libvirt_qemu
 
+from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
@@ -28,6 +30,7 @@ from .base import Event, Glance, Listener
 from .connections import Connections, Location, is_alive
 from .events import Happenings
 from .offers import capabilities
+from .screens import open_screen
 
 __all__ = ["LibvirtHypervisor", "Location"]
 
@@ -175,6 +178,13 @@ class LibvirtHypervisor:
             if device is None:
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=ticket.protocol.upper())
             domain.updateDeviceFlags(device, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+    def open_screen(self, machine: UUID, screen: Protocol) -> socket.socket:
+        with self._connections.refusals():
+            domain = self._get(machine)
+            if not domain.isActive():
+                raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
+            return open_screen(domain, screen)
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         program, *arguments = command

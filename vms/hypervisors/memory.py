@@ -1,5 +1,6 @@
 """A hypervisor in a dictionary: the same contract without a host, for tests and for trying the interface."""
 
+import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -144,6 +145,13 @@ class MemoryHypervisor:
             if there.run is None or ticket.protocol not in there.run.spec.console.graphics:
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=ticket.protocol.upper())
             self.tickets[machine] = ticket
+
+    def open_screen(self, machine: UUID, screen: Protocol) -> socket.socket:
+        with self._lock:
+            there = self._get(machine, Status.UP, Status.PAUSED)
+            if there.run is None or screen not in there.run.spec.console.graphics:
+                raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
+            raise Refusal("CONSOLE_OUT_OF_REACH", None, host="memory")
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         with self._lock:

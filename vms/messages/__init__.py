@@ -37,6 +37,12 @@ REFUSALS: Final[dict[str, Text]] = {
     "USER_CANNOT_FORCE_RECONNECT_TO_VM": _(
         "%(user)s is connected to the console of %(name)s. Your roles do not allow you to take it over."
     ),
+    "CONSOLE_OUT_OF_REACH": _(
+        "No way leads from here to the consoles of host %(host)s; a viewer that reaches the host opens them."
+    ),
+    "NO_SERIAL_CONSOLE": _("%(name)s has no serial console."),
+    "CONSOLE_PASS_INVALID": _("This pass does not open the console: it has been used, has expired, or is another's."),
+    "TOO_MANY_CONSOLES": _("There are %(limit)s consoles open already, and no more at once. Close one first."),
     "NO_HOST_OFFERS_GRAPHICS": _("No host of the cluster offers a graphical console; headless is possible."),
     "NO_HOST_OFFERS_PROTOCOL": _("No host of the cluster offers %(protocol)s."),
     "ILLEGAL_VALUE": _("“%(value)s” is not possible here. Allowed: %(allowed)s."),
@@ -419,7 +425,9 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_ADD_BOOKMARK": _("Bookmark %(entity)s was created by %(actor)s."),
     "USER_UPDATE_BOOKMARK": _("Bookmark %(entity)s was changed by %(actor)s."),
     "USER_REMOVE_BOOKMARK": _("Bookmark %(entity)s was removed by %(actor)s."),
-    "VM_SET_TICKET": _("%(actor)s opened the %(protocol)s console of %(entity)s."),
+    "VM_CONSOLE_CONNECTED": _("%(actor)s is connected to the console of %(entity)s (%(console)s)."),
+    "VM_CONSOLE_DISCONNECTED": _("%(actor)s has left the console of %(entity)s (%(console)s)."),
+    "VM_SET_TICKET": _("%(actor)s has a password for the %(protocol)s console of %(entity)s."),
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),
@@ -456,6 +464,14 @@ EVENTS: Final[dict[str, Text]] = {
 }
 _FAILED: Final = _("%(verb)s of %(entity)s failed. %(reason)s")
 
+# How a console is opened, as events tell it.
+CONSOLES: Final[dict[str, Text]] = {
+    "vnc": _("VNC in a browser"),
+    "spice": _("SPICE in a browser"),
+    "serial": _("serial line"),
+    "viewer": _("a viewer"),
+}
+
 # What an audit event calls otherwise than the lists above.
 _AUDITED: Final[dict[str, Text]] = {"graphics": CHANGES["graphics_protocol"], "video": CHANGES["video_type"]}
 
@@ -474,6 +490,7 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "allowed": _ALLOWED,
     "ended": {ended.value: text for ended, text in ENDED.items()},
     "done": dict(DISCONNECT_ACTIONS),
+    "console": CONSOLES,
     "no_console": {reason.value: text for reason, text in NO_CONSOLE.items()},
 }
 

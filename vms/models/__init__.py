@@ -1,7 +1,7 @@
 """What the database remembers; a row exposes its value and accepts one, and never decides."""
 
 from .audit import AuditEvent
-from .consoles import ConsoleKind, ConsolePass
+from .consoles import ConsoleKind, ConsolePass, ConsoleSession
 from .devices import Device, Scope
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
@@ -20,6 +20,7 @@ __all__ = [
     "Cluster",
     "ConsoleKind",
     "ConsolePass",
+    "ConsoleSession",
     "DataCenter",
     "Device",
     "Hardware",

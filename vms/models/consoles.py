@@ -1,9 +1,13 @@
-"""Passes: what lets one browser into one console, once."""
+"""Passes, which let one browser into one console, once; and the consoles that people have open."""
 
 import hashlib
+from datetime import timedelta
+from typing import Final
+from uuid import uuid4
 
 from django.conf import settings
 from django.db import models
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 
@@ -13,6 +17,10 @@ class ConsoleKind(models.TextChoices):
     VNC = "vnc", "VNC"
     SPICE = "spice", "SPICE"
     SERIAL = "serial", _("Serial")
+
+
+# How long an open console may go unseen by the process that serves it before that counts as gone.
+UNSEEN: Final = timedelta(seconds=30)
 
 
 class ConsolePass(models.Model):
@@ -36,3 +44,35 @@ class ConsolePass(models.Model):
     def digest_of(text: str) -> str:
         """A plain hash is enough: the secret is random and long."""
         return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
+    """Words to speak about open consoles with."""
+
+    def open(self) -> "ConsoleSessionQuerySet":
+        """Those that whoever serves them has seen lately and nobody has ended."""
+        return self.filter(seen_at__gt=timezone.now() - UNSEEN, ended="")
+
+    def graphical(self) -> "ConsoleSessionQuerySet":
+        return self.exclude(kind=ConsoleKind.SERIAL)
+
+
+class ConsoleSession(models.Model):
+    """A console that somebody has open; `ended` says why it is to be closed, which whoever serves it does."""
+
+    id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="consoles")
+    vm = models.ForeignKey("VM", models.CASCADE, related_name="sessions")
+    kind = models.CharField(max_length=8, choices=ConsoleKind)
+    address = models.GenericIPAddressField(null=True, blank=True)
+    opened_at = models.DateTimeField(auto_now_add=True)
+    seen_at = models.DateTimeField(db_index=True)
+    ended = models.CharField(max_length=24, blank=True)
+
+    objects = ConsoleSessionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("opened_at",)
+
+    def __str__(self) -> str:
+        return f"{self.kind} of {self.vm}: {self.user}"

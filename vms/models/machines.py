@@ -9,6 +9,7 @@ import msgspec
 from django.db import models
 from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
+from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.access import Seen
@@ -249,7 +250,7 @@ class VM(Hardware):
     }
     OBSERVED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("observed", "ended", "left_at", "running", "endpoints", "host", "pinned", "cold_reboot", "started_at"),
-        "console_user",
+        *("console_user", "console_until"),
     )
     # What guests tell of themselves; written by `vms.actions.guests`.
     GUEST_FIELDS: ClassVar[tuple[str, ...]] = (
@@ -289,7 +290,9 @@ class VM(Hardware):
         expression=Coalesce("started_at", Value(NEVER)), output_field=models.DateTimeField(), db_persist=True
     )
     # Who opened the graphical console of the present run; others take it over only with the right to.
+    # With a time, he has yet to come and is waited for so long.
     console_user = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, editable=False, related_name="+")
+    console_until = models.DateTimeField(null=True, blank=True, editable=False)
 
     # As the guest's agent tells it: hostile text, made printable by `domain.guest`.
     agent = models.CharField(_("guest agent"), max_length=8, choices=AGENTS, default=Seen.NEVER.value, editable=False)
@@ -371,6 +374,18 @@ class VM(Hardware):
     def graphical_access(self) -> GraphicalAccess:
         reachable = Status(self.status) in REACHABLE
         return graphical_access(self.console, self.running_console, reachable=reachable, once=self.run_once)
+
+    @property
+    def console_holder(self) -> User | None:
+        """Who has the graphical console, or is waited for; None when anybody may open it."""
+        late = self.console_until is not None and self.console_until <= timezone.now()
+        return None if late else self.console_user
+
+    @property
+    def has_serial_line(self) -> bool:
+        """Whether the present run has a serial console, or the next one will."""
+        run = self.run
+        return (run.spec if run else self.spec).console.serial
 
     def _nics(self) -> tuple[Nic, ...]:
         return (Nic(mac=mac_of(self.id, 0)),)

@@ -92,7 +92,14 @@ def remove_machine(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
 
 
 def shown(
-    request: HttpRequest, kind: Kind, row: Hardware, tab: str, fragment: str, context: Mapping[str, Any]
+    request: HttpRequest,
+    kind: Kind,
+    row: Hardware,
+    tab: str,
+    fragment: str,
+    context: Mapping[str, Any],
+    *,
+    template: str = "vms/detail.html",
 ) -> HttpResponse:
     """A page of one machine, below its header and tabs; it keeps itself up to date."""
     at, told = kind.at(request, row), kind.told(row, user_of(request))
@@ -110,7 +117,7 @@ def shown(
         "reach": reach,
         **told,
     }
-    return live(request, "vms/detail.html", fragment, {**header, **context}, busy=header.get("busy", False))
+    return live(request, template, fragment, {**header, **context}, busy=header.get("busy", False))
 
 
 def _listed(request: HttpRequest, kind: Kind) -> dict[str, Any]:

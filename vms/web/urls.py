@@ -5,7 +5,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, dialogs, machines, webadmin
+from . import accounts, consoles, dialogs, machines, webadmin
 from .kinds import KINDS, Kind
 
 
@@ -33,7 +33,11 @@ urlpatterns: Final[list[URLPattern]] = [
     path("", accounts.home, name="home"),
     path("healthz", accounts.healthz, name="healthz"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
-    path("vms/<uuid:pk>/console", webadmin.vm_console, name="vm_console"),
+    path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
+    path("vms/<uuid:pk>/console/viewer", consoles.vm_viewer, name="vm_viewer"),
+    path("vms/<uuid:pk>/console/viewer/<str:protocol>", consoles.viewer_file, name="viewer_file"),
+    path("vms/<uuid:pk>/console/ticket", consoles.console_ticket, name="console_ticket"),
+    path("vms/<uuid:pk>/console/<str:console>/pass", consoles.give_pass, name="console_pass"),
     path("vms/<uuid:pk>/guest", webadmin.vm_guest, name="vm_guest"),
     path("vms/<uuid:pk>/clone", webadmin.clone_vm, name="clone_vm"),
     path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),

@@ -17,7 +17,7 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import dialogs, facts, machines, webadmin
+from . import consoles, dialogs, facts, machines, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
@@ -84,7 +84,11 @@ def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 
 vm_devices = _for_everybody(machines.machine_devices)
 give_back = _for_everybody(webadmin.give_back)
-vm_console = _for_everybody(webadmin.vm_console)
+vm_console = _for_everybody(consoles.vm_console)
+vm_viewer = _for_everybody(consoles.vm_viewer)
+viewer_file = _for_everybody(consoles.viewer_file)
+console_ticket = _for_everybody(consoles.console_ticket)
+give_pass = _for_everybody(consoles.give_pass)
 new_vm = _for_everybody(dialogs.new_machine)
 edit_vm = _for_everybody(dialogs.edit_machine)
 preview_vm = _for_everybody(dialogs.preview_machine)

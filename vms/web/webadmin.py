@@ -15,20 +15,11 @@ from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
-from . import facts, guest, panels, reasons
-from .kinds import TEMPLATES, VMS, Kind, user_of
+from . import facts, guest, reasons
+from .kinds import TEMPLATES, VMS, user_of
 from .machines import shown
 from .pages import ask, complain, page, refusals_on, reply
 from .reach import configured, reach
-
-
-@route(Access.ADMINISTRATOR)
-@require_GET
-def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
-    """Its consoles: where they can be reached, or why not and what to do about it."""
-    vm = VMS.row(request, pk)
-    context = {"access": vm.graphical_access, "ends": panels.endpoints(vm)}
-    return shown(request, kind, vm, "console", "vms/_console.html", context)
 
 
 @route(Access.ADMINISTRATOR)

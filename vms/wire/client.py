@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
+from vms.domain.console import Protocol
 from vms.domain.errors import KINDS, Refusal
 from vms.domain.ticket import Ticket
 
@@ -27,38 +28,52 @@ class EngineClient:
 
     def wake(self) -> bool:
         """Tell the engine that a job is waiting; False when no engine is there (it will find the job when it comes)."""
-        return self._ask({"type": "wake"}) is not None
+        return self._ask({"type": "wake"}, self._timeout)[0] is not None
 
     def alive(self) -> bool:
         """Whether an engine answers now."""
-        return self._ask({"type": "ping"}) is not None
+        return self._ask({"type": "ping"}, self._timeout)[0] is not None
 
     def set_ticket(self, host: UUID, machine: UUID, ticket: Ticket) -> None:
         """Have a running console take a password, which is written down nowhere on its way.
 
         Refused with `ENGINE_NOT_RUNNING` when no engine answers in time, and with what the hypervisor refuses."""
         told = {"protocol": ticket.protocol.value, "password": ticket.password.reveal(), "seconds": ticket.seconds}
-        self._request("ticket", {"host": str(host), "machine": str(machine), **told})
+        self._request("ticket", host=host, machine=machine, **told)
 
-    def _request(self, kind: str, told: dict[str, Any]) -> dict[str, Any]:
-        """The engine's answer to a request that it does or refuses."""
-        answer = self._ask({"type": kind, **told}, self._patience) or {}
-        match answer.get("type"):
+    def open_screen(self, host: UUID, machine: UUID, screen: Protocol) -> socket.socket:
+        """A connection of one's own to a running console, past its password; refused like a ticket."""
+        _answer, descriptor = self._request("screen", host=host, machine=machine, protocol=screen.value)
+        if descriptor is None:
+            raise Refusal("ENGINE_NOT_RUNNING")
+        return socket.socket(fileno=descriptor)
+
+    def _request(self, kind: str, *, host: UUID, machine: UUID, **told: Any) -> tuple[dict[str, Any], int | None]:
+        """The engine's answer to a request that it does or refuses, with the descriptor that it hands over."""
+        message = {"type": kind, "host": str(host), "machine": str(machine), **told}
+        answer, descriptor = self._ask(message, self._patience)
+        match (answer or {}).get("type"):
             case "done":
-                return answer
-            case "refused" if answer.get("code") in KINDS:
-                params = answer.get("params")
-                raise Refusal(answer["code"], answer.get("field"), **(params if isinstance(params, dict) else {}))
+                return answer or {}, descriptor
+            case "refused":
+                raise _refusal(answer or {})
         raise Refusal("ENGINE_NOT_RUNNING")
 
-    def _ask(self, message: dict[str, Any], timeout: float | None = None) -> dict[str, Any] | None:
+    def _ask(self, message: dict[str, Any], timeout: float) -> tuple[dict[str, Any] | None, int | None]:
         try:
             with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as connection:
-                connection.settimeout(timeout or self._timeout)
+                connection.settimeout(timeout)
                 with protocol.short_address(self._path) as address:
                     connection.connect(address)
                 protocol.send(connection, message)
-                return protocol.receive(connection)
+                return protocol.receive_handed(connection)
         except OSError as error:
             logger.debug("no engine answers: %s", error)
-            return None
+            return None, None
+
+
+def _refusal(answer: dict[str, Any]) -> Refusal:
+    code, params = answer.get("code"), answer.get("params")
+    if code not in KINDS or not isinstance(params, dict):
+        return Refusal("ENGINE_FAILED")
+    return Refusal(code, answer.get("field"), **params)

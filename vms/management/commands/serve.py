@@ -75,6 +75,8 @@ class Command(BaseCommand):
                 *(sys.executable, "-m", "uvicorn", "webadmin.asgi:application", "--port", str(settings.PORT)),
                 *("--host", _host(), "--no-access-log", "--lifespan", "off"),
                 *("--log-level", "warning", "--timeout-graceful-shutdown", "5"),
+                # Consoles send small messages often: compressing them costs more than it saves.
+                *("--ws-per-message-deflate", "false", "--ws-max-size", str(1024 * 1024)),
             ],
             cwd=settings.BASE_DIR,
         )

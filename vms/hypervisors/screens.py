@@ -1,0 +1,50 @@
+"""Ways to a running console: for a host at hand a descriptor of QEMU's, so that nobody has to listen anywhere; for one
+behind SSH a tunnel to its loopback address."""
+
+import socket
+import subprocess
+import threading
+from typing import Any, Final
+from urllib.parse import parse_qs, urlsplit
+
+import libvirt
+
+from vms.domain.console import Protocol
+from vms.domain.errors import Refusal
+from vms.libvirtxml.observe import observe
+
+CONNECTS_WITHIN: Final = 10  # seconds
+
+
+def open_screen(domain: Any, screen: Protocol) -> socket.socket:
+    """A connection to the console of an active domain; see `base.Hypervisor.open_screen`."""
+    seen, uri = observe(domain.XMLDesc()), domain.connect().getURI()
+    if screen not in seen.graphics:
+        raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
+    if not urlsplit(uri).hostname:
+        descriptor = domain.openGraphicsFD(seen.graphics.index(screen), libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)
+        return socket.socket(fileno=descriptor)
+    port = next((console.port for console in seen.endpoints if console.protocol == screen), -1)
+    if urlsplit(uri).scheme != "qemu+ssh" or port < 0:
+        raise Refusal("CONSOLE_OUT_OF_REACH", None, host=urlsplit(uri).hostname)
+    return _through(tunnel(uri, port))
+
+
+def tunnel(uri: str, port: int) -> list[str]:
+    """The command whose input and output are a connection to a port of the host's own, the way that libvirt goes."""
+    address, asked = urlsplit(uri), parse_qs(urlsplit(uri).query)
+    options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECTS_WITHIN}"]
+    if asked.get("no_verify") == ["1"]:
+        options += ["-o", "StrictHostKeyChecking=no"]
+    for flag, value in (("-p", address.port), ("-l", address.username), ("-i", asked.get("keyfile", [""])[0])):
+        options += [flag, str(value)] if value else []
+    return ["ssh", "-T", *options, "-W", f"127.0.0.1:{port}", "--", address.hostname or ""]
+
+
+def _through(command: list[str]) -> socket.socket:
+    ours, theirs = socket.socketpair()
+    with theirs:
+        process = subprocess.Popen(command, stdin=theirs.fileno(), stdout=theirs.fileno(), stderr=subprocess.DEVNULL)
+    # It ends when either side hangs up; somebody has to notice.
+    threading.Thread(target=process.wait, name="tunnel", daemon=True).start()
+    return ours

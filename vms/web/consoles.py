@@ -1,0 +1,109 @@
+"""The Console tab: a machine's screen and its serial line in the browser, or why not and what to do about it."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from vms import messages
+from vms.actions import passes, tickets
+from vms.domain import viewerfile
+from vms.domain.console import ConsoleState, Protocol
+from vms.domain.errors import Refusal
+from vms.messages import consoles as texts
+from vms.models import VM, ConsoleKind
+from vms.routes import Access, route
+
+from . import panels
+from .kinds import VMS, Kind, user_of
+from .machines import shown
+from .pages import STATUS, address, complain
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
+    """Graphical: the machine's screen, or why there is none and the way out."""
+    vm = VMS.row(request, pk)
+    access = vm.graphical_access
+    context = {
+        "access": access,
+        "state": access.state if Protocol.VNC in access.protocols else "viewer" if access.protocols else access.state,
+        "keys": [(name, " ".join(map(str, codes))) for name, codes in texts.KEYS],
+        **_in_browser(request, vm, ConsoleKind.VNC),
+    }
+    return shown(request, kind, vm, "console", "vms/_console.html", context, template="vms/console.html")
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def vm_viewer(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
+    """Remote viewer: a file for each protocol of the run, or why there is none."""
+    vm = VMS.row(request, pk)
+    context = {"access": vm.graphical_access, "ends": panels.endpoints(vm)}
+    return shown(request, kind, vm, "console", "vms/_viewer.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+@never_cache
+def viewer_file(request: HttpRequest, pk: UUID, protocol: str) -> HttpResponse:
+    """The file that a viewer opens the console with, its password in it."""
+    vm = VMS.row(request, pk)
+    try:
+        issued = tickets.issue(vm, _protocol(protocol), by=user_of(request), seconds=tickets.FILE_EXPIRY)
+    except Refusal as no:
+        return complain(request, no, address(request, "vm_viewer", vm.pk))
+    text = viewerfile.write(issued.endpoint, title=vm.name, password=issued.ticket.password)
+    answer = HttpResponse(text, content_type="application/x-virt-viewer")
+    answer["Content-Disposition"] = f'attachment; filename="{vm.name}.vv"'
+    return answer
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+@never_cache
+def console_ticket(request: HttpRequest, pk: UUID) -> JsonResponse:
+    """A password for the page's script, which only the console of a host that is reached through a tunnel asks for."""
+    vm = VMS.row(request, pk)
+    try:
+        issued = tickets.issue(vm, Protocol.VNC, by=user_of(request), seconds=tickets.FILE_EXPIRY)
+    except Refusal as no:
+        return JsonResponse({"message": messages.refusal(no)}, status=STATUS[no.kind])
+    return JsonResponse({"password": issued.ticket.password.reveal()})
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+@never_cache
+def give_pass(request: HttpRequest, pk: UUID, console: str) -> JsonResponse:
+    """A pass for the page's script to open a console with, once and soon; refused with the sentence to show."""
+    vm = VMS.row(request, pk)
+    if console not in ConsoleKind.values:
+        raise Http404
+    session = passes.mark_of(request.session.session_key)
+    try:
+        told = passes.give(vm, ConsoleKind(console), by=user_of(request), session=session)
+    except Refusal as no:
+        return JsonResponse({"message": messages.refusal(no)}, status=STATUS[no.kind])
+    return JsonResponse({"pass": told.reveal()})
+
+
+def _protocol(word: str) -> Protocol:
+    if word not in set(Protocol):
+        raise Http404
+    return Protocol(word)
+
+
+def _in_browser(request: HttpRequest, vm: VM, console: ConsoleKind) -> dict[str, Any]:
+    """What a page needs to open a console from its script."""
+    return {
+        "open": ConsoleState.ACTIVE,
+        "pass_url": address(request, "console_pass", vm.pk, console.value),
+        "socket": f"/consoles/{vm.pk}/{console.value}",
+        "ticket_url": address(request, "console_ticket", vm.pk),
+        "states": texts.STATES.items(),
+        "closed": texts.CLOSED.items(),
+    }
