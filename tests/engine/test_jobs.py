@@ -15,7 +15,7 @@ from pytest_django import Settings
 
 from tests.engine.conftest import DATABASE, PATIENCE, Running, comes_to, ended, eventually, fresh
 from tests.factories import headless, machine
-from vms.actions import edit, jobs, power, remove
+from vms.actions import edit, jobs, many, power, remove
 from vms.domain.changes import Changes
 from vms.domain.console import Offer
 from vms.domain.errors import Refusal
@@ -496,3 +496,24 @@ def count_calls(hypervisor: MemoryHypervisor, verb: str) -> list[UUID]:
 
     setattr(hypervisor, verb, counted)
     return called
+
+
+# -- many machines
+
+
+def test_a_job_over_many_machines_holds_up_none_of_a_single_one(engine: Running, admin: User, host: Host) -> None:
+    machines = [machine(f"m{number}", by=admin) for number in range(6)]
+    job = many.ask("start", VM.objects.filter(name__startswith="m"), by=admin)
+    for vm in machines:
+        comes_to(vm, "up")
+    assert ended(job).state == JobState.FINISHED
+    assert set(job.steps.values_list("state", flat=True)) == {"finished"}
+
+
+def test_what_an_engine_left_of_many_the_next_one_does(start_engine: Callable[..., Running], admin: User) -> None:
+    machine("m0", by=admin)
+    job = many.ask("start", VM.objects.all(), by=admin)
+    left = jobs.claim_many("dead")
+    assert left is not None
+    start_engine()
+    assert ended(job).state == JobState.FINISHED

@@ -9,12 +9,14 @@ import pytest
 
 import vms
 from vms import messages
+from vms.actions import many
 from vms.domain.console import Frozen, NoConsole
 from vms.domain.devices import DeviceKind
 from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import MachineSpec
+from vms.engine.worker import CALLS
 from vms.models import ActionGroup
 from vms.models.machines import BLANK
 
@@ -121,7 +123,7 @@ def test_what_a_person_typed_cannot_break_a_sentence() -> None:
     ("table", "keys"),
     [
         (messages.STATUSES, set(Status)),
-        (messages.VERBS, {*Verb, "console", "lock_screen", "logout", "set_reboot", "undefine"}),
+        (messages.VERBS, {*Verb, *many.VERBS, *CALLS, "console"}),
         (messages.PERMITS, set(ActionGroup)),
         (messages.FROZEN, set(Frozen)),
         (messages.NO_CONSOLE, set(NoConsole)),

@@ -1,27 +1,36 @@
 """The columns that lists and search read: one function makes them from what is observed, configured and under way."""
 
+from collections.abc import Sequence
+from typing import Final
+
 from vms.domain import lifecycle
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.models import ACTIVE, VM, Cluster, Host, Job
+from vms.models import ACTIVE, VM, Cluster, Host, Job, JobState
 from vms.models.texts import fold
 
 from . import access
 from ._texts import sync_texts
 
+# More are never active at once: one that works on the machine, and one that waits for its guest.
+_LATEST: Final = 4
+
 
 def project(vm: VM) -> None:
     """Write the projected columns of a locked VM, and the texts that it is found by."""
-    show(vm, active_verb(vm))
+    show(vm, _latest(vm))
     vm.save(update_fields=VM.PROJECTED_FIELDS)
     sync_texts(vm)
 
 
-def show(vm: VM, active: Verb | None = None) -> None:
-    """Set the projected columns of a row that is saved afterwards; `active` is the verb of the job at work on it."""
-    run, pending = vm.run, bool(vm.pending_changes)
+def show(vm: VM, jobs: Sequence[Job] = ()) -> None:
+    """Set the projected columns of a row that is saved afterwards; its latest jobs are given, the newest first."""
+    run, verb = vm.run, _at_work(jobs)
     shown = run.spec.console if run and Status(vm.observed) not in NOT_RUNNING else None
-    vm.status = lifecycle.shown(Status(vm.observed), active).value
-    vm.pending = pending
+    vm.status = lifecycle.shown(Status(vm.observed), verb).value
+    vm.busy = verb is not None
+    vm.failure = {"verb": jobs[0].verb, "error": jobs[0].error} if jobs and jobs[0].state == JobState.FAILED else None
+    vm.pending_names = list(vm.pending_changes)
+    vm.pending = bool(vm.pending_names)
     vm.run_once = run is not None and run.once is not None
     vm.running_graphics = "+".join(sorted(shown.graphics)) if shown else ""
     vm.running_video = shown.video.value if shown and shown.video else ""
@@ -40,10 +49,13 @@ def renamed(place: Cluster | Host) -> None:
 
 def active_verb(vm: VM) -> Verb | None:
     """The verb of the job that is at work on the machine, the exclusive one before one that waits for the guest."""
-    verbs = dict(
-        Job.objects.filter(machine=vm.pk, state__in=ACTIVE, verb__in=list(Verb))
-        .order_by("exclusive", "created_at")
-        .values_list("exclusive", "verb")
-    )
-    verb = verbs.get(True) or verbs.get(False)
-    return Verb(verb) if verb else None
+    return _at_work(_latest(vm))
+
+
+def _latest(vm: VM) -> list[Job]:
+    return list(Job.objects.filter(machine=vm.pk, verb__in=list(Verb)).order_by("-created_at", "-id")[:_LATEST])
+
+
+def _at_work(jobs: Sequence[Job]) -> Verb | None:
+    active = {job.exclusive: Verb(job.verb) for job in reversed(jobs) if job.state in ACTIVE}
+    return active.get(True) or active.get(False)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils import timezone
 
 from vms.domain.errors import Refusal
@@ -17,6 +17,7 @@ from ._action import action
 from ._audit import coming_from, record
 from ._authorise import ENGINE
 from ._status import project
+from .many import PREFIX
 from .reports import apply
 
 LEASE: Final = timedelta(seconds=15)
@@ -28,8 +29,16 @@ def claim(owner: str, hosts: Collection[UUID]) -> Job | None:
 
     Nobody else gets it.
     """
-    queue = Job.objects.filter(state=JobState.QUEUED, host__in=hosts).order_by("-priority", "created_at", "id")
-    for job in queue[:16]:
+    return _take(Job.objects.filter(state=JobState.QUEUED, host__in=hosts), owner)
+
+
+def claim_many(owner: str) -> Job | None:
+    """Take the first waiting job over many machines; None when there is none. Nobody else gets it."""
+    return _take(Job.objects.filter(state=JobState.QUEUED, verb__startswith=PREFIX), owner)
+
+
+def _take(waiting: QuerySet[Job], owner: str) -> Job | None:
+    for job in waiting.order_by("-priority", "created_at", "id")[:16]:
         taken = Job.objects.filter(pk=job.pk, state=JobState.QUEUED).update(
             state=JobState.STARTED,
             lease_owner=owner,

@@ -12,7 +12,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import hosts, jobs, passes, reports, screens
+from vms.actions import hosts, jobs, many, passes, reports, screens
 from vms.actions._audit import chain
 from vms.domain.errors import Refusal
 from vms.hypervisors.base import Hypervisor
@@ -55,7 +55,8 @@ class Engine:
             left = jobs.reclaim(self._owner)
             logger.info("engine %s: %d jobs left behind are queued again", self._owner, left)
             hosts.ensure_one()
-            workers = [threading.Thread(target=self._work, name=f"work-{n}", daemon=True) for n in range(WORKERS)]
+            workers = [self._thread(f"work-{number}", self._work_once) for number in range(WORKERS)]
+            workers.append(self._thread("many", self._deal_with_many))
             door = Door(self._run_dir, self.wake, self._requests.answers)
             door.open()
             self._follow_hosts()
@@ -104,11 +105,14 @@ class Engine:
             watcher.join(timeout=10)
         reports.engine_stopped(watcher.host for watcher in self._watchers.values())
 
-    def _work(self) -> None:
+    def _thread(self, name: str, work: Callable[[], bool]) -> threading.Thread:
+        return threading.Thread(target=self._work, args=(work,), name=name, daemon=True)
+
+    def _work(self, work: Callable[[], bool]) -> None:
         while not self._stopping.is_set():
             seen = self._rings
             try:
-                busy = self._work_once()
+                busy = work()
             except Exception:  # a worker that ended would be missed only when all four have
                 logger.exception("a job could not be taken, or its outcome not be recorded")
                 busy = False
@@ -131,6 +135,16 @@ class Engine:
             answered = carry_out(job, watcher.hypervisor)
         if not answered:
             watcher.doubt()
+        return True
+
+    def _deal_with_many(self) -> bool:
+        """One job over many machines at a time, which holds up no job of a single one."""
+        job = jobs.claim_many(self._owner)
+        if job is None:
+            return False
+        with self._at_hand(job):
+            while many.carry_on(job) and not self._stopping.is_set():
+                pass
         return True
 
     @contextmanager

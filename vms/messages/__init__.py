@@ -99,6 +99,14 @@ REFUSALS: Final[dict[str, Text]] = {
         "Nobody could reach the machine: no graphical and no serial console, no guest agent, no address, no SSH key. "
         "Confirm that there is another way in, or add one."
     ),
+    "MANY_NONE": _("No virtual machine is chosen."),
+    "MANY_TOO_MANY": _("At most %(limit)s virtual machines can be dealt with at once; narrow the search."),
+    "MANY_OTHERS_MEANWHILE": _(
+        "Meanwhile %(count)s virtual machines match instead of %(expected)s. Nothing was done; look again."
+    ),
+    "MANY_NOT_YOURS": _("Only the person who asked for it, or somebody who runs the whole system, can do this."),
+    "MANY_CANCELLED": _("It was cancelled before its turn."),
+    "MANY_ALL_FAILED": _("Not one of the %(count)s virtual machines could be dealt with."),
     "SEARCH_TOO_LONG": _("A search has %(limit)s characters at most."),
     "SEARCH_TOO_COMPLEX": _("A search has %(terms)s conditions at most, and %(depth)s levels of parentheses."),
     "SEARCH_CHARACTER_ILLEGAL": _("Character %(position)s of the search (%(word)s) cannot be searched for."),
@@ -153,6 +161,10 @@ VERBS: Final[dict[str, Text]] = {
     "logout": _("Log out"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
+    "headless": _("Make headless"),
+    "graphical": _("Give a screen"),
+    "attach_tag": _("Add a tag"),
+    "detach_tag": _("Take a tag off"),
 }
 
 PERMITS: Final[dict[str, Text]] = {
@@ -415,6 +427,9 @@ EVENTS: Final[dict[str, Text]] = {
         "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
         "answered. %(actor)s accepted that."
     ),
+    "USER_ASKED_FOR_MANY": _("%(actor)s asked for “%(verb)s” for %(entity)s virtual machines."),
+    "USER_CANCELLED_MANY": _("%(actor)s cancelled “%(verb)s” for %(entity)s virtual machines."),
+    "MANY_DONE": _("“%(verb)s” for %(entity)s virtual machines is done; refused: %(failed)s."),
     "USER_ADD_TAG": _("Tag %(entity)s was created by %(actor)s."),
     "USER_UPDATE_TAG": _("Tag %(entity)s was changed by %(actor)s."),
     "USER_REMOVE_TAG": _("Tag %(entity)s was removed by %(actor)s."),
@@ -493,6 +508,11 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "console": CONSOLES,
     "no_console": {reason.value: text for reason, text in NO_CONSOLE.items()},
 }
+
+
+def verb(word: str) -> Text:
+    """What a verb is called, whether it is for one machine or for many."""
+    return VERBS.get(word.removeprefix("many_"), word)
 
 
 def refusal(no: Refusal) -> str:

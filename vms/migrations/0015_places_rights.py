@@ -5,7 +5,7 @@ from uuid import UUID
 from django.db import migrations
 
 CLUSTER = ("edit_cluster_configuration", "delete_cluster", "create_host", "edit_host_configuration", "delete_host")
-MORE = {
+MORE: dict[str, tuple[str, ...]] = {
     "SuperUser": (
         *("create_storage_pool", "edit_storage_pool_configuration", "delete_storage_pool", "create_cluster"),
         *(*CLUSTER, "manipulate_users", "inject_external_events", "inject_external_tasks"),
@@ -33,9 +33,9 @@ def load(apps, schema_editor):
     for name, (key, description, groups) in ROLES.items():
         role = Role.objects.create(id=UUID(key), name=name, description=description, allows_viewing_children=False)
         permits += [RolePermit(role=role, action_group=group) for group in (*groups, "login")]
-    for name, groups in MORE.items():
+    for name, more in MORE.items():
         role = Role.objects.get(name=name)
-        permits += [RolePermit(role=role, action_group=group) for group in groups]
+        permits += [RolePermit(role=role, action_group=group) for group in more]
     RolePermit.objects.bulk_create(permits)
 
 

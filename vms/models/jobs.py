@@ -26,10 +26,11 @@ ACTIVE = (JobState.QUEUED.value, JobState.STARTED.value, JobState.WAITING.value)
 class Job(models.Model):
     """One verb on one machine; a machine has at most one active exclusive job (a constraint, not a custom).
 
-    `machine` is no foreign key: a job outlives the machine it removed. Of those that wait the engine takes the ones of
-    a higher `priority` first, then the older ones. A job is claimed by a conditional update that
-    sets `lease_owner` and `lease_until`. An `external` one is done elsewhere by a program that only tells of it: it has
-    a description in place of machine and verb, and the engine leaves it alone.
+    `machine` is no foreign key: a job outlives the machine it removed. A job over `many` machines has none of them:
+    its own id stands there, their number for a name, and its steps are the machines. Of those that wait the engine
+    takes the ones of a higher `priority` first, then the older ones. A job is claimed by a conditional update that sets
+    `lease_owner` and `lease_until`. An `external` one is done elsewhere by a program that only tells of it: it has a
+    description in place of machine and verb, and the engine leaves it alone.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
@@ -55,7 +56,10 @@ class Job(models.Model):
 
     class Meta:
         ordering = ("-created_at", "-id")
-        indexes = (models.Index(fields=("state", "created_at"), name="job_queue"),)
+        indexes = (
+            models.Index(fields=("state", "created_at"), name="job_queue"),
+            models.Index(fields=("machine", "created_at"), name="job_of_machine"),
+        )
         constraints = (
             models.UniqueConstraint(
                 fields=("machine",),
@@ -65,28 +69,42 @@ class Job(models.Model):
         )
 
     def __str__(self) -> str:
-        return self.description if self.external else f"{self.verb} {self.machine_name}"
+        if self.external:
+            return self.description
+        return self.machine_name if self.many else f"{self.verb} {self.machine_name}"
 
     @property
     def active(self) -> bool:
         return self.state in ACTIVE
 
+    @property
+    def many(self) -> bool:
+        """Whether it is about many machines, each a step of it."""
+        return self.machine == self.pk
+
 
 class Step(models.Model):
-    """One thing that a job did, with its outcome; oVirt's job steps."""
+    """One thing that a job did, with its outcome; oVirt's job steps.
+
+    Of a job over many machines: one machine, what it was refused with, and the job that was recorded for it.
+    """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="steps")
-    number = models.PositiveSmallIntegerField()
-    name = models.CharField(max_length=48, blank=True)
+    number = models.PositiveIntegerField()
+    name = models.CharField(max_length=64, blank=True)
     description = models.CharField(max_length=255, blank=True)
     kind = models.CharField(max_length=24, default="executing")
     state = models.CharField(max_length=12, choices=JobState, default=JobState.STARTED)
     at = models.DateTimeField(auto_now_add=True)
     finished_at = models.DateTimeField(null=True, blank=True)
+    machine = models.UUIDField(null=True, blank=True)
+    error = models.JSONField(null=True, blank=True)
+    led_to = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         ordering = ("number",)
         constraints = (models.UniqueConstraint(fields=("job", "number"), name="step_once_per_job"),)
+        indexes = (models.Index(fields=("job", "state", "number"), name="step_by_state"),)
 
     def __str__(self) -> str:
         return self.description or self.name

@@ -238,8 +238,9 @@ class Pool(Hardware):
 class VM(Hardware):
     """A virtual machine: configured by the columns of `Hardware`, observed in those of this class.
 
-    `observed` to `guest_seen_at` are written by the engine's reports alone, edits never touch them; `status`,
-    `pending` and the `running_…` columns are projections for lists and search, written by `vms.actions._status`.
+    `observed` to `guest_seen_at` are written by the engine's reports alone, edits never touch them; `PROJECTED_FIELDS`
+    are for lists and search, written by `vms.actions._status`: `failure` is the verb that came to nothing last, with
+    its error, and `pending_names` are the keys of what a restart would change.
     """
 
     # A role held on a pool reaches its machines not: it would open the ones that other people have taken.
@@ -258,7 +259,7 @@ class VM(Hardware):
     )
     PROJECTED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("status", "pending", "run_once", "running_graphics", "running_video", "access"),
-        *("cluster_name", "host_name"),
+        *("cluster_name", "host_name", "busy", "failure", "pending_names"),
     )
     # What is found by any part of it (`SearchText`), beside the addresses.
     TEXT_FIELDS: ClassVar[tuple[str, ...]] = (
@@ -304,7 +305,10 @@ class VM(Hardware):
     guest_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
     status = models.CharField(_("status"), max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False)
+    busy = models.BooleanField(default=False, editable=False)
+    failure = models.JSONField(null=True, blank=True, editable=False)
     pending = models.BooleanField(_("restart pending"), default=False, editable=False)
+    pending_names = models.JSONField(default=list, blank=True, editable=False)
     run_once = models.BooleanField(_("run once"), default=False, editable=False)
     running_graphics = models.CharField(max_length=16, blank=True, editable=False, db_index=True)
     running_video = models.CharField(max_length=8, blank=True, editable=False)

@@ -61,6 +61,8 @@ class User(AbstractUser):
     for SuperUser on the system."""
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
+    # What the person has chosen of the pages: columns by kind, density; written by `vms.actions.preferences`.
+    preferences = models.JSONField(default=dict, blank=True, editable=False)
 
 
 class Role(models.Model):

@@ -214,7 +214,7 @@ def failure(job: Job | None) -> str:
     if job is None or job.state != JobState.FAILED:
         return ""
     return _("%(verb)s failed. %(reason)s") % {
-        "verb": messages.VERBS.get(job.verb, job.verb),
+        "verb": messages.verb(job.verb),
         "reason": messages.job_error(job.error),
     }
 

@@ -68,7 +68,7 @@ def jobs(vm: VM) -> list[JobLine]:
     return [
         JobLine(
             job.created_at,
-            messages.VERBS.get(job.verb, job.verb),
+            messages.verb(job.verb),
             JobState(job.state).label,
             job.state == JobState.FAILED,
             messages.job_error(job.error),

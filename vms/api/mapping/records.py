@@ -17,7 +17,7 @@ def _state(it: Job | Step) -> str:
 
 
 def _told(job: Job) -> str:
-    verb = str(messages.VERBS.get(job.verb, job.verb))
+    verb = str(messages.verb(job.verb))
     error = messages.job_error(job.error)
     return f"{verb}: {job.machine_name}" + (f" ({error})" if error else "")
 

@@ -8,7 +8,7 @@ from django.db import migrations, models
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vms", "0013_searching"),
+        ("vms", "0015_places_rights"),
     ]
 
     operations = [

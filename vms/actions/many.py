@@ -1,0 +1,186 @@
+"""One verb for many machines: a job whose steps are the machines, each with an outcome of its own.
+
+Every machine is dealt with by the action that one machine is, with the rights of whoever asked, in a transaction of its
+own together with what became of it: nothing is done twice, wherever the engine is stopped.
+"""
+
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any, Final
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+
+from vms.domain.changes import Changes
+from vms.domain.console import Console, Offer
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Verb
+from vms.models import VM, Job, JobState, Step, Tag, User
+from vms.search.visible import runs_everything
+
+from . import power, tags
+from ._action import action
+from ._audit import coming_from, correlation_id, record
+from ._authorise import ENGINE
+from ._jobs import wake
+from .edit import edit
+from .remove import remove
+
+logger = logging.getLogger(__name__)
+
+MOST: Final = 10_000  # machines of one job
+PREFIX: Final = "many_"
+_BATCH: Final = 1000
+
+Params = Mapping[str, Any]
+Done = Job | None
+
+
+def _power(verb: Verb) -> Callable[[VM, User, Params], Done]:
+    return lambda vm, by, _params: power.BY_VERB[verb](vm, by=by)
+
+
+def _start(vm: VM, by: User, params: Params) -> Done:
+    return power.start(vm, by=by, accept_lockout=bool(params.get("accept_lockout")))
+
+
+def _headless(vm: VM, by: User, params: Params) -> Done:
+    def console(console: Console, _offer: Offer) -> Console:
+        return replace(console, serial=console.serial or bool(params.get("serial"))).as_headless()
+
+    edit(vm, Changes(console=console, accept_lockout=bool(params.get("accept_lockout"))), by=by)
+    return None
+
+
+def _graphical(vm: VM, by: User, params: Params) -> Done:
+    edit(vm, Changes(console=lambda console, offer: console.as_graphical(offer)), by=by)
+    return None
+
+
+def _tagged(attach: Callable[..., None]) -> Callable[[VM, User, Params], Done]:
+    def put(vm: VM, by: User, params: Params) -> Done:
+        tag = Tag.objects.filter(pk=params["tag"]).first()
+        if tag is None:
+            raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", "tag", name=str(params.get("tag_name", "")))
+        attach(tag, vm, by=by)
+        return None
+
+    return put
+
+
+def _remove(vm: VM, by: User, params: Params) -> Done:
+    remove(vm, by=by)
+    return None
+
+
+VERBS: Final[dict[str, Callable[[VM, User, Params], Done]]] = {
+    Verb.START: _start,
+    **{verb: _power(verb) for verb in (Verb.SUSPEND, Verb.SHUTDOWN, Verb.STOP, Verb.REBOOT, Verb.RESET)},
+    "headless": _headless,
+    "graphical": _graphical,
+    "attach_tag": _tagged(tags.attach),
+    "detach_tag": _tagged(tags.detach),
+    Verb.REMOVE: _remove,
+}
+
+
+@action
+def ask(verb: str, machines: QuerySet[VM], *, by: User, expected: int | None = None, **params: Any) -> Job:
+    """Record what is to be done with these machines; which they are is settled now.
+
+    Refused when there are others than the `expected` number, or more than one job may have.
+    """
+    if verb not in VERBS:
+        raise Refusal("ILLEGAL_VALUE", "verb", value=verb, allowed=", ".join(VERBS))
+    chosen = list(machines.order_by("folded", "name").values_list("pk", "name")[: MOST + 1])
+    if not chosen:
+        raise Refusal("MANY_NONE")
+    if len(chosen) > MOST:
+        raise Refusal("MANY_TOO_MANY", None, limit=MOST)
+    if expected is not None and expected != len(chosen):
+        raise Refusal("MANY_OTHERS_MEANWHILE", None, expected=expected, count=len(chosen))
+    key = uuid4()
+    job = Job.objects.create(
+        id=key,
+        machine=key,
+        machine_name=str(len(chosen)),
+        verb=f"{PREFIX}{verb}",
+        params=params,
+        created_by=by,
+        correlation_id=correlation_id(),
+    )
+    Step.objects.bulk_create(
+        (
+            Step(job=job, number=number, name=name, machine=machine, state=JobState.QUEUED)
+            for number, (machine, name) in enumerate(chosen, start=1)
+        ),
+        batch_size=_BATCH,
+    )
+    record(by, "USER_ASKED_FOR_MANY", job, verb=verb)
+    transaction.on_commit(wake)
+    return job
+
+
+@action
+def cancel(job: Job, *, by: User) -> None:
+    """Leave the machines alone that have not had their turn yet; whoever asked may, and whoever runs everything."""
+    if job.created_by_id != by.pk and not runs_everything(by):
+        raise Refusal("MANY_NOT_YOURS")
+    ended = {"state": JobState.ABORTED, "finished_at": timezone.now()}
+    if Job.objects.filter(pk=job.pk, state__in=(JobState.QUEUED, JobState.STARTED)).update(**ended):
+        job.steps.filter(state=JobState.QUEUED).update(**ended)
+        record(by, "USER_CANCELLED_MANY", job, verb=job.verb.removeprefix(PREFIX))
+
+
+def carry_on(job: Job) -> bool:
+    """Deal with the next machine of a claimed job; False when there is none left, and the job is done."""
+    mine = Job.objects.filter(pk=job.pk, state=JobState.STARTED, lease_owner=job.lease_owner)
+    if not mine.exists():
+        return False
+    step = job.steps.filter(state=JobState.QUEUED).order_by("number").first()
+    if step is None:
+        _end(job, mine)
+        return False
+    with coming_from(None, job.correlation_id):
+        try:
+            _deal_with(step, job)
+        except Refusal as no:
+            _leave(step, JobState.FAILED, error=no.as_document())
+        except Exception:
+            logger.exception("job %s (%s %s) failed", job.pk, job.verb, step.name)
+            _leave(step, JobState.FAILED, error=Refusal("ENGINE_FAILED").as_document())
+    return True
+
+
+@action
+def _deal_with(step: Step, job: Job) -> None:
+    """The machine and what became of it, in one transaction."""
+    vm = VM.objects.filter(pk__in=[step.machine]).first()
+    if vm is None:
+        raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=step.name)
+    if job.created_by is None:
+        raise Refusal("MANY_NOT_YOURS")
+    led_to = VERBS[job.verb.removeprefix(PREFIX)](vm, job.created_by, job.params)
+    if not _leave(step, JobState.FINISHED, led_to=led_to):
+        raise Refusal("MANY_CANCELLED")  # and roll back whatever was done
+
+
+def _leave(step: Step, state: JobState, **columns: object) -> bool:
+    """Take a step out of the queue; False when somebody has cancelled it."""
+    columns = {"state": state, "finished_at": timezone.now(), **columns}
+    return bool(Step.objects.filter(pk=step.pk, state=JobState.QUEUED).update(**columns))
+
+
+@action
+def _end(job: Job, mine: QuerySet[Job]) -> None:
+    failed, count = job.steps.filter(state=JobState.FAILED).count(), job.steps.count()
+    ended: dict[str, Any] = {"state": JobState.FINISHED, "finished_at": timezone.now(), "lease_until": None}
+    if failed == count:
+        ended |= {"state": JobState.FAILED, "error": Refusal("MANY_ALL_FAILED", None, count=count).as_document()}
+    if mine.update(**ended):
+        severity, verb = "warning" if failed else "normal", job.verb.removeprefix(PREFIX)
+        with coming_from(None, job.correlation_id):
+            record(ENGINE, "MANY_DONE", job, severity=severity, verb=verb, failed=failed)
