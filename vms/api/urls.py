@@ -10,11 +10,13 @@ from typing import Any, Final
 
 from django.urls import URLPattern, re_path
 
-from .views import actions, consoles, sso
+from .mapping.fixed import FIXED, NONE_YET
+from .views import actions, consoles, held, plain, sso, told
 from .views import infrastructure as looking
-from .views.collections import Collection, One, Reading, ReadingOne, Resource
+from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
 from .views.devices import Drive, Watchdog, Watchdogs
+from .views.fixed import AlwaysThere, OneAlwaysThere
 from .views.links import Linked, LinkedOne
 from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
 from .views.root import Api
@@ -25,22 +27,41 @@ View = Callable[..., Any]
 def _views() -> Iterator[tuple[str, View]]:
     yield "", Api.routed()
     for resource in (VMS, TEMPLATES, INSTANCE_TYPES, POOLS):
-        yield resource.entity.collection, Collection.routed(resource=resource)
-        yield f"{resource.entity.collection}/{{key}}", One.routed(resource=resource)
-        yield from _links(resource)
-    for resource in (looking.DATA_CENTERS, looking.CLUSTERS, looking.HOSTS, looking.JOBS):
-        yield resource.entity.collection, Reading.routed(resource=resource)
-        yield f"{resource.entity.collection}/{{key}}", ReadingOne.routed(resource=resource)
-        yield from _links(resource)
-    yield "events", Reading.routed(resource=looking.EVENTS)
-    yield "events/{key}", looking.Event.routed(resource=looking.EVENTS)
+        yield from _collection(resource)
+    for resource in plain.RESOURCES:
+        yield from _collection(resource)
+    jobs = told.creating(looking.JOBS, told.make_job)
+    yield from _collection(jobs)
+    yield "jobs/{key}/end", told.End.routed()
+    yield "jobs/{key}/clear", told.Clear.routed()
+    yield "jobs/{key}/steps/{inner}/end", told.Step.routed()
+    events = told.creating(looking.EVENTS, told.make_event)
+    yield "events", told.Events.routed(resource=events)
+    yield "events/{key}", told.Event.routed(resource=events)
+    for entity, items in (*FIXED, *((entity, ()) for entity in NONE_YET)):
+        yield entity.collection, AlwaysThere.routed(entity=entity, items=items)
+        yield f"{entity.collection}/{{key}}", OneAlwaysThere.routed(entity=entity, items=items)
+    for verb in ("activate", "deactivate"):
+        yield f"hosts/{{key}}/{verb}", actions.OfHost.routed(verb=verb)
     yield from _vm_actions()
+
+
+def _collection(resource: Resource) -> Iterator[tuple[str, View]]:
+    """A collection, its entities and what hangs on them, with the methods that the resource has."""
+    path = resource.entity.collection
+    yield path, (Collection if resource.create else Reading).routed(resource=resource)
+    one = One if resource.edit and resource.remove else Removable if resource.remove else ReadingOne
+    yield f"{path}/{{key}}", one.routed(resource=resource)
+    yield from _links(resource)
 
 
 # Links whose views do more than look.
 _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
     "cdroms": (Linked, Drive),
     "graphicsconsoles": (Consoles, Console),
+    "permissions": (held.Permissions, held.Permission),
+    "steps": (told.Steps, LinkedOne),
+    "tags": (held.Tags, held.Tag),
     "watchdogs": (Watchdogs, Watchdog),
 }
 
@@ -48,7 +69,9 @@ _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
 def _links(resource: Resource) -> Iterator[tuple[str, View]]:
     for link in resource.entity.links:
         path = f"{resource.entity.collection}/{{key}}/{link.rel}"
-        all_of_it, one = _LINKED.get(link.rel, (Linked, LinkedOne))
+        # What is always empty only looks like the rest.
+        plain_link = not link.entity.own or resource.entity.collection in {"users", "hosts"}
+        all_of_it, one = (Linked, LinkedOne) if plain_link else _LINKED.get(link.rel, (Linked, LinkedOne))
         yield path, all_of_it.routed(resource=resource, link=link)
         yield f"{path}/{{inner}}", one.routed(resource=resource, link=link)
 

@@ -59,6 +59,16 @@ class Text(Field):
 
 
 @dataclass(frozen=True)
+class UserName(Text):
+    """The name that somebody logs in by, with oVirt's profile after it or without."""
+
+    def equal(self, condition: Condition, asked: Asked) -> Q:
+        *first, last = condition.value.parts
+        plain = last.removesuffix("@internal-authz").removesuffix("@internal")
+        return alike(self.path, (*first, plain), asked)
+
+
+@dataclass(frozen=True)
 class MachineText(Field):
     """A text of a virtual machine; found by the rows of `SearchText`, whichever part of it is asked for."""
 

@@ -24,6 +24,7 @@ from vms.models import (
     Pool,
     PoolType,
     Template,
+    User,
 )
 from vms.models.hardware import IS_HEADLESS
 
@@ -42,6 +43,7 @@ from .fields import (
     Since,
     Switch,
     Text,
+    UserName,
     flag,
     holding,
 )
@@ -255,6 +257,20 @@ JOBS: Final = Language(
     fields=_JOB,
     orders={"start_time": ("created_at", "id"), "status": ("state", "created_at", "id")},
     free=containing("machine_name", "verb"),
+)
+
+USERS: Final = Language(
+    about="Users",
+    model=User,
+    fields={
+        "id": Key(),
+        "name": Text("first_name"),
+        "lastname": Text("last_name"),
+        "usrname": UserName("username"),
+        "email": Text("email"),
+    },
+    orders={"usrname": ("username",), "name": ("first_name", "username")},
+    free=containing("username", "first_name", "last_name"),
 )
 
 LANGUAGES: Final[Mapping[type[Any], Language]] = {

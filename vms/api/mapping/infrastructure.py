@@ -1,27 +1,63 @@
-"""Where machines run: data centers, clusters and hosts; only read here."""
+"""Where machines run: data centers, clusters and hosts."""
 
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from vms.api.document import Node
+from vms.api.faults import invalid
 from vms.models import Cluster, DataCenter, Host
 from vms.search.visible import visible
 
+from .devices import Figure, bare, empty, statistics
 from .entity import Entity, Link, related
-from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference
+from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Telling, Type, Words
+from .fixed import MAC_POOL_ID, POLICY_ID
+from .kept import INHERITED, Word, listed_words
+from .people import permissions_on
 from .types import HOST_STATUS
 
 
-def _version(cluster: Cluster, part: int) -> int:
-    return int(cluster.level.split(".")[part])
+class _Level(Type):
+    """A compatibility level, major and minor."""
+
+    def tell(self, value: str, telling: Telling) -> Node:
+        major, minor = value.split(".")
+        return {"major": major, "minor": minor}
+
+    def read(self, node: Node, path: str) -> Any:
+        if not isinstance(node, Mapping) or not {"major", "minor"} <= node.keys():
+            raise invalid(path, "…", "major and minor")
+        return f"{NUMBER.read(node['major'], f'{path}.major')}.{NUMBER.read(node['minor'], f'{path}.minor')}"
 
 
-def _memory(host: Host) -> int | None:
-    offered = host.capabilities
-    return offered.memory if offered else None
+class _Address(Type):
+    """The address of a host: its name for one that is reached by SSH, else libvirt's own."""
+
+    def tell(self, value: str, telling: Telling) -> Node:
+        return value.removeprefix("qemu+ssh://root@").removesuffix("/system") if _is_plain(value) else value
+
+    def read(self, node: Node, path: str) -> Any:
+        text: str = TEXT.read(node, path)
+        return text if "://" in text or text == "auto" else f"qemu+ssh://root@{text}/system"
 
 
-def _empty(_row: Any) -> str:
-    return ""
+def _is_plain(uri: str) -> bool:
+    return uri.startswith("qemu+ssh://root@") and uri.endswith("/system")
+
+
+def _kept(kinds: Mapping[str, tuple[Type, Any]]) -> Iterator[Field]:
+    """What clients say and nothing here uses yet, told with oVirt's default until somebody says otherwise."""
+    for path, (kind, default) in kinds.items():
+        yield Field(path, kind, lambda it, path=path, default=default: it.kept.get(path, default), f"kept.{path}")  # type: ignore[misc]
+
+
+_SOURCES: Final = listed_words("required_rng_source", "hwrng", "random", "urandom")
+_PLAIN: Final = (
+    Field("name", TEXT, lambda it: it.name, "attribute.name"),
+    Field("comment", TEXT, lambda it: it.comment, "attribute.comment"),
+)
+_DESCRIBED: Final = (*_PLAIN, Field("description", TEXT, lambda it: it.description, "attribute.description"))
 
 
 CLUSTER: Final = Entity(
@@ -29,15 +65,54 @@ CLUSTER: Final = Entity(
     collection="clusters",
     plural="clusters",
     own=(
-        Field("name", TEXT, lambda it: it.name),
-        Field("description", TEXT, lambda it: it.description),
-        Field("comment", TEXT, _empty),
+        *_DESCRIBED,
+        Field("data_center", Reference("datacenters"), lambda it: it.data_center_id, "reference.data_center"),
+        Field("version", _Level(), lambda it: it.level, "attribute.level"),
+        Field("mac_pool", Reference("macpools"), lambda _it: MAC_POOL_ID),
+        Field("scheduling_policy", Reference("schedulingpolicies"), lambda _it: POLICY_ID),
         Field("cpu/architecture", TEXT, lambda _it: "x86_64"),
-        Field("data_center", Reference("datacenters"), lambda it: it.data_center_id),
-        Field("version/major", NUMBER, lambda it: _version(it, 0)),
-        Field("version/minor", NUMBER, lambda it: _version(it, 1)),
+        *_kept(
+            {
+                "cpu/type": (TEXT, None),
+                "ballooning_enabled": (BOOLEAN, True),
+                "gluster_service": (BOOLEAN, False),
+                "virt_service": (BOOLEAN, True),
+                "threads_as_cores": (BOOLEAN, False),
+                "ha_reservation": (BOOLEAN, False),
+                "trusted_service": (BOOLEAN, False),
+                "optional_reason": (BOOLEAN, False),
+                "maintenance_reason_required": (BOOLEAN, False),
+                "ksm/enabled": (BOOLEAN, False),
+                "ksm/merge_across_nodes": (BOOLEAN, True),
+                "fencing_policy/enabled": (BOOLEAN, False),
+                "fencing_policy/skip_if_gluster_bricks_up": (BOOLEAN, False),
+                "fencing_policy/skip_if_gluster_quorum_not_met": (BOOLEAN, False),
+                "fencing_policy/skip_if_sd_active/enabled": (BOOLEAN, False),
+                "fencing_policy/skip_if_connectivity_broken/enabled": (BOOLEAN, False),
+                "fencing_policy/skip_if_connectivity_broken/threshold": (NUMBER, 50),
+                "error_handling/on_error": (Word("migrate", "migrate_highly_available", "do_not_migrate"), "migrate"),
+                "memory_policy/over_commit/percent": (NUMBER, 100),
+                "migration/auto_converge": (INHERITED, "inherit"),
+                "migration/compressed": (INHERITED, "inherit"),
+                "migration/encrypted": (INHERITED, "inherit"),
+                "migration/bandwidth/assignment_method": (Word("auto", "hypervisor_default", "custom"), "auto"),
+                "migration/bandwidth/custom_value": (NUMBER, None),
+                "migration/policy/id": (TEXT, None),
+                "required_rng_sources": (
+                    listed_words("required_rng_source", "hwrng", "random", "urandom"),
+                    ["urandom"],
+                ),
+                "serial_number/policy": (Word("none", "host", "vm", "custom"), None),
+                "serial_number/value": (TEXT, None),
+                "display/proxy": (TEXT, None),
+                "switch_type": (Word("legacy", "ovs"), "legacy"),
+                "firewall_type": (Word("firewalld", "iptables"), "firewalld"),
+                "gluster_tuned_profile": (TEXT, None),
+            }
+        ),
     ),
     rows=partial(visible, Cluster),
+    links=(permissions_on("cluster"), empty("network", "networks"), empty("affinity_group", "affinitygroups")),
 )
 
 DATA_CENTER: Final = Entity(
@@ -45,27 +120,76 @@ DATA_CENTER: Final = Entity(
     collection="datacenters",
     plural="data_centers",
     own=(
-        Field("name", TEXT, lambda it: it.name),
-        Field("description", TEXT, lambda it: it.description),
-        Field("comment", TEXT, _empty),
-        Field("local", BOOLEAN, lambda _it: False),
+        *_DESCRIBED,
         Field("status", TEXT, lambda _it: "up"),
+        Field("version", _Level(), lambda it: it.kept.get("version", "4.8"), "kept.version"),
+        Field("mac_pool", Reference("macpools"), lambda _it: MAC_POOL_ID),
+        *_kept(
+            {
+                "local": (BOOLEAN, False),
+                "quota_mode": (Word("disabled", "audit", "enabled"), "disabled"),
+            }
+        ),
     ),
     rows=partial(visible, DataCenter),
-    links=(Link(rel="clusters", entity=CLUSTER, items=related(partial(visible, Cluster), "data_center_id")),),
+    links=(
+        Link(rel="clusters", entity=CLUSTER, items=related(partial(visible, Cluster), "data_center_id")),
+        permissions_on("data_center"),
+        empty("network", "networks"),
+        empty("storage_domain", "storagedomains"),
+        empty("quota", "quotas"),
+    ),
 )
+
+
+def _offered(ask: Any) -> Any:
+    return lambda it: ask(offered) if (offered := it.capabilities) else None
+
+
+def _figures(host: Host, _telling: Telling) -> Iterable[Figure]:
+    if offered := host.capabilities:
+        memory = offered.memory * 1024 * 1024
+        yield Figure("hosts", host.pk, "memory.total", "Total memory", "bytes", memory)
+
 
 HOST: Final = Entity(
     name="host",
     collection="hosts",
     plural="hosts",
     own=(
-        Field("name", TEXT, lambda it: it.name),
-        Field("description", TEXT, _empty),
-        Field("comment", TEXT, _empty),
-        Field("status", HOST_STATUS, lambda it: it.status),
-        Field("memory", SIZE, _memory),
-        Field("cluster", Reference("clusters"), lambda it: it.cluster_id),
+        *_PLAIN,
+        Field("description", TEXT, lambda _it: ""),
+        Field("address", _Address(), lambda it: it.uri, "attribute.uri"),
+        Field("status", HOST_STATUS, lambda it: it.shown_status),
+        Field("type", TEXT, lambda _it: "rhel"),
+        Field("memory", SIZE, _offered(lambda offered: offered.memory)),
+        Field("cpu/topology/cores", NUMBER, _offered(lambda offered: offered.cpus)),
+        Field("cpu/topology/sockets", NUMBER, _offered(lambda _offered: 1)),
+        Field("cpu/topology/threads", NUMBER, _offered(lambda _offered: 1)),
+        Field("libvirt_version/full_version", TEXT, _offered(lambda offered: offered.hypervisor or None)),
+        Field("cluster", Reference("clusters"), lambda it: it.cluster_id, "reference.cluster"),
+        *_kept(
+            {
+                "os/custom_kernel_cmdline": (TEXT, ""),
+                "power_management/enabled": (BOOLEAN, False),
+                "power_management/kdump_detection": (BOOLEAN, True),
+                "spm/priority": (NUMBER, 5),
+                "override_iptables": (BOOLEAN, None),
+                "display/address": (TEXT, None),
+                "vgpu_placement": (Words({"consolidated": "consolidated", "separated": "separated"}), "consolidated"),
+                "ssh/port": (NUMBER, 22),
+            }
+        ),
     ),
     rows=partial(visible, Host),
+    links=(
+        empty("host_device", "devices"),
+        empty("permission", "permissions"),
+        empty("tag", "tags"),
+        empty("host_nic", "nics"),
+        empty("host_numa_node", "numanodes", "numa_nodes"),
+        Link(rel="storage", entity=bare("host_storage", "storage"), element="host_storages"),
+        statistics("host", "hosts", _figures),
+    ),
+    actions=("activate", "deactivate"),
 )

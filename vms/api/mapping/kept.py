@@ -24,7 +24,7 @@ class _Text(Type):
         return text
 
 
-class _Word(Words):
+class Word(Words):
     """One of a few words, kept as the word."""
 
     def __init__(self, *words: str) -> None:
@@ -51,6 +51,24 @@ class _List(Type):
         return {name: kind.read(node[name], f"{path}.{name}") for name, kind in self._members.items() if name in node}
 
 
+def listed_words(name: str, *words: str) -> Type:
+    """A list of such words."""
+    return _ListOf(name, Word(*words))
+
+
+class _ListOf(Type):
+    endless = True
+
+    def __init__(self, name: str, kind: Type) -> None:
+        self._name, self._kind = name, kind
+
+    def tell(self, value: list[Any], telling: Telling) -> Node:
+        return {self._name: value} if value else {}
+
+    def read(self, node: Node, path: str) -> Any:
+        return [self._kind.read(each, f"{path}.{self._name}") for each in listed(node, self._name, path)]
+
+
 class _Ip(Type):
     def read(self, node: Node, path: str) -> Any:
         if not isinstance(node, Mapping):
@@ -60,28 +78,28 @@ class _Ip(Type):
 
 
 _TEXT: Final = _Text()
-_PROTOCOL: Final = _Word("autoconf", "dhcp", "none", "static", "poly_dhcp_autoconf")
-_INHERITED: Final = _Word("inherit", "true", "false")
+_PROTOCOL: Final = Word("autoconf", "dhcp", "none", "static", "poly_dhcp_autoconf")
+INHERITED: Final = Word("inherit", "true", "false")
 _KINDS: Final[dict[str, Type]] = {
-    "auto_pinning_policy": _Word("disabled", "existing", "adjust"),
+    "auto_pinning_policy": Word("disabled", "existing", "adjust"),
     "cpu/cpu_tune/vcpu_pins": _List("vcpu_pin", {"cpu_set": _TEXT, "vcpu": NUMBER}),
-    "cpu_pinning_policy": _Word("none", "manual", "resize_and_pin_numa", "dedicated", "isolate_threads"),
+    "cpu_pinning_policy": Word("none", "manual", "resize_and_pin_numa", "dedicated", "isolate_threads"),
     "custom_compatibility_version/major": NUMBER,
     "custom_compatibility_version/minor": NUMBER,
-    "migration/auto_converge": _INHERITED,
-    "migration/compressed": _INHERITED,
-    "migration/encrypted": _INHERITED,
+    "migration/auto_converge": INHERITED,
+    "migration/compressed": INHERITED,
+    "migration/encrypted": INHERITED,
     "migration_downtime": NUMBER,
     "multi_queues_enabled": BOOLEAN,
-    "numa_tune_mode": _Word("interleave", "preferred", "strict"),
+    "numa_tune_mode": Word("interleave", "preferred", "strict"),
     "quota/id": _TEXT,
-    "storage_error_resume_behaviour": _Word("auto_resume", "kill", "leave_paused"),
+    "storage_error_resume_behaviour": Word("auto_resume", "kill", "leave_paused"),
     "tpm_enabled": BOOLEAN,
     "tunnel_migration": BOOLEAN,
     "virtio_scsi/enabled": BOOLEAN,
     "virtio_scsi_multi_queues": NUMBER,
     "virtio_scsi_multi_queues_enabled": BOOLEAN,
-    "initialization/cloud_init_network_protocol": _Word("eni", "openstack_metadata"),
+    "initialization/cloud_init_network_protocol": Word("eni", "openstack_metadata"),
     "initialization/regenerate_ssh_keys": BOOLEAN,
     "initialization/nic_configurations": _List(
         "nic_configuration",

@@ -17,6 +17,8 @@ def _state(it: Job | Step) -> str:
 
 
 def _told(job: Job) -> str:
+    if job.external:
+        return job.description
     verb = str(messages.verb(job.verb))
     error = messages.job_error(job.error)
     return f"{verb}: {job.machine_name}" + (f" ({error})" if error else "")
@@ -30,12 +32,16 @@ STEP: Final = Entity(
     name="step",
     collection="steps",
     plural="steps",
+    actions=("end",),
     own=(
-        Field("description", TEXT, lambda it: str(messages.VERBS.get(it.name, it.name))),
+        Field(
+            *("description", TEXT),
+            *(lambda it: it.description or str(messages.VERBS.get(it.name, it.name)), "attribute.description"),
+        ),
         Field("number", NUMBER, lambda it: it.number),
-        Field("type", TEXT, lambda _it: "executing"),
+        Field("type", TEXT, lambda it: it.kind, "attribute.kind"),
         Field("status", JOB_STATUS, _state),
-        Field("external", BOOLEAN, lambda _it: False),
+        Field("external", BOOLEAN, lambda it: bool(it.description)),
         Field("start_time", TIME, lambda it: it.at),
         Field("end_time", TIME, lambda it: it.finished_at),
         Field("job", Reference("jobs"), lambda it: it.job_id),
@@ -46,11 +52,12 @@ JOB: Final = Entity(
     name="job",
     collection="jobs",
     plural="jobs",
+    actions=("clear", "end"),
     own=(
-        Field("description", TEXT, _told),
+        Field("description", TEXT, _told, "attribute.description"),
         Field("status", JOB_STATUS, _state),
-        Field("auto_cleared", BOOLEAN, lambda _it: False),
-        Field("external", BOOLEAN, lambda _it: False),
+        Field("auto_cleared", BOOLEAN, lambda it: bool(it.params.get("auto_cleared")), "attribute.auto_cleared"),
+        Field("external", BOOLEAN, lambda it: it.external),
         Field("start_time", TIME, lambda it: it.created_at),
         Field("end_time", TIME, lambda it: it.finished_at),
         Field("owner", Reference("users"), lambda it: it.created_by_id),
@@ -60,7 +67,13 @@ JOB: Final = Entity(
 )
 
 # What an event is about, by the kind that the audit trail names.
-_ABOUT: Final = {"vm": "vms", "template": "templates", "cluster": "clusters", "host": "hosts"}
+_ABOUT: Final = {
+    "vm": ("vm", "vms"),
+    "template": ("template", "templates"),
+    "cluster": ("cluster", "clusters"),
+    "datacenter": ("data_center", "datacenters"),
+    "host": ("host", "hosts"),
+}
 
 EVENT: Final = Entity(
     name="event",
@@ -69,15 +82,22 @@ EVENT: Final = Entity(
     rows=partial(visible, AuditEvent),
     own=(
         Field("name", TEXT, lambda it: it.code),
-        Field("description", TEXT, _sentence),
-        Field("severity", TEXT, lambda it: it.severity),
+        Field("description", TEXT, _sentence, "attribute.description"),
+        Field("severity", TEXT, lambda it: it.severity, "attribute.severity"),
+        Field("origin", TEXT, lambda it: it.params.get("origin", "oVirt"), "attribute.origin"),
+        Field("custom_id", NUMBER, lambda it: it.params.get("custom_id"), "attribute.custom_id"),
         Field("time", TIME, lambda it: it.at),
         Field("index", NUMBER, lambda it: it.pk),
         Field("correlation_id", TEXT, lambda it: it.correlation_id or None),
         Field("user", Reference("users"), lambda it: it.actor_id),
         *(
-            Field(kind, Reference(collection), lambda it, kind=kind: it.entity_id if it.entity_kind == kind else None)  # type: ignore[misc]
-            for kind, collection in _ABOUT.items()
+            Field(
+                name,
+                Reference(collection),
+                lambda it, kind=kind: it.entity_id if it.entity_kind == kind else None,  # type: ignore[misc]
+                f"reference.{name}",
+            )
+            for kind, (name, collection) in _ABOUT.items()
         ),
     ),
 )

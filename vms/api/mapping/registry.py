@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import infrastructure, instance_type, records, template, vm, vm_pool
+from . import infrastructure, instance_type, labels, people, records, template, vm, vm_pool
 from .entity import Entity
 
 COLLECTIONS: Final[dict[str, Entity]] = {
@@ -12,6 +12,11 @@ COLLECTIONS: Final[dict[str, Entity]] = {
         infrastructure.DATA_CENTER,
         infrastructure.HOST,
         instance_type.ENTITY,
+        labels.BOOKMARK,
+        labels.TAG,
+        people.PERMISSION,
+        people.ROLE,
+        people.USER,
         records.EVENT,
         records.JOB,
         template.ENTITY,

@@ -8,15 +8,22 @@ from vms.api.document import Tree
 from vms.models import User
 from vms.models.machines import BLANK
 
+from . import registry
 from .fields import NUMBER, TEXT, TIME, Field, Telling, tell
+from .fixed import FIXED, NONE_YET
 
 # The version of oVirt's API that clients find here; the portal wants 4.4 at least, and no zero.
 VERSION: Final = (4, 5, 6)
 
-COLLECTIONS: Final = (
-    *("clusters", "datacenters", "events", "hosts", "instancetypes", "jobs", "templates", "vmpools", "vms"),
+_EMPTY: Final = tuple(entity.collection for entity in NONE_YET)
+_ALWAYS: Final = tuple(entity.collection for entity, _items in FIXED)
+COLLECTIONS: Final = tuple(sorted((*registry.COLLECTIONS, *_EMPTY, *_ALWAYS)))
+SEARCHABLE: Final = frozenset(
+    {
+        *("clusters", "datacenters", "disks", "events", "groups", "hosts", "networks", "storagedomains", "templates"),
+        *("users", "vmpools", "vms"),
+    }
 )
-SEARCHABLE: Final = frozenset(COLLECTIONS) - {"instancetypes", "jobs"}
 
 
 @dataclass(frozen=True, slots=True)

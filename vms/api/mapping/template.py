@@ -5,10 +5,11 @@ from typing import Any, Final
 from vms.models import Template
 from vms.search.visible import visible
 
-from . import consoles, devices
+from . import consoles, devices, labels
 from .entity import Entity
 from .fields import NUMBER, TEXT, Field, Reference
 from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
+from .people import permissions_on
 
 
 def _rows(user: Any) -> Any:
@@ -38,6 +39,8 @@ ENTITY: Final = Entity(
         devices.cdroms("template", "templates"),
         devices.empty("disk_attachment", "diskattachments"),
         devices.empty("nic", "nics"),
+        labels.tags_of(Template),
+        permissions_on("template"),
         devices.watchdogs("template", "templates"),
     ),
 )

@@ -5,10 +5,11 @@ from typing import Any, Final
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 from vms.models import VM
 
-from . import consoles, devices
+from . import consoles, devices, labels
 from .entity import Entity
 from .fields import BOOLEAN, TIME, Field, Reference
 from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
+from .people import permissions_on
 from .types import VM_STATUS
 
 _STATUSES: Final = {status.value: Status.MIGRATING_FROM if status in MIGRATING else status for status in Status}
@@ -60,7 +61,9 @@ ENTITY: Final = Entity(
         devices.empty("session", "sessions"),
         devices.SNAPSHOTS,
         devices.STATISTICS,
-        devices.empty("tag", "tags"),
+        labels.tags_of(VM),
+        permissions_on("vm"),
+        devices.empty("affinity_label", "affinitylabels"),
         devices.watchdogs("vm", "vms"),
     ),
     actions=("clone", "detach", "reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),

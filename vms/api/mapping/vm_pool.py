@@ -10,6 +10,7 @@ from . import kept, machine
 from .entity import Entity
 from .fields import BOOLEAN, NUMBER, Field, Reference, Words
 from .hardware import IDENTITY
+from .people import permissions_on
 from .screen import CONSOLE, DISPLAY, SOUND, screen
 
 _TYPE: Final = Words({kind.value: kind.value for kind in PoolType})
@@ -50,5 +51,6 @@ ENTITY: Final = Entity(
     ),
     rows=lambda user: Pool.objects.visible_to(user).select_related("cluster").counted(),
     actions=("allocatevm",),
+    links=(permissions_on("pool"),),
 )
 FIELDS: Final = ENTITY.fields

@@ -6,7 +6,7 @@ from typing import Any, Final
 from rest_framework.response import Response
 
 from vms import messages
-from vms.actions import create, pools, power
+from vms.actions import create, hosts, pools, power
 from vms.api.document import Document, Tree
 from vms.api.faults import FAILED, Fault, missing
 from vms.api.mapping import run_once
@@ -17,7 +17,7 @@ from vms.api.mapping.follow import tell_one
 from vms.models import Job, JobState
 
 from .base import Door, done, job_reference
-from .infrastructure import JOBS
+from .infrastructure import HOSTS, JOBS
 from .machines import POOLS, VMS
 
 POWER: Final[dict[str, Callable[..., Job]]] = {
@@ -80,8 +80,8 @@ class Start(Acting):
         if "vm" not in action and not paused and not volatile:
             return self.begun(power.start(vm, by=self.user), looks_itself=looks_itself)
         draft = run_once.asked(action.get("vm") or {}, filtered=self.telling.filtered)
-        hosts = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
-        overlay = run_once.overlay(draft, hosts, paused=paused or None, volatile=volatile)
+        allowed = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
+        overlay = run_once.overlay(draft, allowed, paused=paused or None, volatile=volatile)
         return self.begun(power.run_once(vm, overlay, by=self.user), looks_itself=looks_itself)
 
 
@@ -106,6 +106,17 @@ _OUTCOMES: Final = {
     JobState.FAILED: "failed",
     JobState.ABORTED: "failed",
 }
+
+
+class OfHost(Acting):
+    """Whether machines may be started on a host."""
+
+    def post(self, request: Any, key: str) -> Response:
+        """Put it into maintenance, or end that."""
+        host = self.row(HOSTS.rows(self.user), key)
+        self.body("action")
+        {"activate": hosts.activate, "deactivate": hosts.deactivate}[self.verb](host, by=self.user)
+        return done()
 
 
 class Clone(Acting):

@@ -26,6 +26,7 @@ from vms.api.mapping.fields import Follow, Ref, Telling, read_id
 from vms.api.mapping.registry import COLLECTIONS
 from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
 from vms.api.renderers import JsonRenderer, XmlRenderer
+from vms.domain.errors import Refusal
 from vms.models import Job, User
 from vms.routes import Access, route
 from vms.search.visible import is_administrator
@@ -199,6 +200,11 @@ class Door(APIView):
             shown = f"{what}: {'id=' if ref.id else 'name='}{str(ref.id or ref.name)[:80]}"
             raise Fault(400, "Operation Failed", f"[Entity not found: {shown}]")
         return row
+
+    def require_same(self, name: str, there: Any, wanted: Any) -> None:
+        """Refuse to change what stays as it was made; None wants nothing."""
+        if wanted not in (None, there):
+            raise Refusal("ILLEGAL_VALUE", name, value=str(wanted)[:80], allowed=str(there))
 
     def named(self, collection: str, ref: Ref, what: str) -> Any:
         """The row of a collection that a body names, among those that its sender may see."""

@@ -8,8 +8,6 @@ from django.db.models import QuerySet
 from django.http.response import HttpResponseBase
 from rest_framework.response import Response
 
-from vms.actions.edit import edit
-from vms.actions.remove import remove
 from vms.api import streaming
 from vms.api.document import Document
 from vms.api.faults import Fault, of_refusal
@@ -17,11 +15,10 @@ from vms.api.languages import LANGUAGES
 from vms.api.mapping.draft import Draft
 from vms.api.mapping.entity import Entity
 from vms.api.mapping.follow import tell_all, tell_one
-from vms.api.mapping.hardware import shown_console
 from vms.api.search import search
 from vms.api.writing import written
 from vms.domain.errors import Refusal
-from vms.models import Hardware, User
+from vms.models import User
 from vms.search.language import Language
 
 from .base import Door, done
@@ -31,15 +28,16 @@ EDITED_MEANWHILE: Final = "ACTION_TYPE_FAILED_EDITED_MEANWHILE"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resource:
-    """What a type brings: its tables, the search language, and how one is made.
+    """What a type brings: its tables, the search language, and how one is made, changed and removed.
 
-    `refer` replaces what a body names by id or name with rows, for an edit.
+    None of a verb means that there is no such method.
     """
 
     entity: Entity
-    language: Language
+    language: Language | None = None
     create: Callable[[Door, Draft], Any] | None = None
-    refer: Callable[[Door, Draft, Any], None] | None = None
+    edit: Callable[[Door, Draft, Any], None] | None = None
+    remove: Callable[[Door, Any], None] | None = None
 
     def rows(self, user: User) -> QuerySet[Any]:
         """The rows that somebody may see."""
@@ -63,10 +61,14 @@ class Reading(Door):
 
     def found(self) -> QuerySet[Any]:
         """The rows that are asked for."""
-        exact_case = self.flag("case_sensitive", default=True)
         rows, language = self.resource.rows(self.user), self.resource.language
-        most = self.number("max")
-        return search(rows, language, self.text("search"), by=self.user, exact_case=exact_case, most=most)
+        query, most = self.text("search"), self.number("max")
+        if language is not None:
+            exact_case = self.flag("case_sensitive", default=True)
+            return search(rows, language, query, by=self.user, exact_case=exact_case, most=most)
+        if query:
+            raise Fault(400, "Operation Failed", "[There is no search here.]")
+        return rows if most is None or most < 0 else rows[:most]
 
 
 class Collection(Reading):
@@ -77,7 +79,7 @@ class Collection(Reading):
         resource = self.resource
         assert resource.create is not None
         made = resource.create(self, self.draft(resource.entity))
-        row = self.row(resource.rows(self.user), str(made.pk))
+        row = resource.rows(self.user).filter(pk=made.pk).first() or made
         told = tell_one(resource.entity, row, self.telling)
         status = 202 if self.expects("202-accepted") else 201
         return Response(Document(resource.entity.name, told), status, headers={"Location": told["href"]})
@@ -101,27 +103,28 @@ class ReadingOne(Door):
         return Response(Document(entity.name, tell_one(entity, row, self.telling)), headers=headers)
 
 
-class One(ReadingOne):
+class Removable(ReadingOne):
+    """An entity that can be removed."""
+
+    def delete(self, request: Any, key: str) -> Response:
+        """Remove it."""
+        row, remove = self.found(key), self.resource.remove
+        assert remove is not None
+        if self.expected_version() not in {None, getattr(row, "version", None)}:
+            raise Refusal(EDITED_MEANWHILE, None, name=str(row))
+        remove(self, row)
+        return done()
+
+
+class One(Removable):
     """An entity that can be changed and removed."""
 
     def put(self, request: Any, key: str) -> Response:
         """Change what the body names; everything else stays."""
-        row: Hardware = self.found(key)
-        entity = self.resource.entity
-        draft = self.draft(entity)
-        if self.resource.refer:
-            self.resource.refer(self, draft, row)
-        changes = draft.changes(row, shown_console(row, self.telling), self.expected_version())
-        edit(row, changes, by=self.user)
+        row, edit = self.found(key), self.resource.edit
+        assert edit is not None
+        edit(self, self.draft(self.resource.entity), row)
         return self.tell(self.found(key))
-
-    def delete(self, request: Any, key: str) -> Response:
-        """Remove it."""
-        row: Hardware = self.found(key)
-        if self.expected_version() not in {None, row.version}:
-            raise Refusal(EDITED_MEANWHILE, None, name=row.name)
-        remove(row, by=self.user)
-        return done()
 
     def handle_exception(self, exc: Exception) -> Response:
         if isinstance(exc, Refusal) and exc.code == EDITED_MEANWHILE and self.expected_version() is not None:

@@ -4,28 +4,18 @@ from typing import Any, Final
 
 from rest_framework.response import Response
 
-from vms.api.faults import Fault, not_found
+from vms.api.faults import Fault
 from vms.api.mapping import infrastructure, records
 from vms.search import languages
 
 from .base import Door
-from .collections import ReadingOne, Resource
+from .collections import Resource
 
 DATA_CENTERS: Final = Resource(entity=infrastructure.DATA_CENTER, language=languages.DATA_CENTERS)
 CLUSTERS: Final = Resource(entity=infrastructure.CLUSTER, language=languages.CLUSTERS)
 HOSTS: Final = Resource(entity=infrastructure.HOST, language=languages.HOSTS)
 JOBS: Final = Resource(entity=records.JOB, language=languages.JOBS)
 EVENTS: Final = Resource(entity=records.EVENT, language=languages.EVENTS)
-
-
-class Event(ReadingOne):
-    """One event; its id is a number."""
-
-    def found(self, key: str) -> Any:
-        found = self.resource.rows(self.user).filter(pk=int(key)).first() if key.isdecimal() and len(key) < 18 else None
-        if found is None:
-            raise not_found()
-        return found
 
 
 class Nowhere(Door):

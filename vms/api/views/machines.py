@@ -3,8 +3,11 @@
 from typing import Any, Final
 
 from vms.actions import create
+from vms.actions.edit import edit
+from vms.actions.remove import remove
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.draft import Draft
+from vms.api.mapping.hardware import shown_console
 from vms.domain.errors import Refusal
 from vms.models import VM, InstanceType, Pool, Template
 from vms.search import languages
@@ -75,10 +78,19 @@ def _references(door: Door, draft: Draft) -> dict[str, Any]:
 _COLLECTIONS: Final = {"base": "templates", "instance_type": "instancetypes"}
 
 
+def _edit(door: Door, draft: Draft, row: Any) -> None:
+    _refer(door, draft, row)
+    edit(row, draft.changes(row, shown_console(row, door.telling), door.expected_version()), by=door.user)
+
+
+def _remove(door: Door, row: Any) -> None:
+    remove(row, by=door.user)
+
+
 def _refer(door: Door, draft: Draft, row: Any) -> None:
     """What an edit may name: other sources of the same shape, but no other place."""
     refs = _references(door, draft)
-    fixed = {"cluster": row.cluster, "base": (row.base or row) if isinstance(row, Template) else None}
+    fixed = {"cluster": getattr(row, "cluster", None), "base": (row.base or row) if isinstance(row, Template) else None}
     for name, there in fixed.items():
         if (wanted := refs.pop(name, there)) != there:
             raise Refusal("ILLEGAL_VALUE", name, value=str(wanted), allowed=str(there))
@@ -91,22 +103,27 @@ VMS: Final = Resource(
     entity=vm.ENTITY,
     language=languages.VMS,
     create=_make_vm,
-    refer=_refer,
+    edit=_edit,
+    remove=_remove,
 )
 TEMPLATES: Final = Resource(
     entity=template.ENTITY,
     language=languages.TEMPLATES,
     create=_make_template,
-    refer=_refer,
+    edit=_edit,
+    remove=_remove,
 )
 INSTANCE_TYPES: Final = Resource(
     entity=instance_type.ENTITY,
     language=languages.INSTANCE_TYPES,
     create=_make_instance_type,
+    edit=_edit,
+    remove=_remove,
 )
 POOLS: Final = Resource(
     entity=vm_pool.ENTITY,
     language=languages.POOLS,
     create=_make_pool,
-    refer=_refer,
+    edit=_edit,
+    remove=_remove,
 )

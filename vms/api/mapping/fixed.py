@@ -1,0 +1,97 @@
+"""What clients ask for and no table holds: the operating systems, an icon, settings, and what there is none of yet."""
+
+import base64
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID, uuid5
+
+from vms.api.document import Tree
+from vms.domain.machine import CPU_SHARES, PRIORITY
+from vms.domain.osinfo import OPERATING_SYSTEMS, OperatingSystem
+from vms.domain.parts import CPUS
+
+from .devices import bare
+from .entity import Entity
+from .fields import TEXT, Field
+from .people import AUTHZ, DOMAIN_ID
+
+_NAMESPACE: Final = UUID("6f0c5a0e-5d0c-4a52-9d8a-0d2b3f9a7c11")
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """One thing that is always there."""
+
+    pk: Any
+    told: Tree
+
+
+def _system(system: OperatingSystem) -> Fixed:
+    told = {"name": system.key, "description": system.name, "architecture": "x86_64", "tpm_support": "unsupported"}
+    return Fixed(uuid5(_NAMESPACE, f"os/{system.key}"), told)
+
+
+# A screen on a stand, for lists that show a picture beside each machine.
+_PICTURE: Final = (
+    '<svg xmlns="http://www.w3.org/2000/svg" width="150" height="120" viewBox="0 0 150 120">'
+    '<rect x="15" y="12" width="120" height="78" rx="6" fill="#4d5258"/>'
+    '<rect x="22" y="19" width="106" height="64" fill="#d1d1d1"/><path d="M60 90h30v12h15v6H45v-6h15z" fill="#4d5258"/>'
+    "</svg>"
+)
+ICON_ID: Final = uuid5(_NAMESPACE, "icon/default")
+ICONS: Final = (Fixed(ICON_ID, {"media_type": "image/svg+xml", "data": base64.b64encode(_PICTURE.encode()).decode()}),)
+
+_OPTIONS: Final = {
+    "MaxNumOfVmCpus": CPUS,
+    "MaxNumOfVmSockets": CPUS,
+    "MaxNumOfCpuPerSocket": CPUS,
+    "MaxNumOfThreadsPerCpu": CPUS,
+    "MaxVmNameLength": 64,
+    "VmPriorityMaxValue": PRIORITY[1],
+    "CpuSharesMaximum": CPU_SHARES[1],
+    "ClientModeVncDefault": "NoVnc",
+    "ClientModeSpiceDefault": "Native",
+    "ClientModeConsoleDefault": "vnc",
+    "DefaultGeneralTimeZone": "Etc/GMT",
+    "DefaultWindowsTimeZone": "GMT Standard Time",
+    "UserSessionTimeOutInterval": 30,
+    "SpiceUsbAutoShare": "true",
+    "WebSocketProxy": "Off",
+}
+
+
+def _option(name: str, value: object) -> Fixed:
+    values = {"system_option_value": [{"value": str(value), "version": "general"}]}
+    return Fixed(name, {"name": name, "values": values})
+
+
+def _fixed(name: str, collection: str, plural: str, *members: str) -> Entity:
+    own = tuple(Field(member, TEXT, lambda it, member=member: it.told.get(member)) for member in members)  # type: ignore[misc]
+    return Entity(name=name, collection=collection, plural=plural, own=own)
+
+
+_OF_SYSTEM: Final = ("name", "description", "architecture", "tpm_support")
+SYSTEM: Final = _fixed(
+    "operating_system", "operatingsystems", "operating_systems", "name", "description", "architecture", "tpm_support"
+)
+ICON: Final = _fixed("icon", "icons", "icons", "media_type", "data")
+OPTION: Final = _fixed("system_option", "options", "system_options", "name", "values")
+DOMAIN: Final = _fixed("domain", "domains", "domains", "name")
+MAC_POOL: Final = _fixed("mac_pool", "macpools", "mac_pools", "name", "description")
+POLICY: Final = _fixed("scheduling_policy", "schedulingpolicies", "scheduling_policies", "name", "description")
+MAC_POOL_ID: Final = uuid5(_NAMESPACE, "macpool/default")
+POLICY_ID: Final = uuid5(_NAMESPACE, "schedulingpolicy/most-memory-left")
+
+FIXED: Final[tuple[tuple[Entity, tuple[Fixed, ...]], ...]] = (
+    (SYSTEM, tuple(_system(each) for each in OPERATING_SYSTEMS.values())),
+    (ICON, ICONS),
+    (OPTION, tuple(_option(*each) for each in _OPTIONS.items())),
+    (DOMAIN, (Fixed(DOMAIN_ID, {"name": AUTHZ}),)),
+    (MAC_POOL, (Fixed(MAC_POOL_ID, {"name": "Default", "description": "52:54:00:00:00:00 and above"}),)),
+    (POLICY, (Fixed(POLICY_ID, {"name": "most_memory_left", "description": "The host with the most memory left"}),)),
+)
+# What the product does not have yet; there truly is none of it.
+NONE_YET: Final = (
+    *(bare("disk", "disks"), bare("storage_domain", "storagedomains"), bare("network", "networks")),
+    *(bare("vnic_profile", "vnicprofiles"), bare("group", "groups"), bare("affinity_label", "affinitylabels")),
+)
