@@ -23,10 +23,10 @@ from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Verb
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
-from vms.engine import crashpoints, service, worker
+from vms.engine import crashpoints, service, watcher, worker
 from vms.engine.service import AnotherEngine, Engine
 from vms.hypervisors.memory import MemoryHypervisor
-from vms.models import VM, AuditEvent, Host, HostStatus, Job, JobState, User
+from vms.models import VM, AuditEvent, Cluster, Host, HostStatus, Job, JobState, User
 
 pytestmark = [pytest.mark.sql, DATABASE]
 
@@ -280,7 +280,7 @@ def test_an_engine_of_the_same_process_id_takes_over(
 def test_a_job_that_its_worker_lost_sight_of_is_taken_up_again(
     fault: Exception, monkeypatch: pytest.MonkeyPatch, start_engine: Callable[..., Running], vm: VM, admin: User
 ) -> None:
-    monkeypatch.setattr(service, "WORKERS", 1)  # by the same worker, which lives on
+    monkeypatch.setattr(watcher, "WORKERS", 1)  # by the same worker, which lives on
     monkeypatch.setattr(jobs, "LEASE", timedelta(seconds=1))
     lost: list[Job] = []
     carry_out = worker.carry_out
@@ -329,7 +329,7 @@ def test_a_fault_of_our_own_ends_the_job_and_not_the_worker(
     start_engine: Callable[..., Running], vm: VM, headless_vm: VM, admin: User
 ) -> None:
     start_engine(FaultyHypervisor(ZeroDivisionError(), only=vm.pk))
-    for _ in range(service.WORKERS + 1):
+    for _ in range(watcher.WORKERS + 1):
         job = ended(power.start(fresh(vm), by=admin))
         assert (job.state, reason(job)) == ("failed", "ENGINE_FAILED")
     power.start(headless_vm, by=admin)
@@ -398,6 +398,45 @@ def test_power_off_overtakes_a_request_that_the_guest_does_not_follow(
     assert (comes_to(vm, "down").ended, ended(request).state) == ("stopped", "aborted")
 
 
+# -- hypervisors that hang
+
+
+def test_a_job_that_hangs_is_given_up_and_power_off_is_possible(
+    monkeypatch: pytest.MonkeyPatch, start_engine: Callable[..., Running], vm: VM, admin: User
+) -> None:
+    monkeypatch.setattr(worker, "LIMIT", 0.2)
+    hanging = HangingHypervisor()
+    start_engine(hanging)
+    power.start(vm, by=admin)
+    job = ended(power.reset(comes_to(vm, "up"), by=admin))
+    assert (job.state, reason(job)) == ("failed", "MACHINE_NOT_RESPONDING")
+    power.stop(fresh(vm), by=admin)
+    assert comes_to(vm, "down").ended == "stopped"
+    hanging.go_on.set()
+    assert fresh(job).state == "failed", "what it came to is not believed any more"
+
+
+def test_many_jobs_that_hang_hold_up_neither_their_host_nor_another(
+    monkeypatch: pytest.MonkeyPatch, start_engine: Callable[..., Running], cluster: Cluster, host: Host, admin: User
+) -> None:
+    monkeypatch.setattr(worker, "LIMIT", 0.2)
+    other, hanging = Host.objects.create(name="other", cluster=cluster), HangingHypervisor()
+    start_engine(hanging)
+    eventually(lambda: fresh(other).status == HostStatus.UP, "the other host is up")
+    vms = [machine(f"vm-{n}", by=admin, hosts=(host.pk,)) for n in range(watcher.WORKERS + 1)]
+    for vm in vms:
+        power.start(vm, by=admin)
+    resets = [power.reset(comes_to(vm, "up"), by=admin) for vm in vms]
+    elsewhere = machine("elsewhere", by=admin, hosts=(other.pk,))
+    asked = time.monotonic()
+    assert ended(power.start(elsewhere, by=admin)).state == "finished"
+    assert time.monotonic() - asked < 2
+    assert {reason(ended(job)) for job in resets} == {"MACHINE_NOT_RESPONDING"}
+    here = machine("here", by=admin, hosts=(host.pk,))
+    assert ended(power.start(here, by=admin)).state == "finished"
+    hanging.go_on.set()
+
+
 # -- the end of an engine
 
 
@@ -438,6 +477,17 @@ class SlowHypervisor(MemoryHypervisor):
         self.begun.set()
         assert self.go_on.wait(PATIENCE)
         return super().start(run)
+
+
+class HangingHypervisor(MemoryHypervisor):
+    """Resets no machine until it is told to go on."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.go_on = threading.Event()
+
+    def reset(self, machine: UUID) -> None:
+        self.go_on.wait(PATIENCE)
 
 
 class FaultyHypervisor(MemoryHypervisor):

@@ -84,6 +84,7 @@ KINDS: Final[dict[str, Kind]] = {
     "SEARCH_ORDER_UNKNOWN": Kind.INVALID,
     # What a hypervisor said when a job ran; stored on the job, shown with it.
     "HOST_NOT_RESPONDING": Kind.UNAVAILABLE,
+    "MACHINE_NOT_RESPONDING": Kind.UNAVAILABLE,
     "HYPERVISOR_PACKAGE_MISSING": Kind.UNAVAILABLE,
     "HYPERVISOR_REFUSED": Kind.CONFLICT,
     "GUEST_DID_NOT_REACT": Kind.CONFLICT,

@@ -2,9 +2,7 @@
 
 import socket
 import threading
-from collections import defaultdict
 from collections.abc import Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -15,6 +13,7 @@ from vms.domain.ticket import Ticket
 from vms.hypervisors.base import Hypervisor
 
 from .door import Answer
+from .hands import Hands
 
 T = TypeVar("T")
 
@@ -28,9 +27,7 @@ class Requests:
     def __init__(self, driver: Callable[[UUID], Hypervisor]) -> None:
         self._driver = driver
         self._guard = threading.Lock()
-        self._callers: defaultdict[UUID, ThreadPoolExecutor] = defaultdict(
-            lambda: ThreadPoolExecutor(CALLERS, thread_name_prefix="asked")
-        )
+        self._callers: dict[UUID, Hands] = {}
 
     @property
     def answers(self) -> dict[str, Answer]:
@@ -41,7 +38,7 @@ class Requests:
         """Take no more; what is under way is not waited for."""
         with self._guard:
             for callers in self._callers.values():
-                callers.shutdown(wait=False, cancel_futures=True)
+                callers.close()
 
     def _set_ticket(self, told: Mapping[str, Any]) -> None:
         ticket = Ticket(protocol=Protocol(told["protocol"]), password=Secret(told["password"]), seconds=told["seconds"])
@@ -55,8 +52,10 @@ class Requests:
         host = UUID(told["host"])
         driver = self._driver(host)
         with self._guard:
-            outcome = self._callers[host].submit(call, driver)
+            callers = self._callers.setdefault(host, Hands("asked", CALLERS))
+        outcome = callers.do(lambda: call(driver))
         try:
             return outcome.result(WITHIN)
         except TimeoutError as error:
+            callers.give_up(outcome)
             raise Refusal("HOST_NOT_RESPONDING", None, host=str(host)) from error

@@ -1,13 +1,17 @@
-"""The engine as a whole: one per installation, its watchers and workers, and an orderly end."""
+"""The engine as a whole: it leads or stands by, follows the hosts, has jobs carried out, and ends in good order."""
 
 import fcntl
+import hashlib
 import logging
-import os
+import socket
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
@@ -15,34 +19,54 @@ from django.db import DatabaseError, close_old_connections, connections
 from vms.actions import hosts, jobs, many, passes, reports, screens
 from vms.actions._audit import chain
 from vms.domain.errors import Refusal
-from vms.hypervisors.base import Hypervisor
+from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
 
 from .door import Door
+from .leadership import Leadership
 from .requests import Requests
 from .watcher import Busy, Watcher
-from .worker import carry_out
+from .worker import carry_out, limit
 
 logger = logging.getLogger(__name__)
 
-WORKERS: Final = 4
-FALLBACK: Final = 1.0  # seconds after which a worker looks for jobs although nobody woke it
+FALLBACK: Final = 1.0  # seconds after which jobs are looked for although nobody woke the engine
 HOUSEKEEPING: Final = 1.0
+POLITE: Final = 30.0  # seconds that jobs at hand get to end when the engine does
 
 
 class AnotherEngine(Exception):
     """This installation's engine runs already."""
 
 
+@dataclass(frozen=True, slots=True)
+class AtHand:
+    """A job that is being carried out, by which watcher's hands, until when it may take."""
+
+    job: Job
+    watcher: Watcher
+    outcome: "Future[Any]"
+    until: float
+
+
 class Engine:
-    """Runs until `stop()`; `hypervisor_for` gives the driver of a host."""
+    """Runs until `stop()`; `hypervisor_for` gives the driver of a host.
+
+    One of a `run_dir` runs at all (the others are turned away), and of those over one database one leads: the others
+    stand by until its lease has run out.
+    """
 
     def __init__(self, run_dir: Path, hypervisor_for: Callable[[Host], Hypervisor]) -> None:
         self._run_dir = run_dir
         self._hypervisor_for = hypervisor_for
-        self._owner = f"engine-{os.getpid()}"
+        # The same for the engine that comes after this one: it need not wait for the lease of a predecessor, for the
+        # lock says that it is dead.
+        where = hashlib.blake2b(str(run_dir.absolute()).encode(), digest_size=6).hexdigest()
+        self._owner = f"{socket.gethostname()[:48]} {where}"
+        self._leadership = Leadership(self._owner)
         self._busy = Busy()
-        self._jobs_at_hand: set[UUID] = set()
+        self._at_hand: dict[UUID, AtHand] = {}
+        self._many: set[UUID] = set()
         self._stopping = threading.Event()
         self._bell = threading.Condition()
         self._rings = 0
@@ -50,25 +74,22 @@ class Engine:
         self._requests = Requests(self._driver)
 
     def run(self) -> None:
-        """Take the lock, carry on what an engine before left behind, and work until stopped."""
+        """Take the lock, and lead whenever no other engine does, until stopped."""
         with self._alone():
-            left = jobs.reclaim(self._owner)
-            logger.info("engine %s: %d jobs left behind are queued again", self._owner, left)
-            hosts.ensure_one()
-            workers = [self._thread(f"work-{number}", self._work_once) for number in range(WORKERS)]
-            workers.append(self._thread("many", self._deal_with_many))
             door = Door(self._run_dir, self.wake, self._requests.answers)
             door.open()
-            self._follow_hosts()
-            for worker in workers:
-                worker.start()
             try:
-                self._keep_house()
+                while not self._stopping.is_set():
+                    if self._leads():
+                        self._lead()
+                    else:
+                        self._stopping.wait(HOUSEKEEPING)
             finally:
-                self._close(door, workers)
+                door.close()
+                self._requests.close()
 
     def wake(self) -> None:
-        """A job has been recorded: have the workers look."""
+        """A job has been recorded: look for it."""
         with self._bell:
             self._rings += 1
             self._bell.notify_all()
@@ -78,8 +99,34 @@ class Engine:
         self._stopping.set()
         self.wake()
 
+    def _leads(self) -> bool:
+        try:
+            return self._leadership.take()
+        except DatabaseError:
+            logger.exception("the database does not answer")
+            close_old_connections()
+            return self._leadership.held
+
+    def _lead(self) -> None:
+        """Carry on what an engine before left behind, and work until stopped or until another engine leads."""
+        left = jobs.reclaim(self._owner)
+        logger.info("engine %s leads: %d jobs left behind are queued again", self._owner, left)
+        hosts.ensure_one()
+        self._follow_hosts()
+        works = {"dispatch": self._hand_out, "many": self._deal_with_many}
+        threads = [threading.Thread(target=self._work, args=(work,), name=name) for name, work in works.items()]
+        for thread in threads:
+            thread.daemon = True
+            thread.start()
+        try:
+            self._keep_house()
+        finally:
+            self._stand_down(threads)
+
     def _driver(self, host: UUID) -> Hypervisor:
         """The driver of a host that answers; refused for one that does not."""
+        if not self._leadership.held:
+            raise Refusal("ENGINE_NOT_RUNNING")
         watcher = self._watchers.get(host)
         if watcher is None or not watcher.ready.is_set():
             raise Refusal("HOST_NOT_RESPONDING", None, host=watcher.host.name if watcher else str(host))
@@ -94,73 +141,114 @@ class Engine:
         for key in self._watchers.keys() - known.keys():
             self._watchers.pop(key).stop()
 
-    def _close(self, door: Door, workers: list[threading.Thread]) -> None:
-        self.stop()
-        door.close()
-        self._requests.close()
-        for worker in workers:
-            worker.join(timeout=30)
+    def _stand_down(self, threads: list[threading.Thread]) -> None:
+        """Leave the hosts, jobs at hand first; tell so, and let another engine lead, unless one does already."""
+        leads = self._leadership.held
+        self.wake()
+        for thread in threads:
+            thread.join(timeout=POLITE)
+        self._finish()
         for watcher in self._watchers.values():
             watcher.stop()
+        for watcher in self._watchers.values():
             watcher.join(timeout=10)
-        reports.engine_stopped(watcher.host for watcher in self._watchers.values())
+        watched, self._watchers, self._at_hand = list(self._watchers.values()), {}, {}
+        if leads:
+            try:
+                reports.engine_stopped(watcher.host for watcher in watched)
+                self._leadership.resign()
+            except DatabaseError:
+                logger.exception("the end could not be recorded")
+        logger.info("engine %s leads no more", self._owner)
 
-    def _thread(self, name: str, work: Callable[[], bool]) -> threading.Thread:
-        return threading.Thread(target=self._work, args=(work,), name=name, daemon=True)
+    def _finish(self) -> None:
+        """Wait until the jobs at hand are done; an engine that was deposed leaves them to the one that leads."""
+        given = time.monotonic() + POLITE
+        while self._at_hand and self._stopping.is_set() and time.monotonic() < given:
+            time.sleep(0.02)
+            try:
+                self._tidy()
+            except DatabaseError:
+                logger.exception("a job that hangs could not be given up")
+
+    # -- jobs
 
     def _work(self, work: Callable[[], bool]) -> None:
-        while not self._stopping.is_set():
+        while not self._stopping.is_set() and self._leadership.held:
             seen = self._rings
             try:
-                busy = work()
-            except Exception:  # a worker that ended would be missed only when all four have
+                while work():
+                    pass
+            except Exception:  # a thread that ended would be missed only when somebody looks
                 logger.exception("a job could not be taken, or its outcome not be recorded")
-                busy = False
                 close_old_connections()
-            if not busy:
-                self._rest(seen)
+            self._rest(seen)
         connections.close_all()
 
     def _rest(self, seen: int) -> None:
         with self._bell:
             self._bell.wait_for(lambda: self._rings != seen or self._stopping.is_set(), FALLBACK)
 
-    def _work_once(self) -> bool:
-        ready = {key: watcher for key, watcher in list(self._watchers.items()) if watcher.ready.is_set()}
+    def _hand_out(self) -> bool:
+        """Give the first job to the hands of its host; False when there is none, or no hand is free for it."""
+        if self._stopping.is_set() or not self._leadership.held:
+            return False
+        ready = {key: each for key, each in list(self._watchers.items()) if each.ready.is_set() and each.hands.free > 0}
         job = jobs.claim(self._owner, ready)
         if job is None or job.host_id is None:
             return False
         watcher = ready[job.host_id]
-        with self._at_hand(job), self._busy.lock(job.machine):
-            answered = carry_out(job, watcher.hypervisor)
-        if not answered:
-            watcher.doubt()
+        outcome = watcher.hands.do(lambda: self._carry_out(job, watcher))
+        self._at_hand[job.pk] = AtHand(job, watcher, outcome, time.monotonic() + limit(job))
         return True
 
     def _deal_with_many(self) -> bool:
         """One job over many machines at a time, which holds up no job of a single one."""
+        if self._stopping.is_set() or not self._leadership.held:
+            return False
         job = jobs.claim_many(self._owner)
         if job is None:
             return False
-        with self._at_hand(job):
+        self._many = {job.pk}
+        try:
             while many.carry_on(job) and not self._stopping.is_set():
                 pass
+        finally:
+            self._many = set()
         return True
 
-    @contextmanager
-    def _at_hand(self, job: Job) -> Iterator[None]:
-        """Only what a worker is at is kept from being queued again when its lease runs out."""
-        self._jobs_at_hand.add(job.pk)
+    def _carry_out(self, job: Job, watcher: Watcher) -> None:
         try:
-            yield
-        finally:
-            self._jobs_at_hand.discard(job.pk)
+            with self._busy.lock(job.machine):
+                answered = carry_out(job, watcher.hypervisor)
+            if not answered:
+                watcher.doubt()
+        except Exception:
+            logger.exception("the outcome of job %s could not be recorded", job.pk)
+            close_old_connections()
+
+    def _tidy(self) -> None:
+        """Forget the jobs that are done, and give up those whose hypervisor hangs."""
+        for each in list(self._at_hand.values()):
+            if each.outcome.done():
+                del self._at_hand[each.job.pk]
+            elif time.monotonic() > each.until:
+                self._give_up(each)
+
+    def _give_up(self, late: AtHand) -> None:
+        logger.error("job %s hangs and is given up", late.job)
+        del self._at_hand[late.job.pk]
+        late.watcher.hands.give_up(late.outcome)
+        self._busy.abandon(late.job.machine)
+        jobs.fail(late.job, Refusal("MACHINE_NOT_RESPONDING", None, name=late.job.machine_name))
+        late.watcher.told(Event(late.job.machine))
 
     def _keep_house(self) -> None:
-        while not self._stopping.wait(HOUSEKEEPING):
+        while self._leads() and not self._stopping.wait(HOUSEKEEPING):
             try:
+                self._tidy()
                 self._follow_hosts()
-                jobs.extend(self._owner, self._jobs_at_hand.copy())
+                jobs.extend(self._owner, [*self._at_hand, *self._many])
                 jobs.expire()
                 screens.follow()
                 passes.expire()

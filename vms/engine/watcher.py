@@ -20,10 +20,12 @@ from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.hypervisors.base import Event, Hypervisor, Screen
 from vms.models import Host
 
+from .hands import Hands
 from .surveyor import Surveyor
 
 logger = logging.getLogger(__name__)
 
+WORKERS: Final = 4  # jobs of one host that are carried out at once
 GLANCE_EVERY: Final = 2.0  # seconds; cheap: 0.2 s for 5,000 machines
 LOOK_EVERY: Final = 60.0  # everything in full, in case an event was lost
 RETRY_AFTER: Final = (0.5, 2.0)  # first and longest pause between attempts to reach a host
@@ -42,6 +44,11 @@ class Busy:
         with self._guard:
             return self._locks[machine]
 
+    def abandon(self, machine: UUID) -> None:
+        """Whoever is at work on it hangs, and is not waited for any more."""
+        with self._guard:
+            self._locks.pop(machine, None)
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -52,7 +59,10 @@ class Answer:
 
 
 class Watcher(threading.Thread):
-    """Keeps the database's picture of a host true; `ready` while its hypervisor answers, which `on_ready` is told."""
+    """Keeps the database's picture of a host true; `ready` while its hypervisor answers.
+
+    `hands` carry out its jobs; `on_ready` is told whenever the host answers anew or a hand is free.
+    """
 
     def __init__(self, host: Host, hypervisor: Hypervisor, busy: Busy, on_ready: Callable[[], None]) -> None:
         super().__init__(name=f"watch-{host.name}", daemon=True)
@@ -63,6 +73,7 @@ class Watcher(threading.Thread):
         self._on_ready = on_ready
         self._put_off: dict[UUID, bool] = {}
         self._events: queue.Queue[Event | Answer] = queue.Queue()
+        self.hands = Hands(f"work-{host.name}", WORKERS, on_ready)
         self._surveyor = Surveyor(host.name, self._ask)
         self._connected: set[UUID] = set()  # machines whose guest agents are
         self._stopping = threading.Event()
@@ -83,6 +94,7 @@ class Watcher(threading.Thread):
                 logger.exception("host %s: watching failed", self.host.name)
                 self._lost(Refusal("ENGINE_FAILED"))
         self._surveyor.stop()
+        self.hands.close()
         self.hypervisor.close()
         connections.close_all()
 

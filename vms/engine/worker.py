@@ -26,8 +26,23 @@ logger = logging.getLogger(__name__)
 # How long a guest has to follow a request before the job is given up and Power Off is the advice.
 PATIENCE: Final[dict[str, timedelta]] = {Verb.SHUTDOWN: timedelta(minutes=5), Verb.REBOOT: timedelta(minutes=5)}
 ATTEMPTS: Final = 5
+# Seconds that a hypervisor may take for a verb before it counts as hanging: saving and restoring take as long as the
+# memory is large; a hung QEMU is killed after ten seconds, and what it is asked takes for ever.
+LIMITS: Final[dict[str, float]] = {
+    Verb.START: 180.0,
+    Verb.RUN_ONCE: 180.0,
+    Verb.SUSPEND: 3600.0,
+    Verb.RESUME: 3600.0,
+    Verb.STOP: 60.0,
+}
+LIMIT: Final = 20.0
 
 Call = Callable[[Hypervisor, Job], None]
+
+
+def limit(job: Job) -> float:
+    """The seconds after which a job that is not done hangs."""
+    return LIMITS.get(job.verb, LIMIT)
 
 
 def carry_out(job: Job, hypervisor: Hypervisor) -> bool:

@@ -126,6 +126,7 @@ REFUSALS: Final[dict[str, Text]] = {
     ),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
     "HOST_NOT_RESPONDING": _("Host %(host)s does not respond."),
+    "MACHINE_NOT_RESPONDING": _("%(name)s hangs: its QEMU does not respond. Power Off ends it."),
     "HYPERVISOR_PACKAGE_MISSING": _(
         "The hypervisor is not installed: the system package %(package)s is missing on the host."
     ),

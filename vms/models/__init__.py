@@ -7,6 +7,7 @@ from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
 from .labels import Bookmark, Tag
+from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
 from .texts import SearchText
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
@@ -29,6 +30,7 @@ __all__ = [
     "InstanceType",
     "Job",
     "JobState",
+    "Leadership",
     "Permission",
     "Pool",
     "PoolType",
