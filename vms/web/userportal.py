@@ -85,6 +85,7 @@ def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 vm_devices = _for_everybody(machines.machine_devices)
 give_back = _for_everybody(webadmin.give_back)
 vm_console = _for_everybody(consoles.vm_console)
+vm_guest = _for_everybody(webadmin.vm_guest)
 vm_viewer = _for_everybody(consoles.vm_viewer)
 viewer_file = _for_everybody(consoles.viewer_file)
 console_ticket = _for_everybody(consoles.console_ticket)

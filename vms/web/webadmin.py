@@ -16,7 +16,7 @@ from vms.models import VM
 from vms.routes import Access, route
 
 from . import facts, guest, reasons
-from .kinds import TEMPLATES, VMS, user_of
+from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import ask, complain, page, refusals_on, reply
 from .reach import configured, reach
@@ -24,11 +24,11 @@ from .reach import configured, reach
 
 @route(Access.ADMINISTRATOR)
 @require_GET
-def vm_guest(request: HttpRequest, pk: UUID) -> HttpResponse:
+def vm_guest(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     """What its guest tells of itself, or why it does not."""
     vm = VMS.row(request, pk)
     context = {"groups": guest.facts(vm), "tables": guest.tables(vm), "why_nothing": guest.why_nothing(vm)}
-    return shown(request, VMS, vm, "guest", "vms/_guest.html", context)
+    return shown(request, kind, vm, "guest", "vms/_guest.html", context)
 
 
 @route(Access.ADMINISTRATOR)
