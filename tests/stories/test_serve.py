@@ -9,10 +9,13 @@ import sys
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TypeVar
 
 import pytest
 from django.contrib.auth.hashers import check_password
+from pytest_django.plugin import DjangoDbBlocker
 
 from tests.engine.conftest import database_in
 from tests.hypervisors.conftest import wait_until
@@ -20,7 +23,8 @@ from vms.models import VM, Host, HostStatus, User
 from vms.wire.client import EngineClient
 
 ROOT = Path(__file__).parents[2]
-PASSWORD = "correct horse battery"
+T = TypeVar("T")
+PASSWORD, ANOTHER = "correct horse battery", "another horse battery"
 READY_WITHIN = 60.0  # seconds, the first time: tables, static files, demonstration data
 AGAIN_WITHIN = 5.0  # seconds, on a machine with nothing else to do
 ENDS_WITHIN = 15.0  # seconds
@@ -77,121 +81,158 @@ class Server:
         return time.monotonic() - asked
 
 
-@pytest.fixture
-def serve(tmp_path: Path) -> Iterator[Callable[..., Server]]:
+@dataclass
+class Place:
+    """Where servers run one after the other, as on one machine over the years."""
+
+    home: Path
+    port: int
+    started: list[Server] = field(default_factory=list)
+
+    def serve(self, **environment: str) -> Server:
+        # The demonstration guest is another story; without one its machines are there all the same.
+        no_guest = {"PATH": str(self.home.parent / "no-programs")}
+        self.started.append(Server(self.home, self.port, **no_guest, **environment))
+        return self.started[-1]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    home = tmp_path_factory.mktemp("serve") / "data"
+    home.mkdir()
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    home, started = tmp_path / "data", []
-    home.mkdir()
-    # The demonstration guest is another story; without one its machines are there all the same.
-    no_guest = {"PATH": str(tmp_path / "no-programs")}
-
-    def start(**environment: str) -> Server:
-        started.append(Server(home, port, **no_guest, **environment))
-        return started[-1]
-
-    yield start
-    for server in started:
+        made = Place(home, free.getsockname()[1])
+    yield made
+    for server in made.started:
         if server.process.poll() is None:
             server.stop()
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a server was like from its start to its end."""
+
+    server: Server
+    health: tuple[int, str]
+    parts: dict[str, int]
+    machines: list[str]
+    password: str
+    ended_after: float
+
+    @property
+    def left_over(self) -> list[str]:
+        return [name for name, pid in self.parts.items() if alive(pid)]
+
+
+def watched(server: Server, blocker: DjangoDbBlocker, ended_by: signal.Signals) -> Seen:
+    assert server.process.poll() is None, server.output
+    status, body = server.get("/healthz")
+    wait_until(EngineClient(server.home / "run").alive, 30, "the engine's answer")
+    parts, machines, password = server.parts, machines_in(server, blocker), stored_password(server, blocker)
+    return Seen(server, (status, json.loads(body)["status"]), parts, machines, password, server.stop(ended_by))
+
+
+@pytest.fixture(scope="module")
+def first(place: Place, django_db_blocker: DjangoDbBlocker) -> Seen:
+    """The first start, with nothing but an empty directory; it is asked to end as a service manager asks."""
+    return watched(place.serve(), django_db_blocker, signal.SIGTERM)
+
+
+@pytest.fixture(scope="module")
+def second(first: Seen, place: Place, django_db_blocker: DjangoDbBlocker) -> Seen:
+    """The next start, which is given a password, and is ended by Ctrl-C."""
+    return watched(place.serve(ADMIN_PASSWORD=PASSWORD), django_db_blocker, signal.SIGINT)
+
+
+@pytest.fixture
+def running(second: Seen, place: Place, django_db_blocker: DjangoDbBlocker) -> Server:
+    """One that runs; the first of them found no administrator and was given his password."""
+    if place.started[-1].process.poll() is not None:
+        in_database(second.server, django_db_blocker, lambda: User.objects.update(username="somebody"))
+        place.serve(ADMIN_PASSWORD=ANOTHER)
+    return place.started[-1]
 
 
 def alive(pid: int) -> bool:
     return Path(f"/proc/{pid}").exists()
 
 
-def test_it_gets_ready_answers_and_ends_whole(serve: Callable[..., Server]) -> None:
-    server = serve(ADMIN_PASSWORD=PASSWORD)
-    assert server.process.poll() is None, server.output
-    status, body = server.get("/healthz")
-    assert (status, json.loads(body)["status"]) == (200, "ok")
-    wait_until(EngineClient(server.home / "run").alive, 30, "the engine's answer")
-    parts = server.parts
-    assert set(parts) == {"engine", "web"}
-    assert server.stop() < ENDS_WITHIN
-    assert [name for name, pid in parts.items() if alive(pid)] == []
-    assert "Traceback" not in server.output
+def test_it_gets_ready_answers_and_ends_whole(first: Seen) -> None:
+    assert first.health == (200, "ok")
+    assert set(first.parts) == {"engine", "web"}
+    assert first.ended_after < ENDS_WITHIN
+    assert first.left_over == []
+    assert "Traceback" not in first.server.output
 
 
-def test_a_second_start_is_quick_and_finds_everything_again(
-    serve: Callable[..., Server], django_db_blocker: object
-) -> None:
-    first = serve(ADMIN_PASSWORD=PASSWORD)
-    machines = machines_in(first, django_db_blocker)
-    first.stop()
-    second = serve()
-    assert second.process.poll() is None, second.output
+def test_ctrl_c_ends_it_whole_too(second: Seen) -> None:
+    assert second.ended_after < ENDS_WITHIN
+    assert second.left_over == []
+    assert "Traceback" not in second.server.output
+
+
+def test_a_second_start_is_quick_and_finds_everything_again(first: Seen, second: Seen) -> None:
     # What a busy machine takes longer the first time it takes longer the second time too.
-    assert second.took < max(AGAIN_WITHIN, first.took)
-    assert machines_in(second, django_db_blocker) == machines != []
-    assert "password" not in second.output, "it is shown once"
+    assert second.server.took < max(AGAIN_WITHIN, first.server.took)
+    assert second.machines == first.machines != []
 
 
-def test_the_password_of_the_administrator_is_the_one_that_was_given(
-    serve: Callable[..., Server], django_db_blocker: object
+def test_without_a_password_one_is_made_and_shown_once(first: Seen, second: Seen) -> None:
+    shown = first.server.output.partition("password: ")[2].split()[0]
+    assert check_password(shown, first.password)
+    assert first.password.startswith("argon2")
+    assert shown not in second.server.output
+
+
+def test_a_password_that_is_given_becomes_the_administrators(second: Seen) -> None:
+    assert check_password(PASSWORD, second.password)
+    assert PASSWORD not in second.server.output
+
+
+def test_an_administrator_is_made_with_the_password_that_is_given(
+    running: Server, django_db_blocker: DjangoDbBlocker
 ) -> None:
-    server = serve(ADMIN_PASSWORD=PASSWORD)
-    assert check_password(PASSWORD, stored_password(server, django_db_blocker))
-    assert PASSWORD not in server.output
-    server.stop()
-    changed = serve(ADMIN_PASSWORD="another horse battery")
-    assert check_password("another horse battery", stored_password(changed, django_db_blocker))
+    assert check_password(ANOTHER, stored_password(running, django_db_blocker))
+    assert ANOTHER not in running.output
 
 
-def test_without_a_password_one_is_made_and_shown_once(serve: Callable[..., Server], django_db_blocker: object) -> None:
-    server = serve()
-    shown = server.output.partition("password: ")[2].split()[0]
-    assert check_password(shown, stored_password(server, django_db_blocker))
-    server.stop()
-    assert shown not in serve().output
-
-
-def test_ctrl_c_ends_it_whole_too(serve: Callable[..., Server]) -> None:
-    server = serve()
-    parts = server.parts
-    server.stop(signal.SIGINT)
-    assert [name for name, pid in parts.items() if alive(pid)] == []
-
-
-def test_an_engine_that_dies_is_started_again(serve: Callable[..., Server], django_db_blocker: object) -> None:
-    server = serve()
-    dead = server.parts["engine"]
+def test_an_engine_that_dies_is_started_again(running: Server, django_db_blocker: DjangoDbBlocker) -> None:
+    dead = running.parts["engine"]
     os.kill(dead, signal.SIGKILL)
-    wait_until(lambda: server.parts.get("engine") not in {None, dead}, 30, "another engine")
-    wait_until(EngineClient(server.home / "run").alive, 30, "its answer")
-    wait_until(lambda: host_status(server, django_db_blocker) == HostStatus.UP, 30, "its host is up")
+    wait_until(lambda: running.parts.get("engine") not in {None, dead}, 30, "another engine")
+    wait_until(EngineClient(running.home / "run").alive, 30, "its answer")
+    wait_until(lambda: host_status(running, django_db_blocker) == HostStatus.UP, 30, "its host is up")
 
 
-def test_a_web_server_that_dies_ends_the_engine_with_it(serve: Callable[..., Server]) -> None:
-    server = serve()
-    parts = server.parts
+def test_a_taken_port_is_told_in_one_sentence(running: Server, place: Place) -> None:
+    refused = place.serve()
+    place.started.remove(refused)
+    assert refused.process.wait(30) != 0
+    assert "PORT" in refused.output
+    assert "Traceback" not in refused.output
+
+
+def test_a_web_server_that_dies_ends_the_engine_with_it(running: Server) -> None:
+    parts = running.parts
     os.kill(parts["web"], signal.SIGKILL)
-    assert server.process.wait(ENDS_WITHIN) != 0
+    assert running.process.wait(ENDS_WITHIN) != 0
     assert not alive(parts["engine"])
 
 
-def test_a_taken_port_is_told_in_one_sentence(serve: Callable[..., Server]) -> None:
-    serve()
-    second = serve()
-    assert second.process.wait(30) != 0
-    assert "PORT" in second.output
-    assert "Traceback" not in second.output
-
-
-def in_database(server: Server, blocker: object, question: Callable[[], object]) -> object:
+def in_database(server: Server, blocker: DjangoDbBlocker, question: Callable[[], T]) -> T:
     """Ask the server's database, from outside."""
-    with blocker.unblock(), database_in(server.home / "db.sqlite3"):  # type: ignore[attr-defined]
+    with blocker.unblock(), database_in(server.home / "db.sqlite3"):
         return question()
 
 
-def machines_in(server: Server, blocker: object) -> object:
+def machines_in(server: Server, blocker: DjangoDbBlocker) -> list[str]:
     return in_database(server, blocker, lambda: sorted(VM.objects.values_list("name", flat=True)))
 
 
-def stored_password(server: Server, blocker: object) -> str:
-    return str(in_database(server, blocker, lambda: User.objects.get(username="admin").password))
+def stored_password(server: Server, blocker: DjangoDbBlocker) -> str:
+    return in_database(server, blocker, lambda: User.objects.get(username="admin").password)
 
 
-def host_status(server: Server, blocker: object) -> object:
+def host_status(server: Server, blocker: DjangoDbBlocker) -> str:
     return in_database(server, blocker, lambda: Host.objects.get().status)
