@@ -3,6 +3,7 @@
 import gc
 from collections.abc import Iterator
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from django.test.signals import template_rendered
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
+from tests.databases import SERVER, copy_to
 from tests.examples import register_profiles
 from tests.factories import headless, machine, person
 from vms.actions import reports
@@ -75,6 +77,18 @@ def cast(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Cast:
                 "carol": lambda: person("carol"),
             }
         )
+
+
+@pytest.fixture(scope="session")
+def migrated_file(
+    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
+) -> Path:
+    """An SQLite file with what every installation begins with, to be copied."""
+    path = tmp_path_factory.mktemp("database") / "migrated.sqlite3"
+    if not SERVER:
+        with django_db_blocker.unblock():
+            copy_to(path)
+    return path
 
 
 def _make_host() -> Host:

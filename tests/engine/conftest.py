@@ -1,18 +1,16 @@
 """An engine in this process over a hypervisor in a dictionary, with threads and a database that they share."""
 
-import sqlite3
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.conf import settings as django_settings
 from django.db import connections
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
+from tests.databases import SERVER, database_in
 from tests.hypervisors.conftest import wait_until
 from vms.engine.service import Engine
 from vms.hypervisors.base import Hypervisor
@@ -20,22 +18,9 @@ from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, Cluster, Host, HostStatus, Job
 
 PATIENCE = 10.0  # seconds; what is waited for takes a fraction of one
-SERVER = "postgresql" in django_settings.DATABASES["default"]["ENGINE"]
 # On a server the tests' own database, emptied after each test. SQLite's in memory locks threads out at once instead of
 # having them wait, so there each test has a copy of a migrated file.
 DATABASE = pytest.mark.django_db(transaction=True, serialized_rollback=True) if SERVER else pytest.mark.sql
-
-
-@pytest.fixture(scope="session")
-def migrated_file(
-    django_db_setup: None, tmp_path_factory: pytest.TempPathFactory, django_db_blocker: DjangoDbBlocker
-) -> Path:
-    path = tmp_path_factory.mktemp("database") / "migrated.sqlite3"
-    if not SERVER:
-        with django_db_blocker.unblock(), closing(sqlite3.connect(path)) as file:
-            connections["default"].ensure_connection()
-            connections["default"].connection.backup(file)
-    return path
 
 
 @pytest.fixture
@@ -48,21 +33,6 @@ def db(request: pytest.FixtureRequest, tmp_path: Path, django_db_blocker: Django
     path.write_bytes(request.getfixturevalue("migrated_file").read_bytes())
     with django_db_blocker.unblock(), database_in(path):
         yield
-
-
-@contextmanager
-def database_in(path: Path) -> Iterator[None]:
-    """Every thread's connection leads to the SQLite file at `path`."""
-    before, configured = connections["default"], connections.settings["default"]
-    name = configured["NAME"]
-    del connections["default"]
-    configured["NAME"] = str(path)
-    try:
-        yield
-    finally:
-        connections["default"].close()
-        configured["NAME"] = name
-        connections["default"] = before
 
 
 class Running:

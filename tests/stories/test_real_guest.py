@@ -21,7 +21,8 @@ from lxml import etree
 from pytest_django import Settings
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.engine.conftest import database_in, fresh, migrated_file
+from tests.databases import database_in
+from tests.engine.conftest import fresh
 from tests.factories import headless, machine, person
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, guest_files, real_libvirt, wait_until
@@ -37,7 +38,7 @@ from vms.libvirtxml.observe import Seen, observe
 from vms.models import VM, Host, HostStatus, Job, User
 from vms.wire.client import EngineClient
 
-__all__ = ["guest_files", "migrated_file", "real_libvirt"]
+__all__ = ["guest_files", "real_libvirt"]
 
 pytestmark = pytest.mark.hypervisor
 

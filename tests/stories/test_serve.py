@@ -17,7 +17,7 @@ import pytest
 from django.contrib.auth.hashers import check_password
 from pytest_django.plugin import DjangoDbBlocker
 
-from tests.engine.conftest import database_in
+from tests.databases import database_in
 from tests.hypervisors.conftest import wait_until
 from vms.models import VM, Host, HostStatus, User
 from vms.wire.client import EngineClient
@@ -149,7 +149,9 @@ def second(first: Seen, place: Place, django_db_blocker: DjangoDbBlocker) -> See
 def running(second: Seen, place: Place, django_db_blocker: DjangoDbBlocker) -> Server:
     """One that runs; the first of them found no administrator and was given his password."""
     if place.started[-1].process.poll() is not None:
-        in_database(second.server, django_db_blocker, lambda: User.objects.update(username="somebody"))
+        former = f"admin {len(place.started)}"
+        admin = User.objects.filter(username="admin")
+        in_database(second.server, django_db_blocker, lambda: admin.update(username=former))
         place.serve(ADMIN_PASSWORD=ANOTHER)
     return place.started[-1]
 
