@@ -14,7 +14,7 @@ from django.test.signals import template_rendered
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
-from tests.databases import SERVER, copy_to
+from tests.databases import SERVER, begun_with, copy_to, keep, migrated_state
 from tests.examples import register_profiles
 from tests.factories import headless, machine, person
 from vms.actions import reports
@@ -60,6 +60,24 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.RUN_DIR, settings.BOOT_DIR = home / "run", home / "boot"
     for directory in (home, settings.RUN_DIR, settings.BOOT_DIR):
         directory.mkdir()
+
+
+@pytest.fixture(scope="session")
+def django_db_setup(_begun: Path | None, django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> None:
+    """Migrating takes seconds, so what it made is kept until a migration changes."""
+    if _begun and not _begun.exists():
+        with django_db_blocker.unblock():
+            keep(_begun)
+
+
+@pytest.fixture(scope="session")
+def _begun(pytestconfig: pytest.Config) -> Iterator[Path | None]:
+    if SERVER or pytestconfig.cache is None:
+        yield None
+        return
+    path = Path(pytestconfig.cache.mkdir("migrated")) / f"{migrated_state()}.sqlite3"
+    with begun_with(path):
+        yield path
 
 
 @pytest.fixture(scope="session")
