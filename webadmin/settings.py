@@ -14,6 +14,7 @@ env = Environment(eager=True)
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 RUN_DIR = DATA_DIR / "run"
 BOOT_DIR = DATA_DIR / "boot"
+SERIAL_DIR = DATA_DIR / "serial"  # what serial consoles said
 
 PORT = env.number("PORT", 8000, 1, 65535)
 HYPERVISOR = env.choice_or_uri("HYPERVISOR", "auto", ("auto", "memory"))

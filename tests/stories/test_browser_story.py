@@ -144,7 +144,7 @@ def test_every_page_of_the_story_is_accessible(page: Page, installation: Install
     assert found == {}
 
 
-TABS = ("devices", "console", "events", "edit?tab=console", "run-once", "remove")
+TABS = ("devices", "console", "console/serial", "console/viewer", "events", "edit?tab=console", "run-once", "remove")
 
 
 def test_the_keyboard_alone_makes_a_headless_machine(page: Page, installation: Installation) -> None:
@@ -208,8 +208,10 @@ def shows(page: Page, term: str, text: str) -> None:
 def greeting_of(page: Page) -> bytes:
     """What answers where the Console tab says that the screen is."""
     page.get_by_role("link", name="Console").first.click()
+    page.get_by_role("link", name="Remote viewer").click()
     told = page.get_by_text(re.compile(r"127\.0\.0\.1:\d+")).first.inner_text()
     host, port = re.findall(r"(127\.0\.0\.1):(\d+)", told)[0]
+    page.go_back()
     page.go_back()
     with socket.create_connection((host, int(port)), timeout=10) as screen:
         return screen.recv(12)

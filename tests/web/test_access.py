@@ -14,7 +14,7 @@ from vms.routes import Access, access_of, routes
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
-PAGES = ("", "devices", "console", "console/viewer", "events", "edit", "run-once", "remove")
+PAGES = ("", "devices", "console", "console/serial", "console/viewer", "events", "edit", "run-once", "remove")
 POSTS = (
     *("edit", "edit/preview", "run-once", "remove", "actions/start", "actions/stop"),
     *("console/vnc/pass", "console/serial/pass", "console/viewer/vnc", "console/ticket"),

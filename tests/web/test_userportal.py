@@ -22,7 +22,19 @@ from vms.web import cards
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 HTMX = {"HX-Request": "true"}
-PAGES = ("", "devices", "console", "console/viewer", "edit", "run-once", "remove", "clone", "template", "give-back")
+PAGES = (
+    "",
+    "devices",
+    "console",
+    "console/serial",
+    "console/viewer",
+    "edit",
+    "run-once",
+    "remove",
+    "clone",
+    "template",
+    "give-back",
+)
 POSTS = (
     *("edit", "edit/preview", "run-once", "remove", "clone", "template", "give-back"),
     *("actions/start", "actions/stop", "actions/shutdown"),

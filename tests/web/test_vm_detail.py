@@ -1,18 +1,21 @@
 """The pages of one machine: what it is, what it has, how it is reached, what happened to it."""
 
 import re
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from django.test import Client
+from pytest_django import Settings
 
 from tests.actions.runs import choosing, claimed, down, up
-from tests.factories import headless
+from tests.factories import headless, machine
 from vms.actions import edit, jobs, power
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended
 from vms.domain.runonce import ConsoleChoice
-from vms.models import VM, Host, User
+from vms.models import VM, Host, Permission, Role, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -24,7 +27,7 @@ def text_of(web: Client, path: str) -> str:
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
 
 
-@pytest.mark.parametrize("tab", ["", "devices", "console", "events"])
+@pytest.mark.parametrize("tab", ["", "devices", "console", "console/serial", "console/viewer", "events"])
 def test_each_page_shows_itself_with_and_without_a_run(
     tab: str, web: Client, url: str, vm: VM, host: Host, admin: User
 ) -> None:
@@ -165,3 +168,38 @@ def test_events_tell_what_happened_in_sentences(web: Client, url: str, vm: VM, h
     assert "The configuration of web was changed by admin. (Graphics Protocol, Video Type)" in text
     assert "admin started web (Run)." in text
     assert "Run: Finished" in text
+
+
+# -- the serial line
+
+
+def test_a_machine_without_a_serial_line_says_so_and_how_to_get_one(web: Client, url: str) -> None:
+    html = web.get(url + "console/serial").content.decode()
+    assert "web has no serial console." in html
+    assert f'href="{url}edit?tab=console"' in html
+
+
+def test_a_headless_machine_leads_from_its_missing_screen_to_its_serial_line(web: Client, admin: User) -> None:
+    vm = machine("quiet", by=admin, console=lambda console, _offer: replace(console.as_headless(), serial=True))
+    assert f'href="/vms/{vm.pk}/console/serial"' in web.get(f"/vms/{vm.pk}/console").content.decode()
+    html = web.get(f"/vms/{vm.pk}/console/serial").content.decode()
+    assert f'data-socket="/consoles/{vm.pk}/serial"' in html
+
+
+def test_what_a_serial_line_said_is_read_by_whoever_may_use_it(
+    web: Client, headless_vm: VM, alice: User, settings: Settings, tmp_path: Path
+) -> None:
+    settings.SERIAL_DIR = tmp_path
+    path = f"/vms/{headless_vm.pk}/console/serial/log"
+    assert "was written down" in web.get(path, follow=True).content.decode()
+    place = tmp_path / str(headless_vm.pk)
+    place.mkdir()
+    for run, said in (("20261101T000000000000", "before"), ("20261102T000000000000", "SeaBIOS\r\n<b>")):
+        (place / f"{run}.log").write_text(said)
+    (place / "20261102T000000000000.tail").write_text("the end")
+    answer = web.get(path)
+    assert (answer["Content-Type"], answer.content) == ("text/plain; charset=utf-8", b"SeaBIOS\r\n<b>the end")
+    web.force_login(alice)
+    assert web.get(f"/portal{path}").status_code == 404
+    Permission.objects.create(user=alice, role=Role.objects.get(name="UserRole"), vm=headless_vm)
+    assert b"SeaBIOS" not in web.get(f"/portal{path}", follow=True).content

@@ -1,6 +1,6 @@
 """What the engine has seen: the only writer of the observed columns; never touches what is configured."""
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -78,6 +78,12 @@ def engine_stopped(hosts: Iterable[Host]) -> None:
     """The engine goes away politely: nobody watches its hosts until it is back."""
     for host in hosts:
         Host.objects.filter(pk=host.pk, status=HostStatus.UP).update(status=HostStatus.CONNECTING)
+
+
+def recorded(hosts: Collection[UUID]) -> list[tuple[UUID, UUID]]:
+    """The machines on these hosts whose serial lines are written down at present, each after its host."""
+    running = VM.objects.filter(host__in=hosts).exclude(observed__in=NOT_RUNNING).exclude(running=None)
+    return [(vm.host_id, vm.pk) for vm in running if vm.host_id and vm.run and vm.run.spec.console.recorded]
 
 
 def expected(host: Host) -> dict[UUID, Status]:

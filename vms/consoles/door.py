@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import socket
-from collections.abc import Callable
 from typing import Any, Final
 from weakref import WeakKeyDictionary
 
@@ -16,6 +15,7 @@ from vms.domain.errors import Refusal
 from vms.models import ConsoleKind, ConsoleSession
 from vms.wire.client import EngineClient
 
+from . import serial
 from .guard import Guard, in_thread
 from .handshake import SPOKEN, Caller, caller_of
 from .relay import LEFT, Receive, Send, relay
@@ -50,7 +50,9 @@ async def _serve(caller: Caller, receive: Receive, send: Send) -> str:
         return no.code
     try:
         with _guard().watching(console.pk, caller.session) as closing:
-            line = await in_thread(_OPENERS[ConsoleKind(console.kind)], console)
+            if console.kind == ConsoleKind.SERIAL:
+                return await serial.watch(console, receive, send, closing)
+            line = await in_thread(_screen, console)
             return await relay(receive, send, line, closing)
     except Refusal as no:
         return no.code
@@ -73,12 +75,6 @@ def _screen(console: ConsoleSession) -> socket.socket:
     vm = console.vm
     assert vm.host_id is not None
     return EngineClient(settings.RUN_DIR).open_screen(vm.host_id, vm.pk, Protocol(console.kind))
-
-
-_OPENERS: Final[dict[ConsoleKind, Callable[[ConsoleSession], socket.socket]]] = {
-    ConsoleKind.VNC: _screen,
-    ConsoleKind.SPICE: _screen,
-}
 
 
 def _guard() -> Guard:

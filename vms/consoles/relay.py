@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import socket
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -20,10 +20,19 @@ async def relay(receive: Receive, send: Send, line: socket.socket, closing: "asy
     """Carry everything until one of the ends hangs up or `closing` is given a reason; returns why it ended."""
     line.setblocking(False)
     reader, writer = await asyncio.open_connection(sock=line, limit=HELD)
-    tasks = [
-        asyncio.ensure_future(_to_browser(reader, send)),
-        asyncio.ensure_future(_from_browser(receive, writer)),
-    ]
+    try:
+        return await until_one_ends(_to_browser(reader, send), _from_browser(receive, writer), closing)
+    finally:
+        writer.close()
+        with contextlib.suppress(OSError):
+            await writer.wait_closed()
+
+
+async def until_one_ends(
+    there: Coroutine[Any, Any, str], back: Coroutine[Any, Any, str], closing: "asyncio.Future[str]"
+) -> str:
+    """Run both ways until one returns or `closing` is given a reason; returns the reason."""
+    tasks = [asyncio.ensure_future(there), asyncio.ensure_future(back)]
     try:
         done, _pending = await asyncio.wait([*tasks, closing], return_when=asyncio.FIRST_COMPLETED)
         return closing.result() if closing in done else next(iter(done)).result()
@@ -31,9 +40,6 @@ async def relay(receive: Receive, send: Send, line: socket.socket, closing: "asy
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-        writer.close()
-        with contextlib.suppress(OSError):
-            await writer.wait_closed()
 
 
 async def _to_browser(reader: asyncio.StreamReader, send: Send) -> str:

@@ -250,6 +250,11 @@ class Console:
         return not self.graphics
 
     @property
+    def recorded(self) -> bool:
+        """Whether what the serial line says is written down: without a screen it is all that tells of a failed boot."""
+        return self.serial and self.headless
+
+    @property
     def usb(self) -> bool:
         """USB for devices of its user: off without a screen and without a serial line (oVirt: UpdateVm.updateUSB)."""
         return self.wants_usb and (self.serial or not self.headless)

@@ -24,6 +24,7 @@ from vms.models import Host, Job
 
 from .door import Door
 from .leadership import Leadership
+from .lines import SerialLines, heard
 from .requests import Requests
 from .watcher import Busy, Watcher
 from .worker import carry_out, limit
@@ -56,7 +57,7 @@ class Engine:
     stand by until its lease has run out.
     """
 
-    def __init__(self, run_dir: Path, hypervisor_for: Callable[[Host], Hypervisor]) -> None:
+    def __init__(self, run_dir: Path, hypervisor_for: Callable[[Host], Hypervisor], logs: Path | None = None) -> None:
         self._run_dir = run_dir
         self._hypervisor_for = hypervisor_for
         # The same for the engine that comes after this one: it need not wait for the lease of a predecessor, for the
@@ -72,6 +73,7 @@ class Engine:
         self._rings = 0
         self._watchers: dict[UUID, Watcher] = {}
         self._requests = Requests(self._driver)
+        self._lines = SerialLines(run_dir, logs or run_dir.parent / "serial")
 
     def run(self) -> None:
         """Take the lock, and lead whenever no other engine does, until stopped."""
@@ -87,6 +89,7 @@ class Engine:
             finally:
                 door.close()
                 self._requests.close()
+                self._lines.close()
 
     def wake(self) -> None:
         """A job has been recorded: look for it."""
@@ -220,7 +223,7 @@ class Engine:
     def _carry_out(self, job: Job, watcher: Watcher) -> None:
         try:
             with self._busy.lock(job.machine):
-                answered = carry_out(job, watcher.hypervisor)
+                answered = carry_out(job, heard(watcher.hypervisor, self._lines, watcher.host.pk))
             if not answered:
                 watcher.doubt()
         except Exception:
@@ -248,6 +251,7 @@ class Engine:
             try:
                 self._tidy()
                 self._follow_hosts()
+                self._keep_lines()
                 jobs.extend(self._owner, [*self._at_hand, *self._many])
                 jobs.expire()
                 screens.follow()
@@ -258,6 +262,14 @@ class Engine:
             except DatabaseError:
                 logger.exception("housekeeping: the database does not answer")
                 close_old_connections()
+
+    def _keep_lines(self) -> None:
+        """Have a serial broker at work; one that was started anew is told of the runs that it writes down."""
+        ready = {key: watcher.hypervisor for key, watcher in self._watchers.items() if watcher.ready.is_set()}
+        hosts = {key: at for key, driver in ready.items() if (at := driver.serial_at())}
+        if self._lines.keep(hosts):
+            for host, machine in reports.recorded(hosts):
+                self._lines.attach(host, machine, record=True, fresh=False)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:

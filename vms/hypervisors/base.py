@@ -67,11 +67,12 @@ class Hypervisor(Protocol):
     def capabilities(self) -> Capabilities:
         """What the host offers."""
 
-    def start(self, run: Run) -> Observation:
+    def start(self, run: Run, *, paused: bool = False) -> Observation:
         """Define `run.base` persistently and start `run.spec`; the run is written into the live definition alone.
 
         Idempotent for one `run.job`: a machine that this job has started already is observed and nothing is done.
-        Refused when it runs by another job. What the hypervisor chose (machine type, addresses) is in the answer."""
+        `paused` lets it wait for `resume`, whatever the run says. Refused when it runs by another job. What the
+        hypervisor chose (machine type, addresses) is in the answer."""
 
     def resume(self, machine: UUID) -> Observation:
         """Let a paused machine go on, or restore a saved one, with the run that it had."""
@@ -104,6 +105,10 @@ class Hypervisor(Protocol):
         """A connection to the running console that is the caller's alone to close, past the console's password where
         the host is this one; no other way leads there. Refused like a ticket, and with `CONSOLE_OUT_OF_REACH` where no
         way leads to the host's consoles."""
+
+    def serial_at(self) -> Mapping[str, str] | None:
+        """Where another process reaches the serial lines of this host: `uri`, `username`, `password`; None where there
+        are none."""
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         """Have the guest agent run a program, and do not wait for its end; False where no agent answers."""

@@ -85,7 +85,7 @@ class LibvirtHypervisor:
             self._capabilities = capabilities(self._connections.mine(), self._connections.location)
             return self._capabilities
 
-    def start(self, run: Run) -> Observation:
+    def start(self, run: Run, *, paused: bool = False) -> Observation:
         with self._connections.refusals():
             connection = self._connections.mine()
             domain = self._find(run.base.id)
@@ -101,7 +101,7 @@ class LibvirtHypervisor:
                 _make_ready(domain, run.base.name)
             nvram = _variables(connection)
             defined = connection.defineXML(write(run.base, host, boot_file=files.__getitem__, nvram=nvram))
-            flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused else 0
+            flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused or paused else 0
             try:
                 started = write(run.spec, host, boot_file=files.__getitem__, nvram=nvram, run=run)
                 connection.createXML(started, flags)
@@ -185,6 +185,10 @@ class LibvirtHypervisor:
             if not domain.isActive():
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
             return open_screen(domain, screen)
+
+    def serial_at(self) -> Mapping[str, str] | None:
+        here = self._connections.location
+        return {"uri": here.uri, "username": here.username, "password": here.password.reveal()}
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         program, *arguments = command

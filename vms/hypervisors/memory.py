@@ -87,7 +87,7 @@ class MemoryHypervisor:
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    def start(self, run: Run) -> Observation:
+    def start(self, run: Run, *, paused: bool = False) -> Observation:
         with self._lock:
             self._require_plugged()
             machine = self._machines.setdefault(run.base.id, _Machine(run.base))
@@ -97,7 +97,7 @@ class MemoryHypervisor:
                 raise Refusal("HYPERVISOR_REFUSED", None, message="domain is already active")
             self.starts += 1
             machine.spec, machine.run = run.base, run
-            machine.status = Status.PAUSED if run.spec.start_paused else Status.UP
+            machine.status = Status.PAUSED if run.spec.start_paused or paused else Status.UP
             machine.ended, machine.cold_reboot, machine.ports = None, run.volatile, self.starts
             return self._told(run.base.id, machine)
 
@@ -152,6 +152,9 @@ class MemoryHypervisor:
             if there.run is None or screen not in there.run.spec.console.graphics:
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
             raise Refusal("CONSOLE_OUT_OF_REACH", None, host="memory")
+
+    def serial_at(self) -> Mapping[str, str] | None:
+        return None
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         with self._lock:

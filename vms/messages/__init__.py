@@ -40,6 +40,7 @@ REFUSALS: Final[dict[str, Text]] = {
     "CONSOLE_OUT_OF_REACH": _(
         "No way leads from here to the consoles of host %(host)s; a viewer that reaches the host opens them."
     ),
+    "NO_SERIAL_LOG": _("Nothing that the serial console of %(name)s said was written down."),
     "NO_SERIAL_CONSOLE": _("%(name)s has no serial console."),
     "CONSOLE_PASS_INVALID": _("This pass does not open the console: it has been used, has expired, or is another's."),
     "TOO_MANY_CONSOLES": _("There are %(limit)s consoles open already, and no more at once. Close one first."),

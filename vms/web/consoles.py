@@ -3,12 +3,14 @@
 from typing import Any
 from uuid import UUID
 
+from csp.constants import NONCE
+from csp.decorators import csp_update
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
-from vms.actions import passes, tickets
+from vms.actions import logs, passes, rights, tickets
 from vms.domain import viewerfile
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.errors import Refusal
@@ -16,10 +18,13 @@ from vms.messages import consoles as texts
 from vms.models import VM, ConsoleKind
 from vms.routes import Access, route
 
-from . import panels
+from . import panels, reasons
 from .kinds import VMS, Kind, user_of
 from .machines import shown
 from .pages import STATUS, address, complain
+
+# xterm.js draws with style sheets that it makes; those of this page's own scripts alone are let in.
+_own_styles: Any = csp_update({"style-src": [NONCE]})
 
 
 @route(Access.ADMINISTRATOR)
@@ -35,6 +40,36 @@ def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse
         **_in_browser(request, vm, ConsoleKind.VNC),
     }
     return shown(request, kind, vm, "console", "vms/_console.html", context, template="vms/console.html")
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+@_own_styles
+def vm_serial(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
+    """Serial: the machine's serial line, or why there is none and the way out; what it said since its last start."""
+    vm = VMS.row(request, pk)
+    no_serial = reasons.why_no_serial(vm, rights.on(user_of(request), vm))
+    context = {
+        "no_serial": no_serial,
+        "runs_recorded": not no_serial and logs.runs(vm),
+        **_in_browser(request, vm, ConsoleKind.SERIAL),
+    }
+    return shown(request, kind, vm, "console", "vms/_serial.html", context, template="vms/serial.html")
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+@never_cache
+def serial_log(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """What the serial line said since the machine's last start, from the firmware's first line, as a text file."""
+    vm = VMS.row(request, pk)
+    try:
+        text = logs.read(vm, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, address(request, "vm_serial", vm.pk))
+    answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
+    answer["Content-Disposition"] = f'attachment; filename="{vm.name}-serial.txt"'
+    return answer
 
 
 @route(Access.ADMINISTRATOR)

@@ -94,6 +94,13 @@ def why_not_removed(row: Hardware, held: Rights) -> str:
     return ""
 
 
+def why_no_serial(vm: VM, held: Rights) -> str:
+    """Why somebody has no serial console to open; empty when there is one."""
+    if told := lacking(ActionGroup.CONNECT_TO_SERIAL_CONSOLE, held):
+        return told
+    return "" if vm.has_serial_line else messages.sentence("NO_SERIAL_CONSOLE", {"name": vm.name})
+
+
 def why_no_console(vm: VM, held: Rights) -> str:
     """Why somebody has no graphical console to open; empty when there is one."""
     if told := lacking(ActionGroup.CONNECT_TO_VM, held):

@@ -34,6 +34,8 @@ urlpatterns: Final[list[URLPattern]] = [
     path("healthz", accounts.healthz, name="healthz"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
     path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
+    path("vms/<uuid:pk>/console/serial", consoles.vm_serial, name="vm_serial"),
+    path("vms/<uuid:pk>/console/serial/log", consoles.serial_log, name="serial_log"),
     path("vms/<uuid:pk>/console/viewer", consoles.vm_viewer, name="vm_viewer"),
     path("vms/<uuid:pk>/console/viewer/<str:protocol>", consoles.viewer_file, name="viewer_file"),
     path("vms/<uuid:pk>/console/ticket", consoles.console_ticket, name="console_ticket"),

@@ -1,0 +1,117 @@
+"""Consoles with nothing in place of the real thing: a guest's screen and its serial line, in a browser."""
+
+import contextlib
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.hypervisors.conftest import SerialLine, real_libvirt, wait_until
+from tests.stories.test_browser_story import PASSWORD, Installation, installation, page, power_off, run_it
+
+__all__ = ["installation", "page", "real_libvirt"]
+
+pytestmark = [pytest.mark.browser, pytest.mark.hypervisor]
+
+PORTAL_USER = "from tests.factories import person; from vms.models import VM; "
+PORTAL_USER += "person('bob', role='UserVmManager', vm=VM.objects.get(name='demo-headless'))"
+
+
+def opened(page: Page, name: str, part: str) -> None:
+    """Open a part of a machine's Console tab."""
+    page.get_by_role("link", name=name, exact=True).click()
+    page.locator("#tab-console").click()
+    page.locator(f"#part-{part}").click()
+
+
+def connected(page: Page) -> None:
+    page.wait_for_function("document.getElementById('screen').dataset.connected === 'true'")
+
+
+def test_the_screen_of_a_guest_is_seen_and_typed_at_and_outlives_its_power_off(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    opened(page, "demo-graphical", "graphical")
+    expect(page.locator("#console-state")).to_contain_text("The virtual machine is not running")
+    run_it(page)
+    connected(page)
+    with contextlib.closing(SerialLine(installation.domain("demo-graphical"))) as line:
+        line.expect("/root#", 60)
+        page.locator("#canvas canvas").click()
+        page.keyboard.type("\necho typed in a browser >/tmp/typed\n", delay=40)
+        wait_until(lambda: line.ask("cat /tmp/typed") == "typed in a browser", 20, "what was typed")
+        page.get_by_role("button", name="Paste").click()
+        page.get_by_label("Text").fill("echo 'Pasted, too: {A-z}' >/tmp/pasted\n")
+        page.get_by_role("button", name="Type it").click()
+        wait_until(lambda: line.ask("cat /tmp/pasted") == "Pasted, too: {A-z}", 20, "what was pasted")
+    shades = page.evaluate("""() => {
+        const canvas = document.querySelector('#canvas canvas');
+        const pixels = canvas.getContext('2d').getImageData(0, 0, canvas.width, canvas.height).data;
+        return new Set(pixels.filter((_, index) => index % 4 === 0)).size; }""")
+    assert shades > 1, "a screen with something on it"
+    with page.expect_download() as shot:
+        page.get_by_role("button", name="Screenshot").click()
+    shot.value.save_as(tmp_path / "screen.png")
+    assert (tmp_path / "screen.png").read_bytes().startswith(b"\x89PNG")
+    assert Axe().run(page).violations_count == 0
+    power_off(page)
+    expect(page.locator("#console-state")).to_contain_text("The virtual machine is not running")
+    run_it(page)
+    connected(page)
+    power_off(page)
+
+
+def test_a_serial_line_is_typed_at_watched_and_written_down_from_the_first_word(
+    page: Page, installation: Installation, tmp_path: Path
+) -> None:
+    environment = os.environ | {"DATA_DIR": str(installation.home)}
+    subprocess.run([sys.executable, "manage.py", "shell", "-v0", "-c", PORTAL_USER], env=environment, check=True)
+    opened(page, "demo-headless", "graphical")
+    expect(page.locator("#console-state")).to_contain_text("it has no graphical console")
+    page.get_by_role("link", name="Open serial console").click()
+    run_it(page)
+    terminal = page.locator("#canvas .xterm-rows")
+    expect(terminal).to_contain_text("/root#")
+    page.locator("#canvas").click()
+    page.keyboard.type("echo sum-$((40+2))\n", delay=20)
+    expect(terminal).to_contain_text("sum-42")
+
+    browser = page.context.browser
+    assert browser is not None
+    other = portal(browser, installation)
+    expect(other.locator("#typist")).to_have_text("admin types; you watch.")
+    expect(other.locator("#canvas .xterm-rows")).to_contain_text("sum-42")
+    other.get_by_role("button", name="Take over").click()
+    expect(page.locator("#typist")).to_have_text("bob types; you watch.")
+    other.locator("#canvas").click()
+    other.keyboard.type("clear; echo from-the-$((1+1))nd; reboot\n", delay=20)
+    for each in (page, other):
+        expect(each.locator("#canvas .xterm-rows")).to_contain_text("HEADLESS-GUEST-UP")
+        expect(each.locator("#canvas .xterm-rows")).to_contain_text("/root#")
+        expect(each.locator("#console-status")).to_have_text("Connected")
+    assert Axe().run(page).violations_count == 0
+    with page.expect_download() as log:
+        page.get_by_role("link", name="Download the log").click()
+    log.value.save_as(tmp_path / "log")
+    said = (tmp_path / "log").read_text(errors="replace")
+    assert said.index("SeaBIOS") < said.index("Linux version") < said.index("sum-42") < said.index("from-the-2nd")
+    assert said.index("SeaBIOS") < 100, "from the firmware's first line"
+    other.context.close()
+    power_off(page)
+
+
+def portal(browser: Browser, installation: Installation) -> Page:
+    """A user of the portal, at the same line."""
+    page = browser.new_context(viewport={"width": 400, "height": 900}).new_page()
+    page.goto(installation.url)
+    page.get_by_label("Username").fill("bob")
+    page.get_by_label("Password", exact=True).fill("bob-password")
+    page.keyboard.press("Enter")
+    opened(page, "demo-headless", "serial")
+    connected(page)
+    assert PASSWORD not in page.content()
+    return page

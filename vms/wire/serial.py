@@ -1,0 +1,80 @@
+"""Between the serial broker and whoever watches a line: frames of a kind, a length and a body; who is at the other end
+is known by uid, as at the engine's door."""
+
+import asyncio
+import json
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from .protocol import WireError, short_address
+
+SOCKET_NAME: Final = "serial.sock"
+DATA, CONTROL = b"d", b"c"
+LIMIT: Final = 1024 * 1024
+_HEAD: Final = struct.Struct("!cI")
+
+
+def data(body: bytes) -> bytes:
+    """What the line says, or what is typed, in as many frames as it takes."""
+    parts = (body[at : at + LIMIT] for at in range(0, len(body), LIMIT))
+    return b"".join(_HEAD.pack(DATA, len(part)) + part for part in parts)
+
+
+def control(**told: Any) -> bytes:
+    """A frame about the line: who joins, who types, how it stands."""
+    body = json.dumps(told).encode()
+    return _HEAD.pack(CONTROL, len(body)) + body
+
+
+class Frames:
+    """Puts frames together again from the pieces in which they come; what came of the line at once stays together."""
+
+    def __init__(self) -> None:
+        self._rest = bytearray()
+
+    def feed(self, piece: bytes) -> Iterator[bytes | dict[str, Any]]:
+        """Bytes of the line, or an object about it."""
+        self._rest += piece
+        said = bytearray()
+        for kind, body in self._whole():
+            if kind == DATA:
+                said += body
+                continue
+            if said:
+                yield bytes(said)
+                said = bytearray()
+            yield _object(body)
+        if said:
+            yield bytes(said)
+
+    def _whole(self) -> list[tuple[bytes, bytes]]:
+        found, at = [], 0
+        while len(self._rest) - at >= _HEAD.size:
+            kind, length = _HEAD.unpack_from(self._rest, at)
+            if length > LIMIT or kind not in {DATA, CONTROL}:
+                raise WireError("no frame of the serial broker's")
+            if len(self._rest) - at - _HEAD.size < length:
+                break
+            at += _HEAD.size
+            found.append((kind, bytes(self._rest[at : at + length])))
+            at += length
+        del self._rest[:at]
+        return found
+
+
+def _object(body: bytes) -> dict[str, Any]:
+    try:
+        told = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise WireError("a frame that is no JSON") from error
+    if not isinstance(told, dict):
+        raise WireError("a frame that is no object")
+    return told
+
+
+async def connect(run_dir: Path) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+    """A line to the broker; `OSError` where none is."""
+    with short_address(run_dir / SOCKET_NAME) as address:
+        return await asyncio.open_unix_connection(address, limit=LIMIT)
