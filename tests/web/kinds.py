@@ -22,7 +22,7 @@ def opened(web: Client, path: str, action: str = "") -> dict[str, str]:
 def text_of(web: Client, path: str) -> str:
     """The text of a page, without its mark-up."""
     html = re.sub(r"<head>.*?</head>", "", html_of(web.get(path)), flags=re.DOTALL)
-    return _plain(html)
+    return plain_text(html)
 
 
 def cell_of(web: Client, path: str, row: Any, label: str) -> str:
@@ -31,8 +31,9 @@ def cell_of(web: Client, path: str, row: Any, label: str) -> str:
     line = html[html.index(f'-{row.pk}"') :]
     cell = re.search(rf'data-label="{label}">(.*?)</t[dh]>', line, re.DOTALL)
     assert cell
-    return _plain(cell.group(1))
+    return plain_text(cell.group(1))
 
 
-def _plain(html: str) -> str:
+def plain_text(html: str) -> str:
+    """The text of a piece of mark-up."""
     return " ".join(re.sub(r"<[^>]+>", " ", html).split())
