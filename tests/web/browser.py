@@ -1,9 +1,17 @@
 """What a browser makes of a form: it posts what is enabled and filled in, nothing else."""
 
+from collections.abc import Callable
 from html.parser import HTMLParser
-from typing import Any
+from typing import Any, Final
 
 from django import forms
+from playwright.sync_api import Page, ViewportSize
+
+PATIENCE: Final = 15_000  # milliseconds
+WIDE: Final[ViewportSize] = {"width": 1280, "height": 900}
+NARROW: Final[ViewportSize] = {"width": 400, "height": 800}
+
+Open = Callable[..., Page]
 
 
 class _Controls(HTMLParser):

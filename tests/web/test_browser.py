@@ -1,15 +1,13 @@
 """What only a browser shows: focus, live rows, narrow screens, a policy that nothing breaks, and no script at all."""
 
 import shutil
-from collections.abc import Callable, Iterator
-from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from django.test import Client
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
 
 from tests.factories import machine
+from tests.web.browser import NARROW, WIDE, Open
 from vms.actions import power
 from vms.models import VM, User
 
@@ -20,47 +18,6 @@ pytestmark = [
     pytest.mark.filterwarnings("ignore:No directory at"),
     pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed"),
 ]
-
-PATIENCE = 15_000
-WIDE, NARROW = {"width": 1280, "height": 900}, {"width": 400, "height": 800}
-
-Open = Callable[..., Page]
-
-
-@pytest.fixture
-def chromium(live_server: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    """A browser for one test: its event loop must not run while the database is made ready for the next one."""
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
-        browser.close()
-
-
-@pytest.fixture
-def open_page(admin: User, client: Client, chromium: Browser, live_server: Any) -> Iterator[Open]:
-    """Opens a path as the administrator; a script that fails or a policy that is violated fails the test."""
-    client.force_login(admin)
-    complaints: list[str] = []
-    contexts = []
-
-    def opened(path: str, **options: Any) -> Page:
-        context = chromium.new_context(**{"viewport": WIDE, "reduced_motion": "reduce", **options})
-        contexts.append(context)
-        cookie = client.cookies["sessionid"].value
-        context.add_cookies([{"name": "sessionid", "value": cookie, "url": live_server.url}])
-        page = context.new_page()
-        page.set_default_timeout(PATIENCE)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.on("console", lambda told: complaints.append(told.text) if "Security Policy" in told.text else None)
-        page.goto(f"{live_server.url}{path}")
-        return page
-
-    expect.set_options(timeout=PATIENCE)
-    yield opened
-    for context in contexts:
-        context.close()
-    assert complaints == []
 
 
 def focused(page: Page) -> str:
@@ -81,8 +38,9 @@ def test_a_dialog_takes_the_focus_and_gives_it_back(open_page: Open, vm: VM) -> 
 def test_ticking_headless_greys_out_by_the_server_and_keeps_the_focus(open_page: Open, vm: VM) -> None:
     page = open_page(f"/vms/{vm.pk}/")
     page.get_by_role("link", name="Edit").click()
+    page.get_by_role("button", name="Show Advanced Options").click()
     page.get_by_role("tab", name="Console").click()
-    page.get_by_label("Headless Mode").focus()
+    page.get_by_label("Headless Mode", exact=True).focus()
     page.keyboard.press("Space")
     expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
     expect(page.get_by_label("Enable VirtIO Serial Console")).to_be_enabled()
@@ -94,9 +52,8 @@ def test_ticking_headless_greys_out_by_the_server_and_keeps_the_focus(open_page:
 def test_saving_closes_the_dialog_and_shows_what_has_changed(open_page: Open, vm: VM) -> None:
     page = open_page("/vms/")
     page.locator(f"#edit-{vm.pk}").click()
-    page.get_by_role("tab", name="Console").click()
-    page.get_by_label("Headless Mode").check()
-    expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
+    page.get_by_label("Headless Mode", exact=True).check()
+    page.get_by_label("There is another way in").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).not_to_be_visible()
     expect(page.locator(f"#vm-{vm.pk}")).to_contain_text("headless")
@@ -106,14 +63,15 @@ def test_saving_closes_the_dialog_and_shows_what_has_changed(open_page: Open, vm
 def test_what_is_refused_is_read_out_and_leads_to_its_field(open_page: Open, vm: VM) -> None:
     page = open_page(f"/vms/{vm.pk}/")
     page.get_by_role("link", name="Edit").click()
+    page.get_by_role("button", name="Show Advanced Options").click()
     page.get_by_role("tab", name="System").click()
-    page.get_by_label("Memory Size").fill("1")
+    page.get_by_label("Threads per Core").fill("0")
     page.get_by_role("tab", name="General").click()
     page.get_by_role("button", name="Save").click()
     expect(page.locator("[data-focus]")).to_be_focused()
-    expect(page.get_by_label("Memory Size")).to_be_visible()
-    page.get_by_role("link", name="Memory Size").click()
-    assert focused(page) == "id_memory"
+    expect(page.get_by_label("Threads per Core")).to_be_visible()
+    page.get_by_role("link", name="Threads per Core").click()
+    assert focused(page) == "id_threads"
 
 
 def test_a_row_changes_without_taking_the_focus_from_another(open_page: Open, vm: VM, admin: User) -> None:
