@@ -5,8 +5,9 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, consoles, dialogs, machines, webadmin
+from . import accounts, consoles, dialogs, machines, places, webadmin
 from .kinds import KINDS, Kind
+from .places import PLACES, PlaceKind
 
 
 def _of(kind: Kind) -> Iterator[URLPattern]:
@@ -29,10 +30,22 @@ def _of(kind: Kind) -> Iterator[URLPattern]:
         yield path(f"{below}vms", machines.machine_members, given, name=f"{name}_members")
 
 
+def _of_places(kind: PlaceKind) -> Iterator[URLPattern]:
+    """The addresses that every kind of place has."""
+    below, given, name = f"{kind.path}/<uuid:pk>/", {"kind": kind}, kind.name
+    yield path(f"{kind.path}/", places.place_list, given, name=f"{name}_list")
+    yield path(f"{kind.path}/new", places.place_form, given, name=f"{name}_new")
+    yield path(below, places.place_detail, given, name=f"{name}_detail")
+    yield path(f"{below}edit", places.place_form, given, name=f"{name}_edit")
+    yield path(f"{below}remove", places.remove_place, given, name=f"{name}_remove")
+
+
 urlpatterns: Final[list[URLPattern]] = [
     path("", accounts.home, name="home"),
     path("healthz", accounts.healthz, name="healthz"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
+    *(pattern for kind in PLACES for pattern in _of_places(kind)),
+    path("hosts/<uuid:pk>/actions/<slug:verb>", places.host_action, name="host_action"),
     path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
     path("vms/<uuid:pk>/console/serial", consoles.vm_serial, name="vm_serial"),
     path("vms/<uuid:pk>/console/serial/log", consoles.serial_log, name="serial_log"),

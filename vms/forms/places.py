@@ -1,0 +1,105 @@
+"""The dialogs of data centers, clusters and hosts."""
+
+from typing import Any, ClassVar
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from vms import messages
+from vms.actions.hosts import AUTO
+from vms.domain.console import Frozen
+from vms.domain.errors import Refusal
+from vms.messages import FIELDS, Text
+from vms.models import Cluster, DataCenter, User
+
+from .fields import Field, Options, choice
+from .parts import Values
+
+_LEVELS: Any = Cluster._meta.get_field("level").choices
+
+
+def place(model: Any) -> forms.ModelChoiceField:
+    """A field for what something is in."""
+    return forms.ModelChoiceField(model.objects.none(), widget=Options, empty_label=None)
+
+
+class PlaceForm(forms.Form):
+    """What a place is called, described with, and in what it is; `row` is None for a new one."""
+
+    bound_field_class = Field
+    # Attributes of the row that stay as they were chosen first, with the reason.
+    fixed: ClassVar[dict[str, Text]] = {}
+
+    name = forms.CharField(max_length=255)
+
+    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+        self.row, self.locked = row, dict[str, Frozen | Text]()
+        super().__init__(data, initial={name: getattr(row, name) for name in self.base_fields} if row else None)
+        for name in self.fields:
+            field: Any = self.fields[name]
+            field.label = FIELDS[name]
+            if hasattr(field, "queryset"):
+                field.queryset = field.queryset.model.objects.visible_to(by)
+            if row is not None and (reason := self.why_fixed(name)):
+                field.disabled, self.locked[name] = True, reason
+
+    def why_fixed(self, name: str) -> Text:
+        """Why a field of a place that is there already cannot be changed; empty for one that can."""
+        return self.fixed.get(name, "")
+
+    def columns(self) -> Values:
+        """The arguments of the action beside the name and the row."""
+        return {name: value for name, value in self.cleaned_data.items() if name not in self.locked}
+
+    def refuse(self, no: Refusal) -> None:
+        """Show a refusal at the field that it is about, or above the form."""
+        self.add_error(no.field if no.field in self.fields else None, messages.refusal(no))
+
+
+class DataCenterForm(PlaceForm):
+    """A data center."""
+
+    description = forms.CharField(max_length=4000, required=False)
+    comment = forms.CharField(max_length=4000, required=False)
+
+
+class ClusterForm(PlaceForm):
+    """A cluster of a data center."""
+
+    fixed: ClassVar[dict[str, Text]] = {"data_center": _("A cluster stays in the data center that it was made in.")}
+
+    data_center = place(DataCenter)
+    level = choice(_LEVELS, required=True)
+    description = forms.CharField(max_length=4000, required=False)
+    comment = forms.CharField(max_length=4000, required=False)
+
+    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+        super().__init__(data, row=row, by=by)
+        self.initial.setdefault("level", _LEVELS[-1][0])
+
+
+class HostForm(PlaceForm):
+    """A host of a cluster, by the address of its libvirt."""
+
+    fixed: ClassVar[dict[str, Text]] = {"uri": _("Another address is another host: add that, and remove this one.")}
+
+    cluster = place(Cluster)
+    uri = forms.CharField(
+        max_length=255,
+        help_text=_(
+            "qemu+ssh://root@host/system for another machine, qemu:///system for this one; auto leaves it to the "
+            "engine's settings."
+        ),
+    )
+    comment = forms.CharField(max_length=4000, required=False)
+
+    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+        super().__init__(data, row=row, by=by)
+        self.initial.setdefault("uri", "qemu+ssh://root@")
+
+    def why_fixed(self, name: str) -> Text:
+        if name == "cluster" and not self.row.maintenance:
+            return _("The cluster can be changed in maintenance alone.")
+        if name == "uri" and self.row.uri == AUTO:
+            return _("The engine's settings choose the hypervisor.")
+        return super().why_fixed(name)

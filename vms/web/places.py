@@ -1,0 +1,256 @@
+"""Data centers, clusters and hosts in WebAdmin, as one table, and the pages that they share."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Count, Q
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from vms.actions import hosts, places, rights
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import NOT_RUNNING
+from vms.forms.places import ClusterForm, DataCenterForm, HostForm, PlaceForm
+from vms.messages import Text
+from vms.models import ActionGroup, Cluster, DataCenter, Host
+from vms.routes import Access, route
+
+from . import placefacts, reasons, trails
+from .kinds import user_of
+from .pages import complain, live, page, refusals_on, reply
+from .tables import Cell, Table
+
+_RUNNING: Final = Count("vms", filter=~Q(vms__observed__in=NOT_RUNNING), distinct=True)
+
+
+@dataclass(frozen=True, kw_only=True)
+class PlaceKind:
+    """One kind of place: its words, its rows, its dialog, its actions, and what its pages tell."""
+
+    name: str
+    path: str
+    model: type[Any]
+    form: type[PlaceForm]
+    create: Callable[..., Any]
+    edit: Callable[..., Any]
+    remove: Callable[..., None]
+    edits: ActionGroup
+    removes: ActionGroup
+    title: Text
+    new: Text
+    nothing: Text
+    removal: Text
+    columns: tuple[Text, ...]
+    cells: Callable[[Any], tuple[Cell, ...]]
+    facts: Callable[[Any], list[Any]]
+    tables: Callable[[Any], list[Table]]
+    counted: Callable[[Any], Any]
+
+    def rows(self, request: HttpRequest) -> Any:
+        """The rows that somebody may see, with what lists count of them."""
+        return self.counted(self.model.objects.visible_to(user_of(request))).order_by("name")
+
+    def row(self, request: HttpRequest, pk: UUID) -> Any:
+        return get_object_or_404(self.rows(request), pk=pk)
+
+    def at(self, page: str, row: Any = None) -> str:
+        return reverse(f"{self.name}_{page}", args=[row.pk] if row is not None else [])
+
+
+DATA_CENTERS: Final = PlaceKind(
+    name="data_center",
+    path="data-centers",
+    model=DataCenter,
+    form=DataCenterForm,
+    create=places.create_data_center,
+    edit=places.edit_data_center,
+    remove=places.remove_data_center,
+    edits=ActionGroup.EDIT_STORAGE_POOL_CONFIGURATION,
+    removes=ActionGroup.DELETE_STORAGE_POOL,
+    title=gettext_lazy("Data Centers"),
+    new=gettext_lazy("New Data Center"),
+    nothing=gettext_lazy("There is no data center that you may see."),
+    removal=gettext_lazy("The data center %(name)s is removed. This cannot be undone."),
+    columns=(gettext_lazy("Name"), gettext_lazy("Clusters"), gettext_lazy("Description")),
+    cells=placefacts.data_center_cells,
+    facts=placefacts.data_center,
+    tables=placefacts.data_center_tables,
+    counted=lambda rows: rows.annotate(cluster_count=Count("clusters", distinct=True)),
+)
+CLUSTERS: Final = PlaceKind(
+    name="cluster",
+    path="clusters",
+    model=Cluster,
+    form=ClusterForm,
+    create=places.create_cluster,
+    edit=places.edit_cluster,
+    remove=places.remove_cluster,
+    edits=ActionGroup.EDIT_CLUSTER_CONFIGURATION,
+    removes=ActionGroup.DELETE_CLUSTER,
+    title=gettext_lazy("Clusters"),
+    new=gettext_lazy("New Cluster"),
+    nothing=gettext_lazy("There is no cluster that you may see."),
+    removal=gettext_lazy("The cluster %(name)s is removed. This cannot be undone."),
+    columns=(
+        *(gettext_lazy("Name"), gettext_lazy("Data Center"), gettext_lazy("Compatibility Version")),
+        *(gettext_lazy("Hosts"), gettext_lazy("Virtual Machines"), gettext_lazy("Description")),
+    ),
+    cells=placefacts.cluster_cells,
+    facts=placefacts.cluster,
+    tables=placefacts.cluster_tables,
+    counted=lambda rows: rows.select_related("data_center").annotate(
+        host_count=Count("hosts", distinct=True), vm_count=Count("vms", distinct=True), running_count=_RUNNING
+    ),
+)
+HOSTS: Final = PlaceKind(
+    name="host",
+    path="hosts",
+    model=Host,
+    form=HostForm,
+    create=hosts.create,
+    edit=hosts.edit,
+    remove=hosts.remove,
+    edits=ActionGroup.EDIT_HOST_CONFIGURATION,
+    removes=ActionGroup.DELETE_HOST,
+    title=gettext_lazy("Hosts"),
+    new=gettext_lazy("New Host"),
+    nothing=gettext_lazy("There is no host that you may see."),
+    removal=gettext_lazy("The host %(name)s is forgotten; what is defined on it stays there. This cannot be undone."),
+    columns=(
+        *(gettext_lazy("Name"), gettext_lazy("Status"), gettext_lazy("Cluster"), gettext_lazy("Hypervisor")),
+        *(gettext_lazy("CPUs"), gettext_lazy("Memory"), gettext_lazy("Running VMs")),
+    ),
+    cells=placefacts.host_cells,
+    facts=placefacts.host,
+    tables=placefacts.host_tables,
+    counted=lambda rows: rows.select_related("cluster__data_center").annotate(running_count=_RUNNING),
+)
+PLACES: Final = (DATA_CENTERS, CLUSTERS, HOSTS)
+# What is done with a host by a button: verb → action, words, icon; possible in maintenance, or outside of it.
+_VERBS: Final = {
+    "activate": (hosts.activate, gettext_lazy("Activate"), "fa-play", True),
+    "maintenance": (hosts.deactivate, gettext_lazy("Maintenance"), "fa-wrench", False),
+}
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def place_list(request: HttpRequest, kind: PlaceKind) -> HttpResponse:
+    """The places of a kind that somebody may see; there are never many."""
+    rows = list(kind.rows(request))
+    table = Table(kind.title, kind.columns, [kind.cells(row) for row in rows], kind.nothing)
+    return live(
+        request,
+        "places/list.html",
+        "places/_list.html",
+        {"kind": kind, "table": table, "new": kind.at("new")},
+        busy=False,
+    )
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def place_detail(request: HttpRequest, kind: PlaceKind, pk: UUID) -> HttpResponse:
+    """What a place is, what is in it, and what happened to it."""
+    row = kind.row(request, pk)
+    held = rights.on(user_of(request), row)
+    context = {
+        "kind": kind,
+        "row": row,
+        "groups": kind.facts(row),
+        "tables": kind.tables(row),
+        "events": trails.events(row),
+        "no_edit": reasons.lacking(kind.edits, held),
+        "no_remove": reasons.lacking(kind.removes, held),
+        "at": {page: kind.at(page, row) for page in ("edit", "remove")} | {"list": kind.at("list")},
+        **(_host_context(row, held) if kind is HOSTS else {}),
+    }
+    return live(request, "places/detail.html", "places/_detail.html", context, busy=False)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def place_form(request: HttpRequest, kind: PlaceKind, pk: UUID | None = None) -> HttpResponse:
+    """The dialog of a new place, or of one that is there."""
+    row = kind.row(request, pk) if pk else None
+    form = kind.form(request.POST or None, row=row, by=user_of(request))
+    if form.is_valid():
+        with refusals_on(form):
+            do = kind.edit if row else kind.create
+            saved = do(*([row] if row else []), by=user_of(request), **form.columns())
+            return reply(request, _("%(name)s was saved.") % {"name": saved}, kind.at("detail", saved), stay=bool(row))
+    context = {
+        "form": form,
+        "title": _("Edit %(name)s") % {"name": row} if row else kind.new,
+        "action": kind.at("edit", row) if row else kind.at("new"),
+        "back": kind.at("detail", row) if row else kind.at("list"),
+    }
+    return page(request, "places/form.html", "places/_form.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def remove_place(request: HttpRequest, kind: PlaceKind, pk: UUID) -> HttpResponse:
+    """Ask whether a place is to go, and have it go."""
+    row, name = kind.row(request, pk), {"name": str(kind.row(request, pk))}
+    at = {"remove": kind.at("remove", row), "detail": kind.at("detail", row)}
+    if request.method == "GET":
+        why_not = reasons.lacking(kind.removes, rights.on(user_of(request), row))
+        asked = {"row": row, "at": at, "why_not": why_not, "text": str(kind.removal) % name}
+        return page(request, "vms/remove.html", "vms/_remove.html", asked)
+    try:
+        kind.remove(row, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, at["detail"])
+    return reply(request, _("%(name)s was removed.") % name, kind.at("list"))
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def host_action(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
+    """Put a host into maintenance, or end that."""
+    row = HOSTS.row(request, pk)
+    if verb not in _VERBS:
+        raise Http404
+    act, label, _icon, _from = _VERBS[verb]
+    try:
+        act(row, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, HOSTS.at("detail", row))
+    done = _("“%(verb)s” was done for %(name)s.") % {"verb": label, "name": row}
+    return reply(request, done, HOSTS.at("detail", row), stay=True)
+
+
+def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
+    icon, tone = placefacts.status_icon(host)
+    buttons = [
+        {
+            "name": verb,
+            "label": label,
+            "icon": icon_,
+            "url": reverse("host_action", args=[host.pk, verb]),
+            "reason": reasons.lacking(ActionGroup.MANIPULATE_HOST, held) or _why_not(host, verb, resting),
+        }
+        for verb, (_act, label, icon_, resting) in _VERBS.items()
+    ]
+    return {
+        "status": host.shown_status.label,
+        "icon": icon,
+        "tone": tone,
+        "buttons": buttons,
+        "failure": placefacts.reason(host),
+    }
+
+
+def _why_not(host: Host, verb: str, resting: bool) -> str:
+    if host.maintenance == resting:
+        return ""
+    if verb == "activate":
+        return _("The host is active already.")
+    return _("The host is in maintenance already.")
