@@ -31,6 +31,8 @@ DATA: Final = {
     *("cdrom", "ovirt", "source", "urandom"),
     *("ROM", "dev", "urandom", "random", "hwrng", "hugepages", "extra", "cpu", "flags", "kvm", "hidden"),
     *(word for system in OPERATING_SYSTEMS.values() for word in system.name.split()),
+    # Keys, and words of the search language.
+    *("Alt", "Ctrl", "Enter", "Esc", "status", "and", "tag", "shop"),
     *("heads", "vram", "model", "xhci", "mac", "pci", "ram", "vgamem", "type", "slot", "bus", "domain", "function"),
 }
 

@@ -18,6 +18,7 @@ from vms.domain.machine import MachineSpec
 from vms.models import AuditEvent, User
 
 from ._authorise import Actor
+from ._changes import changed
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,7 @@ def record(
     """Append what happened; `before` and `after` hold the changed fields alone."""
     origin = _origin.get()
     user = by if isinstance(by, User) else None
+    changed(entity)
     return AuditEvent.objects.create(
         at=timezone.now(),
         code=code,

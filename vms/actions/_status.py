@@ -9,6 +9,7 @@ from vms.models import ACTIVE, VM, Cluster, Host, Job, JobState
 from vms.models.texts import fold
 
 from . import access
+from ._changes import changed
 from ._texts import sync_texts
 
 # More are never active at once: one that works on the machine, and one that waits for its guest.
@@ -20,6 +21,7 @@ def project(vm: VM) -> None:
     show(vm, _latest(vm))
     vm.save(update_fields=VM.PROJECTED_FIELDS)
     sync_texts(vm)
+    changed(vm)
 
 
 def show(vm: VM, jobs: Sequence[Job] = ()) -> None:

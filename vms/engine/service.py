@@ -18,6 +18,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from vms.actions import hosts, jobs, many, passes, reports, screens
 from vms.actions._audit import chain
+from vms.actions._changes import forget
 from vms.domain.errors import Refusal
 from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
@@ -259,6 +260,7 @@ class Engine:
                 if jobs.reclaim() + jobs.ask_again():
                     self.wake()
                 chain()
+                forget()
             except DatabaseError:
                 logger.exception("housekeeping: the database does not answer")
                 close_old_connections()

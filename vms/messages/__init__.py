@@ -100,6 +100,7 @@ REFUSALS: Final[dict[str, Text]] = {
         "Nobody could reach the machine: no graphical and no serial console, no guest agent, no address, no SSH key. "
         "Confirm that there is another way in, or add one."
     ),
+    "LIST_PLACE_GONE": _("This address does not belong to this order of the list; here is its beginning."),
     "MANY_NONE": _("No virtual machine is chosen."),
     "MANY_TOO_MANY": _("At most %(limit)s virtual machines can be dealt with at once; narrow the search."),
     "MANY_OTHERS_MEANWHILE": _(

@@ -1,6 +1,7 @@
 """What the database remembers; a row exposes its value and accepts one, and never decides."""
 
 from .audit import AuditEvent
+from .changes import Change
 from .consoles import ConsoleKind, ConsolePass, ConsoleSession
 from .devices import Device, Scope
 from .hardware import Hardware
@@ -18,6 +19,7 @@ __all__ = [
     "ActionGroup",
     "AuditEvent",
     "Bookmark",
+    "Change",
     "Cluster",
     "ConsoleKind",
     "ConsolePass",

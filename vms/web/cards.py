@@ -1,7 +1,6 @@
 """What UserPortal's first page shows: a card for each machine, and one for each pool to take one from."""
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, Self
 from uuid import UUID
@@ -14,7 +13,7 @@ from vms.actions import rights
 from vms.actions.rights import Rights
 from vms.domain.lifecycle import Verb
 from vms.messages import Text
-from vms.models import VM, Job, Permission, Pool, User
+from vms.models import VM, Permission, Pool, User
 
 from . import panels, reasons
 from .kinds import POOLS, VMS, user_of
@@ -73,7 +72,7 @@ class Cards:
 
     @property
     def busy(self) -> bool:
-        return any(job.active for job in self._jobs.values())
+        return any(vm.busy for vm in self._shown)
 
     @cached_property
     def machines(self) -> list[MachineCard]:
@@ -94,10 +93,6 @@ class Cards:
     def _shown(self) -> list[VM]:
         return self.found[:PAGE]
 
-    @cached_property
-    def _jobs(self) -> Mapping[Any, Job]:
-        return panels.latest_jobs([vm.pk for vm in self._shown])
-
     def _mine(self) -> Counter[UUID]:
         held = Permission.objects.filter(user=self.user, vm__pool__in=self.pools) if self.pools else ()
         return Counter(pool for pool, _vm in set(held.values_list("vm__pool", "vm"))) if held else Counter()
@@ -112,7 +107,7 @@ class Cards:
             graphics=panels.graphics_display(vm, running),
             video=panels.video_display(vm, running),
             pending=[str(change.label) for change in panels.pending(vm)],
-            failure=panels.failure(self._jobs.get(vm.pk)),
+            failure=panels.failure(vm),
             buttons=[button for button in panels.power_buttons(vm, may) if button.verb in _ON_CARDS],
             no_run_once=reasons.why_not(vm, Verb.RUN_ONCE, may),
             no_console=reasons.why_no_console(vm, may),

@@ -12,6 +12,7 @@ from vms.actions import create
 from vms.forms import HardwareForm, InstanceTypeForm, PoolForm, TemplateForm, VMForm
 from vms.messages import Text
 from vms.models import VM, Hardware, InstanceType, Pool, Template, User
+from vms.search.languages import LANGUAGES
 
 from . import panels
 from .pages import address
@@ -48,6 +49,12 @@ class Kind:
     listed: Callable[[Any], Any] = lambda rows: rows
     # What its header shows beside its name.
     told: Callable[[Any, User], dict[str, Any]] = panels.header
+
+    @property
+    def about(self) -> str:
+        """What stands before a search of them."""
+        return LANGUAGES[self.model].about
+
     # Whether virtual machines are made of it.
     makes_vms: bool = False
     # Sources that are given to the form of a new one by the address: `?template=…`.

@@ -1,58 +1,200 @@
-"""A list of machines: one page of drawn rows, and which of them have changed since they were seen."""
+"""A list of machines: what is searched for, one page of drawn rows, and which of them have changed since."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
-from typing import Any, ClassVar, Final, Self
+from dataclasses import dataclass, replace
+from typing import Any, Final
+from urllib.parse import urlencode
 
 from django.conf import settings
-from django.db.models import Q
 from django.http import HttpRequest
 from django.template.loader import get_template
 from django.utils.functional import cached_property
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext_lazy as _
 
 from vms import messages
 from vms.actions import rights
 from vms.actions.rights import Rights
+from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
-from vms.models import VM, Job
+from vms.domain.search import Order, Search, Word, parse
+from vms.messages import Text
+from vms.models import VM
+from vms.search.find import find
+from vms.search.languages import LANGUAGES
+from vms.search.paging import Page, Sorting
 from vms.wire.client import EngineClient
 
-from . import panels, reasons
+from . import columns, panels, reasons
+from .columns import Heading
 from .kinds import VMS, Kind, user_of
 from .pages import BUSY, IDLE, marked
 
 PAGE: Final = 100
+# What people filter virtual machines by most, a click each.
+QUICK: Final[tuple[tuple[Text, str, str], ...]] = (
+    (messages.STATUSES["up"], "status", "up"),
+    (_("Headless"), "headless", "true"),
+    (_("Restart pending"), "pending", "true"),
+    (_("No way in"), "access", "none"),
+)
+
+
+@dataclass(frozen=True)
+class Chip:
+    """One condition of the search, and the address without it; or a condition that is offered, and the one with it."""
+
+    text: str
+    url: str
 
 
 @dataclass(frozen=True)
 class Listing:
-    """Machines of a kind in its order; `after` says where the page before ended: the values that it is ordered by."""
-
-    TEMPLATE: ClassVar = "machine.html"
+    """A page of machines of a kind; `refusal` says why the search means nothing, `gone` that the page was of another
+    order."""
 
     request: HttpRequest
     kind: Kind
-    machines: list[Any]
-    after: str
-    more: bool
+    base: Any = None
 
-    @classmethod
-    def of(cls, request: HttpRequest, kind: Kind, rows: Any = None) -> Self:
-        """The page that is asked for, of `rows` or of all that somebody may see."""
-        after = request.GET.get("after", "").replace("\0", "")
-        rows = kind.listed(kind.rows(request)) if rows is None else rows
-        found = list(rows.filter(_beyond(kind.order, after)).order_by(*kind.order)[: PAGE + 1])
-        return cls(request, kind, found[:PAGE], after, len(found) > PAGE)
+    # -- what is asked for
+
+    @property
+    def query(self) -> str:
+        return self.request.GET.get("q", "").replace("\0", "")[:20_000].strip()
+
+    @cached_property
+    def _asked(self) -> tuple[Search, Refusal | None]:
+        try:
+            search = parse(self.query)
+            self._found(search)
+            LANGUAGES[self.kind.model].columns(search)
+        except Refusal as no:
+            return Search(), no
+        return replace(search, page=0), None
+
+    @property
+    def search(self) -> Search:
+        return self._asked[0]
+
+    @property
+    def refusal(self) -> str:
+        return messages.refusal(self._asked[1]) if self._asked[1] else ""
+
+    @property
+    def marked_query(self) -> tuple[str, str, str] | None:
+        """The search in three parts, of which the second is not understood."""
+        if self._asked[1] is None:
+            return None
+        start, end = (int(str(self._asked[1].params[name])) for name in ("start", "end"))
+        return self.query[:start], self.query[start:end], self.query[end:]
+
+    def _found(self, search: Search) -> Any:
+        rows = self.kind.listed(self.kind.rows(self.request)) if self.base is None else self.base
+        return find(rows, LANGUAGES[self.kind.model], search, by=user_of(self.request))
+
+    @property
+    def matching(self) -> Any:
+        """All rows that the search means, on whatever page."""
+        return self._found(self.search) if not self.refusal else self.kind.model.objects.none()
+
+    @cached_property
+    def sorting(self) -> Sorting:
+        language, order = LANGUAGES[self.kind.model], self.search.order
+        by = language.columns(self.search) or language.orders["name"]
+        return Sorting(self.kind.model, by, order.descending if order else False)
+
+    @cached_property
+    def _page(self) -> tuple[Page, str]:
+        asked = {name: self.request.GET.get(name, "") for name in ("after", "before")}
+        try:
+            return self.sorting.page(self.matching, **asked, size=PAGE), ""
+        except Refusal as no:
+            return self.sorting.page(self.matching, "", "", size=PAGE), messages.refusal(no)
+
+    @property
+    def page(self) -> Page:
+        return self._page[0]
+
+    @property
+    def gone(self) -> str:
+        return self._page[1]
+
+    @property
+    def machines(self) -> list[Any]:
+        return self.page.rows
+
+    # -- where else it leads
+
+    @property
+    def path(self) -> str:
+        return self.request.path.removesuffix("rows")
+
+    def url(self, search: Search | None = None, **place: str) -> str:
+        """The address of the list with a search and a place in it."""
+        query = self.query if search is None else str(search)
+        asked = urlencode({name: value for name, value in {"q": query, **place}.items() if value})
+        return f"{self.path}?{asked}" if asked else self.path
+
+    @property
+    def refresh(self) -> str:
+        """What an open page asks with."""
+        place = {name: self.request.GET[name] for name in ("after", "before") if self.request.GET.get(name)}
+        return urlencode({"seen": self.mark, "q": self.query, **place} if self.query else {"seen": self.mark, **place})
+
+    @property
+    def first(self) -> str:
+        return self.url() if self.page.previous else ""
+
+    @property
+    def previous(self) -> str:
+        return self.url(before=self.page.previous) if self.page.previous else ""
 
     @property
     def next(self) -> str:
-        """Where the next page begins; empty on the last one."""
-        return ":".join(str(getattr(self.machines[-1], name)) for name in self.kind.order) if self.more else ""
+        return self.url(after=self.page.following) if self.page.following else ""
+
+    @property
+    def chips(self) -> list[Chip]:
+        """What is filtered by."""
+        return [Chip(str(term), self.url(self.search.without(at))) for at, term in enumerate(self.search.terms)]
+
+    @property
+    def quick(self) -> list[Chip]:
+        """What could be filtered by besides."""
+        if self.kind.model is not VM or self.refusal:
+            return []
+        there = {str(term) for term in self.search.terms}
+        offered = ((label, self.search.narrowed(name, value), f"{name} = {value}") for label, name, value in QUICK)
+        return [Chip(str(label), self.url(search)) for label, search, text in offered if text not in there]
+
+    @cached_property
+    def columns(self) -> tuple[tuple[str, Text], ...]:
+        return columns.chosen(self.kind, user_of(self.request))
+
+    @property
+    def compact(self) -> bool:
+        return columns.compact(user_of(self.request))
+
+    @property
+    def headings(self) -> list[Heading]:
+        return [self._heading(key, label) for key, label in self.columns]
+
+    def _heading(self, key: str, label: Text) -> Heading:
+        name, orders = columns.ORDERS.get(key, ""), LANGUAGES[self.kind.model].orders
+        if name not in orders or self.refusal:
+            return Heading(key, label)
+        by = self.search.order.field.text.lower() if self.search.order else "name"
+        here, down = by == name, self.sorting.descending
+        turned = replace(self.search, order=Order(Word(name), descending=here and not down))
+        return Heading(key, label, self.url(turned), ("descending" if down else "ascending") if here else "none")
+
+    # -- what the rows say
 
     @property
     def every(self) -> int:
-        return IDLE
+        busy = self.kind.model is VM and any(vm.busy for vm in self.machines)
+        return BUSY if busy else IDLE
 
     @cached_property
     def held(self) -> Mapping[Any, Rights]:
@@ -61,8 +203,9 @@ class Listing:
 
     @cached_property
     def rows(self) -> list[SafeString]:
-        template = get_template(self.TEMPLATE, using="jinja2")
-        return [mark_safe(template.render(self._cells(row))) for row in self.machines]  # noqa: S308  (autoescaped)
+        template = get_template("vm.html" if self.kind is VMS else "machine.html", using="jinja2")
+        cells = _vm_cells if self.kind is VMS else _cells
+        return [mark_safe(template.render(cells(self, row))) for row in self.machines]  # noqa: S308  (autoescaped)
 
     @cached_property
     def mark(self) -> str:
@@ -81,66 +224,40 @@ class Listing:
 
     @property
     def _order(self) -> str:
-        return marked(" ".join(str(row.pk) for row in self.machines) + self.next)
-
-    def _cells(self, row: Any) -> dict[str, Any]:
-        return {
-            "row": row,
-            "kind": self.kind,
-            "at": self.kind.at(self.request, row),
-            "cells": panels.cells(row),
-            "no_edit": reasons.why_not_edited(row, self.held[row.pk]),
-            "no_remove": reasons.why_not_removed(row, self.held[row.pk]),
-        }
+        return marked(" ".join(str(row.pk) for row in self.machines) + self.page.following)
 
 
-@dataclass(frozen=True)
-class VMListing(Listing):
-    """Virtual machines with what they were last asked to do."""
-
-    TEMPLATE: ClassVar = "vm.html"
-
-    jobs: Mapping[Any, Job] = field(default_factory=dict)
-
-    @classmethod
-    def of(cls, request: HttpRequest, kind: Kind = VMS, rows: Any = None) -> Self:
-        page = Listing.of(request, kind, rows)
-        jobs = panels.latest_jobs([vm.pk for vm in page.machines])
-        return cls(request, kind, page.machines, page.after, page.more, jobs)
-
-    @property
-    def every(self) -> int:
-        return BUSY if any(job.active for job in self.jobs.values()) else IDLE
-
-    def _cells(self, vm: VM) -> dict[str, Any]:
-        running, job, held = vm.running_console, self.jobs.get(vm.pk), self.held[vm.pk]
-        icon, tone = panels.status_icon(vm.status)
-        buttons = {button.verb: button for button in panels.power_buttons(vm, held)}
-        run, shutdown = next(iter(buttons.values())), buttons[Verb.SHUTDOWN]
-        return {
-            "vm": vm,
-            "status": messages.STATUSES[vm.status],
-            "icon": icon,
-            "tone": tone,
-            "graphics": panels.graphics_display(vm, running),
-            "video": panels.video_display(vm, running),
-            "cpus": vm.sockets * vm.cores * vm.threads,
-            "pending": [str(change.label) for change in panels.pending(vm)],
-            "failure": panels.failure(job),
-            "host": vm.host.name if vm.host and vm.running else "",
-            "button": shutdown if run.reason and not shutdown.reason else run,
-            "no_console": reasons.why_no_console(vm, held),
-            "no_edit": reasons.why_not_edited(vm, held),
-            "labels": dict(panels.COLUMNS),
-        }
+def _cells(listing: Listing, row: Any) -> dict[str, Any]:
+    held = listing.held[row.pk]
+    return {
+        "row": row,
+        "kind": listing.kind,
+        "columns": listing.columns,
+        "at": listing.kind.at(listing.request, row),
+        "cells": panels.cells(row),
+        "no_edit": reasons.why_not_edited(row, held),
+        "no_remove": reasons.why_not_removed(row, held),
+    }
 
 
-def _beyond(order: tuple[str, ...], after: str) -> Q:
-    """The rows that come after the one with these values; everything when they make no sense.
-
-    Names hold no colon; the second column, where there is one, is a number.
-    """
-    name, _colon, number = after.partition(":")
-    if len(order) == 1 or not (number.isascii() and number.isdigit() and len(number) < 10):
-        return Q(**{f"{order[0]}__gt": name})
-    return Q(**{f"{order[0]}__gt": name}) | Q(**{order[0]: name, f"{order[1]}__gt": int(number)})
+def _vm_cells(listing: Listing, vm: VM) -> dict[str, Any]:
+    running, held = vm.running_console, listing.held[vm.pk]
+    icon, tone = panels.status_icon(vm.status)
+    buttons = {button.verb: button for button in panels.power_buttons(vm, held)}
+    run, shutdown = next(iter(buttons.values())), buttons[Verb.SHUTDOWN]
+    return {
+        "vm": vm,
+        "columns": listing.columns,
+        "cells": columns.vm_cells(vm),
+        "numbers": columns.NUMBERS,
+        "status": messages.STATUSES[vm.status],
+        "icon": icon,
+        "tone": tone,
+        "graphics": panels.graphics_display(vm, running),
+        "video": panels.video_display(vm, running),
+        "pending": columns.pending(vm),
+        "failure": panels.failure(vm),
+        "button": shutdown if run.reason and not shutdown.reason else run,
+        "no_console": reasons.why_no_console(vm, held),
+        "no_edit": reasons.why_not_edited(vm, held),
+    }

@@ -16,8 +16,10 @@ from vms.models import VM, Hardware
 from vms.routes import Access, route
 
 from . import facts, reasons, trails
+from .columns import FIXED
 from .kinds import VMS, Kind, user_of
-from .listing import Listing, VMListing
+from .listing import Listing
+from .many import CHOICES
 from .pages import complain, live, page, reply
 from .reach import Reach, configured
 
@@ -62,7 +64,7 @@ def machine_devices(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
 def machine_members(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
     """The virtual machines of a pool, or those made of a template or an instance type."""
     row = kind.row(request, pk)
-    listing = VMListing.of(request, rows=VMS.rows(request).filter(**{kind.name: row}))
+    listing = Listing(request, VMS, VMS.rows(request).filter(**{kind.name: row}))
     return shown(request, kind, row, "members", "vms/_members.html", {"listing": listing, "members": VMS})
 
 
@@ -121,5 +123,13 @@ def shown(
 
 
 def _listed(request: HttpRequest, kind: Kind) -> dict[str, Any]:
-    listing = VMListing.of(request) if kind is VMS else Listing.of(request, kind)
-    return {"listing": listing, "kind": kind, "at": kind.at(request)}
+    listing = Listing(request, kind)
+    shown = dict(listing.columns)
+    choices = [(key, label, key in shown, key in FIXED) for key, label in kind.columns]
+    return {
+        "listing": listing,
+        "kind": kind,
+        "at": kind.at(request),
+        "choices": choices,
+        "many_verbs": CHOICES,
+    }

@@ -1,9 +1,7 @@
 """What lists and General tabs show, as data: the same for all kinds of machine and for both portals."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
-from uuid import UUID
 
 import msgspec
 from django.utils.translation import gettext as _
@@ -17,7 +15,7 @@ from vms.domain.console import Console
 from vms.domain.hosts import Endpoint
 from vms.domain.lifecycle import Status, Verb
 from vms.messages import Text
-from vms.models import VM, ActionGroup, Hardware, InstanceType, Job, JobState, Pool, PoolType, Template, User
+from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, PoolType, Template, User
 
 from . import reasons
 from .words import told
@@ -37,6 +35,14 @@ _LABELS: Final[dict[str, Text]] = {
     "memory": gettext_lazy("Memory"),
     "cpus": gettext_lazy("CPUs"),
     "description": gettext_lazy("Description"),
+    "ip": gettext_lazy("IP Addresses"),
+    "fqdn": gettext_lazy("FQDN"),
+    "os": gettext_lazy("Operating System"),
+    "access": gettext_lazy("Access"),
+    "uptime": gettext_lazy("Uptime"),
+    "comment": gettext_lazy("Comment"),
+    "template": gettext_lazy("Template"),
+    "pool": gettext_lazy("Pool"),
     "actions": gettext_lazy("Actions"),
 }
 # What every list tells of a machine's shape.
@@ -49,7 +55,8 @@ def columns(*keys: str) -> tuple[tuple[str, Text], ...]:
 
 
 COLUMNS: Final = columns(
-    *("name", "status", "host", "cluster", "graphics", "video", "memory", "cpus", "description", "actions")
+    *("name", "status", "host", "ip", "fqdn", "cluster", "graphics", "video", "serial", "access", "memory", "cpus"),
+    *("os", "type", "uptime", "template", "pool", "description", "comment", "actions"),
 )
 
 # Status → icon and tone; whatever is not named here is under way.
@@ -144,7 +151,7 @@ def header(row: Hardware, user: User) -> dict[str, Any]:
 
 def vm_header(vm: VM, user: User) -> dict[str, Any]:
     """What the header of a VM shows: its status, what can be asked of it, what waits, what failed."""
-    held, job = on(user, vm), latest_jobs([vm.pk]).get(vm.pk)
+    held = on(user, vm)
     icon, tone = status_icon(vm.status)
     return {
         "status": messages.STATUSES[vm.status],
@@ -159,8 +166,8 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "no_remove": reasons.why_not_removed(vm, held),
         "gives_back": bool(vm.pool_id) and pools.holders(vm).exists() and not reasons.why_not_given_back(vm, user),
         "pending": pending(vm),
-        "failure": failure(job),
-        "busy": job is not None and job.active,
+        "failure": failure(vm),
+        "busy": vm.busy,
     }
 
 
@@ -209,20 +216,14 @@ def pending(vm: VM) -> list[Pending]:
     return [Pending(messages.CHANGES[key], told(key, now[key]), told(key, then[key])) for key in vm.pending_changes]
 
 
-def failure(job: Job | None) -> str:
-    """How the last job failed; empty when it did not."""
-    if job is None or job.state != JobState.FAILED:
-        return ""
-    return _("%(verb)s failed. %(reason)s") % {
-        "verb": messages.verb(job.verb),
-        "reason": messages.job_error(job.error),
-    }
+def failed(verb: str, error: Any) -> str:
+    """How a verb failed, in a sentence."""
+    return _("%(verb)s failed. %(reason)s") % {"verb": messages.verb(verb), "reason": messages.job_error(error)}
 
 
-def latest_jobs(machines: Sequence[UUID]) -> dict[UUID, Job]:
-    """The last job that somebody asked for on each machine, or the one that is at work."""
-    jobs = Job.objects.filter(machine__in=machines, verb__in=list(Verb)).order_by("machine", "created_at", "id")
-    return {job.machine: job for job in jobs}
+def failure(vm: VM) -> str:
+    """How the last verb failed; empty when it did not."""
+    return failed(vm.failure["verb"], vm.failure["error"]) if vm.failure else ""
 
 
 def _display(configured: str, running: str | None, *, headless: bool = False) -> Display:

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, consoles, dialogs, machines, places, webadmin
+from . import accounts, consoles, dialogs, live, machines, many, places, tools, webadmin
 from .kinds import KINDS, Kind
 from .places import PLACES, PlaceKind
 
@@ -43,6 +43,14 @@ def _of_places(kind: PlaceKind) -> Iterator[URLPattern]:
 urlpatterns: Final[list[URLPattern]] = [
     path("", accounts.home, name="home"),
     path("healthz", accounts.healthz, name="healthz"),
+    path("live", live.live, name="live"),
+    path("search/suggest/<slug:name>", tools.suggest, name="suggest"),
+    path("columns/<slug:name>", tools.choose_columns, name="choose_columns"),
+    path("bookmarks", tools.bookmarks, name="bookmarks"),
+    path("tags", tools.tags, name="tags"),
+    path("vms/many", many.many_vms, name="many"),
+    path("tasks/<uuid:pk>/", many.task, name="task"),
+    path("tasks/<uuid:pk>/cancel", many.cancel_task, name="cancel_task"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
     *(pattern for kind in PLACES for pattern in _of_places(kind)),
     path("hosts/<uuid:pk>/actions/<slug:verb>", places.host_action, name="host_action"),

@@ -1,0 +1,86 @@
+"""The columns of lists as data: headings, what they are sorted by, which are shown at first."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+
+from vms import messages
+from vms.domain.access import Rating
+from vms.domain.osinfo import OPERATING_SYSTEMS
+from vms.messages import Text
+from vms.messages.access import RATINGS
+from vms.models import VM, User
+from vms.models.hardware import VM_TYPES
+
+# Column → the order of the search language that sorts by it, where there is one.
+ORDERS: Final = {
+    **{key: key for key in ("name", "status", "host", "cluster", "graphics", "video", "memory", "type", "os", "ip")},
+    **{key: key for key in ("fqdn", "access", "uptime")},
+    "cpus": "vcpus",
+    "serial": "serial_console",
+    "assigned": "assigned_vm_count",
+    "running": "running_vm_count",
+}
+NUMBERS: Final = frozenset({"memory", "cpus", "assigned", "running"})
+# Always there: what a row is, and what can be done with it.
+FIXED: Final = frozenset({"name", "actions"})
+_HIDDEN: Final = {
+    "vm": frozenset({"serial", "os", "type", "ip", "fqdn", "access", "uptime", "comment", "template", "pool"})
+}
+
+
+@dataclass(frozen=True)
+class Heading:
+    """A column as the head of a table shows it: sorted or not, and the address that sorts by it."""
+
+    key: str
+    label: Text
+    url: str = ""
+    sorted: str = ""
+
+    @property
+    def number(self) -> bool:
+        return self.key in NUMBERS
+
+
+def chosen(kind: Any, user: User) -> tuple[tuple[str, Text], ...]:
+    """The columns that a person wants to see, in their order; all that are shown at first where nothing was chosen."""
+    kept = (user.preferences.get("columns") or {}).get(kind.name)
+    if not isinstance(kept, list):
+        hidden = _HIDDEN.get(kind.name, frozenset())
+        return tuple((key, label) for key, label in kind.columns if key not in hidden)
+    return tuple((key, label) for key, label in kind.columns if key in kept or key in FIXED)
+
+
+def compact(user: User) -> bool:
+    """Whether a person wants narrow rows."""
+    return bool(user.preferences.get("density", "compact") == "compact")
+
+
+def vm_cells(vm: VM) -> dict[str, Any]:
+    """What the columns of a virtual machine show that are plain text."""
+    return {
+        "host": vm.host.name if vm.host and vm.host_name else "",
+        "cluster": vm.cluster.name,
+        "memory": f"{vm.memory} MiB",
+        "cpus": vm.sockets * vm.cores * vm.threads,
+        "description": vm.description,
+        "comment": vm.comment,
+        "serial": _("Yes") if vm.serial_console else _("No"),
+        "os": OPERATING_SYSTEMS[vm.os].name,
+        "type": dict(VM_TYPES)[vm.vm_type],
+        "ip": vm.ip,
+        "fqdn": vm.fqdn,
+        "access": RATINGS[Rating(vm.access)] if vm.access else "",
+        "uptime": timesince(vm.started_at, timezone.now(), depth=1) if vm.started_at else "",
+        "template": vm.template.name,
+        "pool": vm.pool.name if vm.pool else "",
+    }
+
+
+def pending(vm: VM) -> list[str]:
+    """The names of what a restart would change."""
+    return [str(messages.CHANGES.get(name, name)) for name in vm.pending_names]

@@ -1,0 +1,217 @@
+"""Many virtual machines at once: what is asked back, and the report of what became of each."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from uuid import UUID
+
+from django.db.models import Case, Count, IntegerField, Q, Value, When
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from vms import messages
+from vms.actions import many
+from vms.domain import lifecycle
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Status, Verb
+from vms.domain.search import parse
+from vms.messages import Text
+from vms.models import VM, Job, JobState, Step, Tag
+from vms.routes import Access, route
+from vms.search.find import find
+from vms.search.languages import VMS as LANGUAGE
+from vms.search.visible import visible
+
+from .kinds import VMS, user_of
+from .pages import STATUS, complain, live, page, reply
+
+NAMED: Final = 10
+SHOWN: Final = 500  # machines of a report on one page
+CHOICES: Final[tuple[tuple[str, Text], ...]] = tuple((word, messages.verb(word)) for word in many.VERBS)
+
+
+@dataclass(frozen=True)
+class Line:
+    """What became of one machine."""
+
+    name: str
+    url: str
+    state: str
+    reason: str
+    failed: bool
+
+
+@dataclass(frozen=True)
+class Task:
+    """A job over many machines as a page tells it."""
+
+    job: Job
+
+    @property
+    def pk(self) -> UUID:
+        return self.job.pk
+
+    @property
+    def title(self) -> str:
+        return _("%(verb)s: %(count)s virtual machines") % {
+            "verb": messages.verb(self.job.verb),
+            "count": self.job.machine_name,
+        }
+
+    @property
+    def state(self) -> str:
+        return str(JobState(self.job.state).label)
+
+    @property
+    def reason(self) -> str:
+        return messages.job_error(self.job.error)
+
+    @property
+    def active(self) -> bool:
+        return self.job.active
+
+    def _counted(self) -> Mapping[str, int]:
+        return dict(self.job.steps.order_by().values_list("state").annotate(count=Count("pk")))
+
+    def told(self) -> dict[str, Any]:
+        """Everything that the page shows, from two queries."""
+        counted = self._counted()
+        total, failed = sum(counted.values()), counted.get(JobState.FAILED.value, 0)
+        done = counted.get(JobState.FINISHED.value, 0)
+        first = Case(When(state=JobState.FAILED, then=Value(0)), default=Value(1), output_field=IntegerField())
+        steps = self.job.steps.select_related("led_to").annotate(first=first).order_by("first", "number")
+        return {
+            "pk": self.pk,
+            "title": self.title,
+            "state": self.state,
+            "reason": self.reason,
+            "active": self.active,
+            "total": total,
+            "done": done,
+            "failed": failed,
+            "over": total - counted.get(JobState.QUEUED.value, 0),
+            "lines": [_line(step) for step in steps[:SHOWN]],
+            "beyond": max(0, total - SHOWN),
+        }
+
+
+def _line(step: Step) -> Line:
+    # What the machine was asked for may have come to nothing afterwards.
+    later = step.led_to if step.led_to and step.led_to.state == JobState.FAILED else None
+    error = later.error if later else step.error
+    failed = step.state == JobState.FAILED or later is not None
+    state = JobState.FAILED if failed else JobState(step.led_to.state if step.led_to else step.state)
+    url = reverse("vm_detail", args=[step.machine]) if step.machine else ""
+    return Line(step.name, url, str(state.label), messages.job_error(error), failed)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def many_vms(request: HttpRequest) -> HttpResponse:
+    """What is to be done with several virtual machines: asked back with their number, then recorded as one task."""
+    given = request.POST if request.method == "POST" else request.GET
+    verb = given.get("verb", "")
+    try:
+        if verb not in many.VERBS:
+            raise Refusal("ILLEGAL_VALUE", "verb", value=verb[:40], allowed=", ".join(many.VERBS))
+        machines = _chosen(request, given)
+        if request.method == "POST":
+            job = many.ask(verb, machines, by=user_of(request), expected=_number(given), **_params(given))
+            done = _("The task was recorded; its report is on the page of the task.")
+            return reply(request, done, reverse("task", args=[job.pk]))
+        return _ask(request, given, verb, machines)
+    except Refusal as no:
+        return _ask(request, given, verb if verb in many.VERBS else "", None, no)
+
+
+def _chosen(request: HttpRequest, given: Any) -> Any:
+    rows = visible(VM, user_of(request))
+    if given.get("all"):
+        return find(rows, LANGUAGE, parse(given.get("q", "").replace("\0", "")), by=user_of(request))
+    keys = []
+    for text in given.getlist("vm")[: many.MOST]:
+        try:
+            keys.append(UUID(text))
+        except ValueError:
+            continue
+    return rows.filter(pk__in=keys)
+
+
+def _number(given: Any) -> int | None:
+    text = given.get("expected", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 9 else None
+
+
+def _params(given: Any) -> dict[str, Any]:
+    params: dict[str, Any] = {name: True for name in ("serial", "accept_lockout") if given.get(name)}
+    if tag := given.get("tag"):
+        try:
+            params["tag"] = str(UUID(tag))
+        except ValueError as error:
+            raise Refusal("ILLEGAL_VALUE", "tag", value=tag[:40], allowed="any text") from error
+    return params
+
+
+def _ask(request: HttpRequest, given: Any, verb: str, machines: Any, no: Refusal | None = None) -> HttpResponse:
+    rows = machines if machines is not None else VM.objects.none()
+    count = rows.count()
+    named = list(rows.order_by("folded", "name").values_list("pk", "name")[:NAMED])
+    context = {
+        "title": str(messages.verb(verb)) if verb else _("Several virtual machines"),
+        "label": messages.verb(verb),
+        "verb": verb,
+        "count": count,
+        "names": [name for _pk, name in named],
+        "more": max(0, count - NAMED),
+        "not_now": _not_now(verb, rows) if count else "",
+        "refusal": messages.refusal(no or Refusal("MANY_NONE")) if no or not count else "",
+        "unable": not count,
+        "chosen": [] if given.get("all") else rows.values_list("pk", flat=True),
+        "all": given.get("all"),
+        "query": given.get("q", ""),
+        "tags": Tag.objects.all() if verb.endswith("_tag") else None,
+        "back": VMS.at(request)["list"],
+    }
+    answer = page(request, "vms/many.html", "vms/_many_ask.html", context)
+    if no is not None:
+        answer.status_code = STATUS[no.kind]
+    return answer
+
+
+def _not_now(verb: str, rows: Any) -> str:
+    """How many of them the verb is not possible for at present, as far as their status tells."""
+    if verb not in set(Verb):
+        return ""
+    able = lifecycle.ALLOWED[Verb(verb)]
+    if verb == Verb.START:
+        able = able | lifecycle.ALLOWED[Verb.RESUME]
+    counted = rows.order_by().values_list("status").annotate(count=Count("pk"))
+    refused = sum(number for status, number in counted if Status(status) not in able)
+    return _("Not possible at present for %(count)s of them, by their status.") % {"count": refused} if refused else ""
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def task(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A job over many machines, with what became of each."""
+    job = get_object_or_404(visible(Job, user_of(request)), pk=pk)
+    if not job.many:
+        raise Http404
+    told = Task(job).told()
+    return live(request, "vms/task.html", "vms/_task.html", {"task": told}, busy=told["active"])
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def cancel_task(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Leave alone what has not had its turn."""
+    job = get_object_or_404(visible(Job, user_of(request)).filter(Q(verb__startswith=many.PREFIX)), pk=pk)
+    at = reverse("task", args=[pk])
+    try:
+        many.cancel(job, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, at)
+    return reply(request, _("What was left is cancelled."), at, stay=True)
