@@ -32,7 +32,7 @@ DATA: Final = {
     *("ROM", "dev", "urandom", "random", "hwrng", "hugepages", "extra", "cpu", "flags", "kvm", "hidden"),
     *(word for system in OPERATING_SYSTEMS.values() for word in system.name.split()),
     # Keys, and words of the search language.
-    *("Alt", "Ctrl", "Enter", "Esc", "status", "and", "tag", "shop"),
+    *("Alt", "Ctrl", "Enter", "Esc", "status", "and", "tag", "shop", "severity", "normal", "time", "today", "started"),
     *("heads", "vram", "model", "xhci", "mac", "pci", "ram", "vgamem", "type", "slot", "bus", "domain", "function"),
 }
 
@@ -90,7 +90,8 @@ def paths(admin: User, host: Host) -> list[str]:
     once = machine("once", by=admin, console=headless)
     up(once, host, by=admin, overlay=choosing(ConsoleChoice.VNC))
     tabs = ("", "devices", "console", "events", "edit", "run-once", "remove")
-    return ["/vms/", "/vms/new", *(f"/vms/{vm.pk}/{tab}" for vm in (pending, quiet, once) for tab in tabs)]
+    whole = ("/dashboard/", "/events/", "/tasks/", "/tags", "/bookmarks", "/vms/many?verb=headless&all=1")
+    return [*whole, "/vms/", "/vms/new", *(f"/vms/{vm.pk}/{tab}" for vm in (pending, quiet, once) for tab in tabs)]
 
 
 def test_no_page_says_anything_untranslated(web: Client, paths: list[str]) -> None:

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
 
 from vms.messages import Text
 
@@ -11,6 +13,11 @@ from . import kinds, places
 
 _ICONS: Final = {"vm": "fa-server", "template": "fa-stamp", "pool": "fa-layer-group", "instance_type": "fa-ruler"}
 _PLACES: Final = {"data_center": "fa-building", "cluster": "fa-object-group", "host": "fa-hdd"}
+_WHOLE: Final[tuple[tuple[str, Text, str], ...]] = (
+    ("tags", _("Tags"), "fa-tags"),
+    ("events", _("Events"), "fa-bell"),
+    ("tasks", _("Tasks"), "fa-tasks"),
+)
 
 
 @dataclass(frozen=True)
@@ -25,6 +32,8 @@ class Section:
 
 def sections(request: HttpRequest) -> list[Section]:
     """Every section with its address."""
-    entries = [(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
+    entries: list[tuple[Text, str, str]] = [(_("Dashboard"), reverse("dashboard"), "fa-tachometer-alt")]
+    entries += [(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
     entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in places.PLACES]
+    entries += [(title, reverse(name), icon) for name, title, icon in _WHOLE]
     return [Section(title, url, icon, request.path.startswith(url)) for title, url, icon in entries]

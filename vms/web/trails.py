@@ -1,5 +1,6 @@
 """What is told of a machine beside what it is: its devices, its events, its jobs."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -50,7 +51,11 @@ def devices(row: Any) -> list[DeviceLine]:
 
 def events(row: Hardware) -> list[EventLine]:
     """The latest events about a machine of any kind, the newest first."""
-    found = AuditEvent.objects.filter(entity_id=row.pk).order_by("-id")[:SHOWN]
+    return lines(AuditEvent.objects.filter(entity_id=row.pk).order_by("-id")[:SHOWN])
+
+
+def lines(found: Iterable[AuditEvent]) -> list[EventLine]:
+    """Events in sentences."""
     return [
         EventLine(
             event.at,

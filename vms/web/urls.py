@@ -5,7 +5,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, consoles, dialogs, live, machines, many, places, tools, webadmin
+from . import accounts, consoles, dialogs, live, machines, many, overview, places, tools, webadmin
 from .kinds import KINDS, Kind
 from .places import PLACES, PlaceKind
 
@@ -49,6 +49,9 @@ urlpatterns: Final[list[URLPattern]] = [
     path("bookmarks", tools.bookmarks, name="bookmarks"),
     path("tags", tools.tags, name="tags"),
     path("vms/many", many.many_vms, name="many"),
+    path("dashboard/", overview.dashboard, name="dashboard"),
+    path("events/", overview.events, name="events"),
+    path("tasks/", overview.tasks, name="tasks"),
     path("tasks/<uuid:pk>/", many.task, name="task"),
     path("tasks/<uuid:pk>/cancel", many.cancel_task, name="cancel_task"),
     *(pattern for kind in KINDS for pattern in _of(kind)),

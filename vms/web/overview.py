@@ -1,0 +1,138 @@
+"""What goes on as a whole: the dashboard, what has happened, what is being done."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from django.utils.http import urlencode
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+from django.views.decorators.http import require_GET
+
+from vms import messages
+from vms.domain.access import Rating
+from vms.domain.errors import Refusal
+from vms.domain.search import parse
+from vms.messages import Text
+from vms.models import VM, AuditEvent, Job, JobState
+from vms.models.hardware import IS_HEADLESS
+from vms.routes import Access, route
+from vms.search.find import find
+from vms.search.languages import LANGUAGES
+from vms.search.paging import Page, Sorting
+from vms.search.visible import visible
+
+from . import panels, trails
+from .kinds import user_of
+from .pages import live
+
+RECENT: Final = 10
+PAGE: Final = 50
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A number of machines, and the list of them."""
+
+    label: Text
+    count: int
+    url: str
+    icon: str = ""
+    tone: str = ""
+
+
+def _found(query: str) -> str:
+    return f"{reverse('vm_list')}?{urlencode({'q': query})}"
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def dashboard(request: HttpRequest) -> HttpResponse:
+    """How many machines are how, which of them nobody could reach, which wait for a restart, what happened last."""
+    rows = visible(VM, user_of(request)).order_by()
+    counted = dict(rows.values_list("status").annotate(count=Count("pk")))
+    lost = rows.filter(IS_HEADLESS, access=Rating.LOCKED_OUT.value)
+    context = {
+        "total": Figure(gettext_lazy("All virtual machines"), sum(counted.values()), reverse("vm_list")),
+        "statuses": [
+            Figure(messages.STATUSES[status], count, _found(f"status = {status}"), *panels.status_icon(status))
+            for status, count in sorted(counted.items())
+        ],
+        "figures": [
+            Figure(gettext_lazy("Headless"), rows.filter(IS_HEADLESS).count(), _found("headless = true")),
+            Figure(
+                gettext_lazy("Headless without a way in"), lost.count(), _found("headless = true and access = none")
+            ),
+            Figure(gettext_lazy("Restart pending"), rows.filter(pending=True).count(), _found("pending = true")),
+            Figure(gettext_lazy("Run once"), rows.filter(run_once=True).count(), _found("run_once = true")),
+        ],
+        "lost": list(lost.order_by("folded", "name")[:RECENT]),
+        "events": trails.lines(visible(AuditEvent, user_of(request)).order_by("-id")[:RECENT]),
+    }
+    return live(request, "lists/dashboard.html", "lists/_dashboard.html", context, busy=False)
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def events(request: HttpRequest) -> HttpResponse:
+    """What has happened, the latest first."""
+    found = _page(request, AuditEvent, ("id",))
+    context = {**found, "events": trails.lines(found["page"].rows), "at": reverse("events")}
+    return live(request, "lists/events.html", "lists/_events.html", context, busy=False)
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def tasks(request: HttpRequest) -> HttpResponse:
+    """What is being done and what was done, the latest first, with how far it is."""
+    found = _page(request, Job, ("created_at", "id"))
+    rows = found["page"].rows
+    many = {job.pk for job in rows if job.many}
+    steps: dict[Any, dict[str, int]] = {}
+    if many:
+        counted = Job.objects.filter(pk__in=many).order_by().values_list("pk", "steps__state")
+        for pk, state, count in counted.annotate(count=Count("steps")):
+            steps.setdefault(pk, {})[state] = count
+    context = {**found, "tasks": [_task(job, steps.get(job.pk, {})) for job in rows], "at": reverse("tasks")}
+    return live(request, "lists/tasks.html", "lists/_tasks.html", context, busy=any(job.active for job in rows))
+
+
+def _task(job: Job, steps: dict[str, int]) -> dict[str, Any]:
+    total = sum(steps.values())
+    return {
+        "at": job.created_at,
+        "title": f"{messages.verb(job.verb)}: {job.machine_name}",
+        "state": JobState(job.state).label,
+        "failed": job.state == JobState.FAILED,
+        "active": job.active,
+        "reason": messages.job_error(job.error),
+        "total": total,
+        "over": total - steps.get(JobState.QUEUED.value, 0),
+        "url": reverse("task", args=[job.pk]) if job.many else reverse("vm_detail", args=[job.machine]),
+        "by": job.created_by.get_username() if job.created_by else _("engine"),
+    }
+
+
+def _page(request: HttpRequest, model: type[Any], columns: tuple[str, ...]) -> dict[str, Any]:
+    query = request.GET.get("q", "").replace("\0", "").strip()
+    language, refusal = LANGUAGES[model], ""
+    sorting = Sorting(model, columns, descending=True)
+    rows = visible(model, user_of(request))
+    if model is Job:
+        rows = rows.select_related("created_by")
+    try:
+        found = find(rows, language, parse(query), by=user_of(request))
+        page = sorting.page(found, request.GET.get("after", ""), request.GET.get("before", ""), PAGE)
+    except Refusal as no:
+        refusal = messages.refusal(no)
+        page = Page([], "", "") if no.code != "LIST_PLACE_GONE" else sorting.page(rows, "", "", PAGE)
+    asked = {"q": query} if query else {}
+    return {
+        "page": page,
+        "query": query,
+        "refusal": refusal,
+        "previous": urlencode({**asked, "before": page.previous}) if page.previous else "",
+        "following": urlencode({**asked, "after": page.following}) if page.following else "",
+    }
