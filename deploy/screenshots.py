@@ -179,6 +179,7 @@ def _machines(browser: Browser, url: str) -> dict[str, str]:
     _log_in(page, url)
     page.goto(f"{url}/vms/")
     links = page.locator(".app-name a")
+    links.first.wait_for()
     found = {links.nth(at).inner_text(): links.nth(at).get_attribute("href") or "" for at in range(links.count())}
     page.close()
     return found

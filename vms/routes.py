@@ -25,6 +25,7 @@ class Access(StrEnum):
 
 
 _MARK: Final = "route_access"
+_KNOWN: Final = "known_to_administer"
 
 # Views that are not ours and so cannot carry the mark: the rest of the path decides nothing, the module does.
 _FOREIGN: Final[dict[str, Access]] = {
@@ -70,6 +71,14 @@ def routes(patterns: Any = None, prefix: str = "") -> Iterator[tuple[str, Callab
             yield path, pattern.callback
 
 
+def administers(request: HttpRequest) -> bool:
+    """Whether whoever asks is an administrator; looked up once for a request, however often pages ask."""
+    known: Any = request
+    if not hasattr(known, _KNOWN):
+        setattr(known, _KNOWN, is_administrator(request.user))
+    return bool(getattr(known, _KNOWN))
+
+
 class DefaultDenyMiddleware:
     """Refuses views that declare nothing, sends strangers to the log-in, and others away."""
 
@@ -89,7 +98,7 @@ class DefaultDenyMiddleware:
             return HttpResponseForbidden("No route: this view declares no access.", content_type="text/plain")
         if not request.user.is_authenticated:
             return redirect_to_login(request.get_full_path())
-        if access == Access.ADMINISTRATOR and not is_administrator(request.user):
+        if access == Access.ADMINISTRATOR and not administers(request):
             raise PermissionDenied
         return None
 

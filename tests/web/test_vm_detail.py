@@ -5,7 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from django.db import connection
 from django.test import Client
+from django.test.utils import CaptureQueriesContext
 from pytest_django import Settings
 
 from tests.actions.runs import choosing, claimed, down, up
@@ -203,3 +205,21 @@ def test_what_a_serial_line_said_is_read_by_whoever_may_use_it(
     assert web.get(f"/portal{path}").status_code == 404
     Permission.objects.create(user=alice, role=Role.objects.get(name="UserRole"), vm=headless_vm)
     assert b"SeaBIOS" not in web.get(f"/portal{path}", follow=True).content
+
+
+# -- what a page costs
+
+
+def test_a_page_of_one_machine_takes_eight_queries_at_most(
+    web: Client, url: str, vm: VM, headless_vm: VM, host: Host, admin: User
+) -> None:
+    """Beside the session and who it belongs to; running with changes pending, and headless beside it."""
+    edit.edit(up(vm, host, by=admin), Changes(console=headless, machine={"memory": 2048}), by=admin)
+    pages = [(page, tab) for page in (url, f"/vms/{headless_vm.pk}/") for tab in ("", "devices", "events", "console")]
+    taken = {}
+    for page, tab in pages:
+        with CaptureQueriesContext(connection) as queries:
+            assert web.get(page + tab).status_code == 200
+        asked = [query["sql"] for query in queries if not re.search(r'FROM "(django_session|vms_user)"', query["sql"])]
+        taken[page, tab] = len(asked)
+    assert {where: count for where, count in taken.items() if count > 8} == {}

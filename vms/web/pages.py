@@ -19,7 +19,7 @@ from django_htmx.middleware import HtmxDetails
 
 from vms import messages
 from vms.domain.errors import Kind, Refusal
-from vms.search.visible import is_administrator
+from vms.routes import administers
 from vms.wire.client import EngineClient
 
 PRODUCT: Final = "Headless WebAdmin"
@@ -137,7 +137,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
 
     @cache
     def administrator() -> bool:
-        return is_administrator(request.user)
+        return administers(request)
 
     return {
         "product": PRODUCT,
