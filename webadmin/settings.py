@@ -17,6 +17,7 @@ BOOT_DIR = DATA_DIR / "boot"
 SERIAL_DIR = DATA_DIR / "serial"  # what serial consoles said
 
 PORT = env.number("PORT", 8000, 1, 65535)
+SSH_PORT = env.number("SSH_PORT", 2222, 0, 65535)  # 0: no SSH door
 HYPERVISOR = env.choice_or_uri("HYPERVISOR", "auto", ("auto", "memory"))
 ACCELERATOR = env.choice("ACCELERATOR", "auto", ("auto", "kvm", "tcg"))
 

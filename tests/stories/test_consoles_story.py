@@ -11,7 +11,7 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
 from tests.hypervisors.conftest import SerialLine, real_libvirt, wait_until
-from tests.stories.test_browser_story import PASSWORD, Installation, installation, page, power_off, run_it
+from tests.stories.test_browser_story import PASSWORD, Installation, has_status, installation, page, power_off
 
 __all__ = ["installation", "page", "real_libvirt"]
 
@@ -28,8 +28,13 @@ def opened(page: Page, name: str, part: str) -> None:
     page.locator(f"#part-{part}").click()
 
 
+def run_it(page: Page) -> None:
+    page.locator("#do-start").click()
+    has_status(page, "Up")
+
+
 def connected(page: Page) -> None:
-    page.wait_for_function("document.getElementById('screen').dataset.connected === 'true'")
+    expect(page.locator("#screen")).to_have_attribute("data-connected", "true")
 
 
 def test_the_screen_of_a_guest_is_seen_and_typed_at_and_outlives_its_power_off(

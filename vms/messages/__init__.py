@@ -40,6 +40,11 @@ REFUSALS: Final[dict[str, Text]] = {
     "CONSOLE_OUT_OF_REACH": _(
         "No way leads from here to the consoles of host %(host)s; a viewer that reaches the host opens them."
     ),
+    "PUBLIC_KEY_ILLEGAL": _(
+        "This is no public key that opens a console. It is one line of an OpenSSH .pub file, of one of these kinds: "
+        "%(kinds)s; RSA has 2048 bits or more."
+    ),
+    "PUBLIC_KEY_IN_USE": _("This key stands for somebody already."),
     "NO_SERIAL_LOG": _("Nothing that the serial console of %(name)s said was written down."),
     "NO_SERIAL_CONSOLE": _("%(name)s has no serial console."),
     "CONSOLE_PASS_INVALID": _("This pass does not open the console: it has been used, has expired, or is another's."),
@@ -445,6 +450,8 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_REMOVE_BOOKMARK": _("Bookmark %(entity)s was removed by %(actor)s."),
     "VM_CONSOLE_CONNECTED": _("%(actor)s is connected to the console of %(entity)s (%(console)s)."),
     "VM_CONSOLE_DISCONNECTED": _("%(actor)s has left the console of %(entity)s (%(console)s)."),
+    "USER_ADD_SSH_KEY": _("%(actor)s added the SSH key %(fingerprint)s."),
+    "USER_REMOVE_SSH_KEY": _("%(actor)s removed the SSH key %(fingerprint)s."),
     "VM_SET_TICKET": _("%(actor)s has a password for the %(protocol)s console of %(entity)s."),
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),

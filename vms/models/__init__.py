@@ -7,6 +7,7 @@ from .devices import Device, Scope
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
+from .keys import PublicKey
 from .labels import Bookmark, Tag
 from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
@@ -36,6 +37,7 @@ __all__ = [
     "Permission",
     "Pool",
     "PoolType",
+    "PublicKey",
     "Role",
     "RolePermit",
     "Scope",

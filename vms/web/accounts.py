@@ -1,23 +1,31 @@
 """Coming in: the log-in, the address that everybody begins at, and the one that asks whether all is well."""
 
 from typing import Any
+from uuid import UUID
 
 from django.conf import settings
+from django.contrib import messages as toasts
 from django.contrib.auth.views import LoginView
 from django.db import DatabaseError, connection
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.http.response import HttpResponseBase
-from django.shortcuts import redirect, resolve_url
+from django.shortcuts import get_object_or_404, redirect, render, resolve_url
 from django.urls import reverse
 from django.utils.http import urlencode
+from django.utils.translation import gettext as _
 from django.views import csrf, defaults
+from django.views.decorators.http import require_http_methods, require_POST
 from django_htmx.http import HttpResponseClientRedirect, HttpResponseClientRefresh
 
+from vms.actions import keys
+from vms.forms.keys import KeyForm
+from vms.models import PublicKey
 from vms.routes import Access, route
 from vms.search.visible import is_administrator
 from vms.wire.client import EngineClient
 
-from .pages import PORTAL, here, htmx_of
+from .kinds import user_of
+from .pages import PORTAL, here, htmx_of, refusals_on
 
 
 class _LogIn(LoginView):
@@ -45,6 +53,34 @@ def home(request: HttpRequest) -> HttpResponse:
 
 def _begin(request: HttpRequest) -> str:
     return reverse("vm_list" if is_administrator(request.user) else f"{PORTAL}:vm_list")
+
+
+@route(Access.USER)
+@require_http_methods(["GET", "POST"])
+def account(request: HttpRequest) -> HttpResponse:
+    """One's own account: the keys that open serial consoles over SSH."""
+    form = KeyForm(request.POST or None)
+    if form.is_valid():
+        with refusals_on(form):
+            keys.add(form.cleaned_data["line"], by=user_of(request))
+            toasts.success(request, _("The key was added."))
+            return redirect("account")
+    context = {
+        "form": form,
+        "keys": PublicKey.objects.filter(user=user_of(request)),
+        "port": settings.SSH_PORT,
+        "host": request.get_host().partition(":")[0],
+    }
+    return render(request, "account.html", context, status=422 if form.is_bound else 200)
+
+
+@route(Access.USER)
+@require_POST
+def remove_key(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Forget a key of one's own."""
+    keys.remove(get_object_or_404(PublicKey, pk=pk, user=user_of(request)), by=user_of(request))
+    toasts.success(request, _("The key was removed."))
+    return redirect("account")
 
 
 @route(Access.PUBLIC)

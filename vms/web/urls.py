@@ -42,6 +42,8 @@ def _of_places(kind: PlaceKind) -> Iterator[URLPattern]:
 
 urlpatterns: Final[list[URLPattern]] = [
     path("", accounts.home, name="home"),
+    path("account/", accounts.account, name="account"),
+    path("account/keys/<uuid:pk>/remove", accounts.remove_key, name="remove_key"),
     path("healthz", accounts.healthz, name="healthz"),
     path("live", live.live, name="live"),
     path("search/suggest/<slug:name>", tools.suggest, name="suggest"),

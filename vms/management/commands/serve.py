@@ -37,6 +37,8 @@ class Command(BaseCommand):
         try:
             processes["engine"] = self._engine()
             processes["web"] = self._web()
+            if settings.SSH_PORT:
+                processes["ssh"] = self._ssh()
             self._wait_until_ready(processes["web"])
             self.stdout.write(self.style.SUCCESS(f"Headless WebAdmin is ready: http://127.0.0.1:{settings.PORT}/"))
             self._watch(processes)
@@ -80,6 +82,10 @@ class Command(BaseCommand):
             ],
             cwd=settings.BASE_DIR,
         )
+
+    def _ssh(self) -> subprocess.Popen[bytes]:
+        """Where its port is taken it says so and ends; everything else goes on without it."""
+        return subprocess.Popen([sys.executable, "manage.py", "ssh"], cwd=settings.BASE_DIR)
 
     def _wait_until_ready(self, web: subprocess.Popen[bytes]) -> None:
         deadline = time.monotonic() + READY_WITHIN
