@@ -4,6 +4,7 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from pytest_django import DjangoAssertNumQueries
 
 from tests.actions.runs import asked, choosing, claimed, down, fresh, seen, settled, started, tell, up
 from tests.factories import headless
@@ -46,6 +47,52 @@ def told(event: AuditEvent) -> str:
 
 def queued(vm: VM) -> list[str]:
     return list(Job.objects.filter(machine=vm.pk, state=JobState.QUEUED).values_list("verb", flat=True))
+
+
+# -- what is no news
+
+
+def test_a_look_that_finds_everything_as_it_was_writes_nothing(
+    running: VM, headless_vm: VM, host: Host, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    observation = seen(running, Status.UP, run=running.run, machine="pc-q35-7.2")
+    with django_assert_num_queries(1):
+        assert reports.machine_seen(host, observation)
+    off = seen(headless_vm, Status.DOWN)
+    reports.machine_seen(host, off)
+    with django_assert_num_queries(1):
+        assert reports.machine_seen(host, off)
+    assert tell(running, host, Status.PAUSED, run=running.run, machine="pc-q35-7.2").status == "paused"
+
+
+def test_a_reboot_or_a_job_that_waits_is_news_however_alike_the_machine_looks(
+    running: VM, host: Host, admin: User
+) -> None:
+    power.reboot(running, by=admin)
+    job = asked(host)
+    tell(running, host, Status.UP, run=running.run, machine="pc-q35-7.2", rebooted=True)
+    job.refresh_from_db()
+    assert job.state == JobState.FINISHED
+
+
+def test_a_host_that_was_added_twice_is_refused_and_the_first_one_goes_on(host: Host, cluster: Cluster) -> None:
+    reports.host_seen(host, Capabilities(uuid="one-machine"))
+    twin = Host.objects.create(name="twin", cluster=cluster, uri="qemu+ssh://root@localhost/system")
+    with pytest.raises(Refusal, match="SAME_UUID") as refused:
+        reports.host_seen(twin, Capabilities(uuid="one-machine"))
+    reports.host_lost(twin, refused.value)
+    twin.refresh_from_db()
+    host.refresh_from_db()
+    assert (twin.status, twin.reason["params"], host.status) == ("non_operational", {"name": "local"}, HostStatus.UP)
+    reports.host_seen(host, Capabilities(uuid="one-machine"))
+    host.delete()
+    reports.host_seen(twin, Capabilities(uuid="one-machine"))
+    assert (twin.status, twin.reason) == (HostStatus.UP, {})
+
+
+def test_hosts_that_do_not_tell_who_they_are_are_not_taken_for_one(host: Host, cluster: Cluster) -> None:
+    reports.host_seen(Host.objects.create(name="other", cluster=cluster), Capabilities())
+    assert Host.objects.filter(status=HostStatus.UP).count() == 2
 
 
 # -- up

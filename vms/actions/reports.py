@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Iterable
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 import msgspec
@@ -25,13 +25,28 @@ from ._status import project
 
 # A highly available machine is started again after these; one that nobody saw end may have lost its host.
 _FAILED: Final = frozenset({Ended.CRASHED, Ended.UNKNOWN})
+# What a host is in that answers, or would, and cannot be used all the same.
+_LOST: Final = {
+    "HYPERVISOR_PACKAGE_MISSING": HostStatus.DOWN,
+    "ACTION_TYPE_FAILED_VDS_WITH_SAME_UUID_EXIST": HostStatus.NON_OPERATIONAL,
+}
 TRIES: Final = 5
 TRIES_WITHIN: Final = timedelta(minutes=10)
 
 
-@action
 def machine_seen(host: Host, observation: Observation, *, rebooted: bool = False) -> bool:
-    """A machine was looked at, perhaps since its guest has just rebooted; False for one that is not ours."""
+    """A machine was looked at, perhaps since its guest has just rebooted; False for one that is not ours.
+
+    Nothing is written where nothing has changed: most looks find everything as it was.
+    """
+    vm = VM.objects.select_related("host", "cluster", "console_user").filter(pk=observation.id).first()
+    if vm is None or (not rebooted and not vm.busy and _is_known(vm, observation, host)):
+        return vm is not None
+    return _write_down(host, observation, rebooted=rebooted)
+
+
+@action
+def _write_down(host: Host, observation: Observation, *, rebooted: bool) -> bool:
     vm = VM.objects.select_for_update().filter(pk=observation.id).first()
     if vm is None:
         return False
@@ -49,7 +64,10 @@ def machine_missing(host: Host, machine: UUID) -> None:
 
 @action
 def host_seen(host: Host, capabilities: Capabilities) -> None:
-    """The host answers, and tells what it offers."""
+    """The host answers, and tells what it offers; refused when it is another host of ours by another address."""
+    twins = Host.objects.filter(capability_document__uuid=capabilities.uuid).exclude(pk=host.pk)
+    if capabilities.uuid and (twin := twins.first()):
+        raise Refusal("ACTION_TYPE_FAILED_VDS_WITH_SAME_UUID_EXIST", "uri", name=twin.name)
     if host.status != HostStatus.UP:
         record(ENGINE, "VDS_DETECTED", host)
     host.status, host.reason, host.capabilities = HostStatus.UP, {}, capabilities
@@ -59,8 +77,7 @@ def host_seen(host: Host, capabilities: Capabilities) -> None:
 @action
 def host_lost(host: Host, refusal: Refusal) -> None:
     """The host does not answer: what ran on it is unknown until it does."""
-    gone = refusal.code == "HYPERVISOR_PACKAGE_MISSING"
-    status = HostStatus.DOWN if gone else HostStatus.NON_RESPONSIVE
+    status = _LOST.get(refusal.code, HostStatus.NON_RESPONSIVE)
     reason = refusal.as_document()
     if (host.status, host.reason) == (status, reason):
         return
@@ -106,6 +123,21 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
         _restart(vm)
     elif seen.status == Status.DOWN != was:
         pools.run_ended(vm)
+
+
+def _is_known(vm: VM, seen: Observation, host: Host) -> bool:
+    """Whether an unlocked VM's columns say already what was seen, and nothing is to follow from it."""
+    before = _columns(vm)
+    _set_observed(vm, seen, host)
+    settled = Status(vm.observed) in NOT_RUNNING or vm.cold_reboot == power.ends_with_reboot(vm)
+    return settled and before == _columns(vm)
+
+
+def _columns(vm: VM) -> list[Any]:
+    """What is observed, with documents as their texts: those of the database have lists for our tuples."""
+    values = (getattr(vm, name) for name in (*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS))
+    documents = (dict, list, tuple)
+    return [msgspec.json.encode(one, order="deterministic") if isinstance(one, documents) else one for one in values]
 
 
 def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:

@@ -96,6 +96,7 @@ REFUSALS: Final[dict[str, Text]] = {
     ),
     "SYSTEM_NEEDS_AN_ADMINISTRATOR": _("Somebody who can give rights on the whole system has to stay."),
     "USER_CANNOT_REMOVE_HIMSELF": _("You cannot remove yourself."),
+    "ACTION_TYPE_FAILED_VDS_WITH_SAME_UUID_EXIST": _("It is the host %(name)s by another address; remove one of them."),
     "ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL": _("%(name)s has to be in maintenance for that."),
     "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST": _("%(name)s is a host with this address already."),
     "JOB_IS_NOT_EXTERNAL": _("“%(name)s” is a job of the engine; only the engine ends it."),

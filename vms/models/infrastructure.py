@@ -79,6 +79,7 @@ class HostStatus(models.TextChoices):
     UP = "up", _("Up")
     DOWN = "down", _("Down")
     NON_RESPONSIVE = "non_responsive", _("Non Responsive")
+    NON_OPERATIONAL = "non_operational", _("Non Operational")
     CONNECTING = "connecting", _("Connecting")
     MAINTENANCE = "maintenance", _("Maintenance")
 

@@ -17,6 +17,7 @@ _ICONS: Final = {
     HostStatus.UP: ("on-running", "success"),
     HostStatus.DOWN: ("off", "danger"),
     HostStatus.NON_RESPONSIVE: ("error-circle-o", "danger"),
+    HostStatus.NON_OPERATIONAL: ("error-circle-o", "warning"),
     HostStatus.CONNECTING: ("in-progress", "info"),
     HostStatus.MAINTENANCE: ("maintenance", "muted"),
 }
