@@ -269,3 +269,14 @@ def test_the_signed_state_of_another_dialog_decides_nothing(web: Client, url: st
     stolen = opened(web, f"/vms/{headless_vm.pk}/edit")["state"]
     _html, data = preview(web, opened(web, path), path, state=stolen, undo="on")
     assert "headless" not in data
+
+
+def test_what_takes_another_right_is_greyed_out_with_the_reason(vm: VM, alice: User, client: Client) -> None:
+    client.force_login(alice)
+    path = f"/portal/vms/{vm.pk}/edit"
+    form = controls(html_of(client.get(path)), path)
+    assert ("property_hugepages" in form.disabled, "memory" in form.disabled) == (True, False)
+    html = html_of(client.get(path))
+    assert "Your roles do not allow you to" in html
+    answer = client.post(path, ticked(form.data, hosts="00000000-0000-0000-0000-000000000001", memory="2048"))
+    assert (answer.status_code, VM.objects.get(pk=vm.pk).host_ids, VM.objects.get(pk=vm.pk).memory) == (302, [], 2048)

@@ -31,7 +31,7 @@ def authorise(by: Actor, action_group: ActionGroup, on: models.Model | None, *ot
 
 
 # What takes a right of its own beside that to edit or run (oVirt: UpdateVmCommand, RunVmOnceCommand).
-_OF_FIELDS: Final = {
+OF_PARTS: Final = {
     "hosts": ActionGroup.EDIT_ADMIN_VM_PROPERTIES,
     "custom_properties": ActionGroup.CHANGE_VM_CUSTOM_PROPERTIES,
 }
@@ -39,7 +39,7 @@ _OF_FIELDS: Final = {
 
 def authorise_fields(by: Actor, before: MachineSpec, after: MachineSpec, on: models.Model) -> None:
     """Refuse a change of what somebody may not choose, though the rest of a machine is his to change."""
-    for name, group in _OF_FIELDS.items():
+    for name, group in OF_PARTS.items():
         if getattr(before, name) == getattr(after, name) or isinstance(by, Engine):
             continue
         if not _holds(by, (group,), on):

@@ -23,6 +23,7 @@ from vms.models import (
 from vms.models.users import OBJECTS, SYSTEM_WIDE
 
 from . import edit, power, remove
+from ._authorise import OF_PARTS as OF_PARTS
 from ._authorise import authorise
 from .pools import HOLDER
 

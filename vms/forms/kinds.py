@@ -151,10 +151,19 @@ class VMForm(_MadeFromTemplate):
     def fixed(self) -> dict[str, Text]:
         pool = self.row.pool if isinstance(self.row, VM) else None
         if pool is None:
-            return {}
+            return {} if self.is_new else self._not_for_everybody()
         told = messages.refusal(Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(pool)))
         own = ("template", "instance_type", "use_latest_version", "stateless")
         return dict.fromkeys((*MACHINE_FIELDS, *own), told)
+
+    def _not_for_everybody(self) -> dict[str, Text]:
+        """What takes another right than the rest of a machine does, for whoever does not hold it."""
+        told: dict[str, Text] = {}
+        for part, group in rights.OF_PARTS.items():
+            if not rights.may(self.by, group, self.row):
+                no = Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", part, permit=group.value)
+                told |= dict.fromkeys(fields_of((part,)), messages.refusal(no))
+        return told
 
 
 class PoolForm(_MadeFromTemplate):
