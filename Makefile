@@ -46,8 +46,11 @@ prove: setup-dev ## Long searches for a fault: many examples of every property, 
 screenshots: setup-dev ## Pictures of the pages and dialogs, both themes, wide and narrow; TO=directory
 	@$(BIN)/python deploy/screenshots.py $(TO)
 
-bench: setup-dev ## Measurements against the goals; empty until a later issue brings them
-	@echo "There is nothing to measure yet: a later issue brings the benchmarks."
+VMS ?= 20000
+bench: setup-dev ## Lists and searches among VMS machines (20000), in a database of its own, against references
+	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && export DATA_DIR="$$scratch" && \
+	$(BIN)/python manage.py migrate -v0 && $(BIN)/python manage.py seed --vms $(VMS) --running && \
+	$(BIN)/python manage.py bench
 
 lint: setup-dev ## Style, types, the laws between the rooms, missing migrations; all run, whatever fails
 	@failed=0; \

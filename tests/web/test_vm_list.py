@@ -5,6 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.test import Client
 
 from tests.actions.runs import choosing, claimed, fresh, tell, up
@@ -163,7 +164,7 @@ def test_the_list_costs_the_same_for_few_and_for_many(
         made = machine(f"m{at}", by=admin, console=headless if at % 2 else None)
         if at % 3 == 0:
             power.start(made, by=admin)
-    with django_assert_max_num_queries(7):
+    with django_assert_max_num_queries(5):
         assert web.get("/vms/").content.decode().count("<tr ") == number + 1
 
 
@@ -172,3 +173,16 @@ def test_a_machine_of_another_day_is_shown_as_far_as_it_is_known(web: Client, vm
     tell(vm, host, Status.UP)
     assert fresh(vm).run is None
     assert row_of(web, vm).startswith("web Up Default VNC VGA")
+
+
+def test_a_long_list_and_its_refresh_ask_little(
+    web: Client, admin: User, django_assert_max_num_queries: Callable[..., Any]
+) -> None:
+    """Session and person are asked for every page; beyond that a list takes 4 queries at most, a refresh 3."""
+    call_command("seed", vms=120, running=True, verbosity=0)
+    with django_assert_max_num_queries(2 + 4):
+        html = web.get("/vms/?q=sortby+status+desc").content.decode()
+    assert html.count("<tr ") == 101
+    seen = mark_of(html)
+    with django_assert_max_num_queries(2 + 3):
+        web.get(f"/vms/rows?q=sortby+status+desc&seen={seen}", headers=HTMX)

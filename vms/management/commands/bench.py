@@ -1,0 +1,38 @@
+"""`manage.py bench [NAME…]`: measures against references of the same run; the database is the one of the settings."""
+
+import json
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError
+
+from vms.management.measuring import ENTRIES
+from vms.models import VM
+
+
+class Command(BaseCommand):
+    help = "Measures P2 (lists) and P3 (searches) on the machines that are there; `seed --vms N --running` makes them."
+
+    def add_arguments(self, parser: Any) -> None:
+        parser.add_argument("names", nargs="*", help=f"what to measure: {', '.join(ENTRIES)}; all by default")
+        parser.add_argument("--json", help="write the figures there, too")
+        parser.add_argument("--assert", action="store_true", dest="strict", help="fail where a ratio is missed")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        names = options["names"] or list(ENTRIES)
+        if unknown := set(names) - ENTRIES.keys():
+            raise CommandError(f"{', '.join(sorted(unknown))}: expected {', '.join(ENTRIES)}")
+        if not VM.objects.exists():
+            raise CommandError("There is nothing to measure: make machines with `manage.py seed --vms N --running`.")
+        settings.ALLOWED_HOSTS = [*settings.ALLOWED_HOSTS, "testserver"]
+        results = [result for name in names for result in ENTRIES[name]()]
+        self.stdout.write(f"{VM.objects.count()} machines")
+        for result in results:
+            mark = "" if result.kept else f"   MISSED (at most {result.most})"
+            told = f"{result.value:8.2f} ms  against {result.reference:8.2f} ms  ratio {result.ratio:5.2f}"
+            self.stdout.write(f"{result.name:60} {told}{mark}")
+        if options["json"]:
+            with open(options["json"], "w") as out:  # noqa: PTH123
+                json.dump([{**vars(result), "ratio": result.ratio} for result in results], out, indent=1)
+        if options["strict"] and not all(result.kept for result in results):
+            raise CommandError("A ratio was missed.")
