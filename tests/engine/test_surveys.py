@@ -3,6 +3,7 @@
 import threading
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -14,10 +15,11 @@ from vms.actions import power
 from vms.domain.access import Seen
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest, GuestAddress, Source
+from vms.domain.statistics import Counters
 from vms.engine import surveyor
 from vms.engine.surveyor import Surveyor
 from vms.hypervisors.memory import MemoryHypervisor
-from vms.models import VM, User
+from vms.models import VM, Statistic, User
 
 TELLING = Guest(
     agent=True, fqdn="web", addresses={Source.AGENT: (GuestAddress(address="192.0.2.7", source=Source.AGENT),)}
@@ -126,6 +128,19 @@ class TestGuests:
         eventually(lambda: fresh(running_vm).agent == Seen.NOW, "the agent is there")
         hypervisor.agent_tells(running_vm.pk, Guest())
         eventually(lambda: fresh(running_vm).agent == Seen.BEFORE, "the agent is gone")
+
+    def test_what_a_machine_uses_is_noted_from_one_turn_to_the_next(
+        self, running_vm: VM, hypervisor: MemoryHypervisor
+    ) -> None:
+        now = datetime.now(UTC)
+        hypervisor.counters[running_vm.pk] = Counters(at=now)
+        hypervisor.agent_tells(running_vm.pk, TELLING)
+        eventually(lambda: fresh(running_vm).ip, "the first turn")
+        hypervisor.agent_tells(running_vm.pk, Guest())
+        eventually(lambda: fresh(running_vm).agent == Seen.BEFORE, "the agent is gone")
+        hypervisor.counters[running_vm.pk] = Counters(at=now + timedelta(minutes=1), cpu=15.0)
+        hypervisor.agent_tells(running_vm.pk, TELLING)
+        assert eventually(lambda: Statistic.objects.first(), "a figure").cpu == 25.0
 
     def test_what_a_guest_told_goes_with_its_run(self, running_vm: VM, hypervisor: MemoryHypervisor) -> None:
         hypervisor.agent_tells(running_vm.pk, TELLING)

@@ -505,6 +505,15 @@ def test_a_guest_without_an_agent_tells_nothing_and_is_no_error(bench: Bench) ->
     assert not bench.seen(run.base.id).agent
 
 
+def test_what_a_machine_uses_only_grows(bench: Bench) -> None:
+    run = bench.started()
+    bench.guests.up(run.base.id)
+    first = bench.hypervisor.measure(run.base.id)
+    second = bench.hypervisor.measure(run.base.id)
+    assert second.at > first.at
+    assert (second.cpu >= first.cpu, second.network >= first.network, second.disk >= first.disk) == (True,) * 3
+
+
 # -- looking, forgetting, events
 
 
@@ -544,7 +553,7 @@ def test_a_running_machine_is_not_removed(bench: Bench) -> None:
     assert bench.seen(run.base.id).run == run
 
 
-@pytest.mark.parametrize("verb", ["resume", "shutdown", "reboot", "reset", "suspend", "ask_guest"])
+@pytest.mark.parametrize("verb", ["resume", "shutdown", "reboot", "reset", "suspend", "ask_guest", "measure"])
 def test_a_verb_on_a_machine_that_is_off_or_unknown_is_refused(bench: Bench, verb: str) -> None:
     run = bench.started()
     bench.hypervisor.stop(run.base.id)

@@ -12,11 +12,12 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import guests, reports, screens
+from vms.actions import guests, reports, screens, statistics
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status
+from vms.domain.statistics import Counters
 from vms.hypervisors.base import Event, Hypervisor, Screen
 from vms.models import Host
 
@@ -52,10 +53,11 @@ class Busy:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a machine's guest has told when it was asked."""
+    """What was told when a machine was asked: by its hypervisor, and by its guest."""
 
     machine: UUID
     guest: Guest
+    counters: Counters
 
 
 class Watcher(threading.Thread):
@@ -75,6 +77,7 @@ class Watcher(threading.Thread):
         self._events: queue.Queue[Event | Answer] = queue.Queue()
         self.hands = Hands(f"work-{host.name}", WORKERS, on_ready)
         self._surveyor = Surveyor(host.name, self._ask)
+        self._counters: dict[UUID, Counters] = {}
         self._connected: set[UUID] = set()  # machines whose guest agents are
         self._stopping = threading.Event()
         self._pause = RETRY_AFTER[0]
@@ -128,7 +131,7 @@ class Watcher(threading.Thread):
             event = self._next_event(glanced + GLANCE_EVERY)
             self._catch_up()
             if isinstance(event, Answer):
-                guests.seen(self.host, event.machine, event.guest)
+                self._note(event)
             elif event is not None and event.machine is not None:
                 self._hear(event, event.machine)
             elif event is not None or time.monotonic() > looked + LOOK_EVERY:
@@ -146,9 +149,17 @@ class Watcher(threading.Thread):
         else:
             self._look_at(machine, rebooted=event.rebooted)
 
+    def _note(self, answer: Answer) -> None:
+        guests.seen(self.host, answer.machine, answer.guest)
+        before = self._counters.get(answer.machine)
+        self._counters[answer.machine] = answer.counters
+        if before is not None:
+            statistics.measured(self.host, answer.machine, before, answer.counters)
+
     def _ask(self, machine: UUID) -> None:
         """Called by the surveyor from threads of its own; what comes of it is written down by this one."""
-        self._events.put(Answer(machine, self.hypervisor.ask_guest(machine)))
+        counters = self.hypervisor.measure(machine)
+        self._events.put(Answer(machine, self.hypervisor.ask_guest(machine), counters))
 
     def _next_event(self, until: float) -> Event | Answer | None:
         if self._put_off:

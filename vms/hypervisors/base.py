@@ -12,6 +12,7 @@ from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
+from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
 
 
@@ -117,6 +118,9 @@ class Hypervisor(Protocol):
         """What a running machine's guest tells of itself and its network of it; a silent agent takes some seconds.
 
         May never return while the machine's QEMU hangs: callers bound their wait and keep a thread for it."""
+
+    def measure(self, machine: UUID) -> Counters:
+        """What a running machine has used; may never return while its QEMU hangs, like `ask_guest`."""
 
     def remove(self, machine: UUID) -> None:
         """Forget a machine that is off, its saved state and firmware variables included; unknown ones are left so."""

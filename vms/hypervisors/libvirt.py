@@ -20,6 +20,7 @@ from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import Run
+from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
 from vms.libvirtxml.observe import observe
 from vms.libvirtxml.ticket import ticketed
@@ -28,6 +29,7 @@ from vms.libvirtxml.write import NVRAM, write
 from . import agent
 from .base import Event, Glance, Listener
 from .connections import Connections, Location, is_alive
+from .counters import counters
 from .events import Happenings
 from .offers import capabilities
 from .screens import open_screen
@@ -212,6 +214,16 @@ class LibvirtHypervisor:
                 self._neighbours = agent.knows_neighbours(domain)
             return agent.ask(domain, arp=self._neighbours)
 
+    def measure(self, machine: UUID) -> Counters:
+        with self._connections.refusals():
+            domain = self._get(machine)
+            if not domain.isActive():
+                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is not running")
+            # Without waiting for what another call does with the machine: then it tells less.
+            flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
+            ((_domain, told),) = self._connections.mine().domainListGetStats([domain], _MEASURED, flags)
+            return counters(told, datetime.now(UTC))
+
     def remove(self, machine: UUID) -> None:
         with self._connections.refusals():
             domain = self._find(machine)
@@ -302,6 +314,12 @@ class LibvirtHypervisor:
         return Glance(status, _ENDED.get(reason, Ended.UNKNOWN))
 
 
+_MEASURED: Final = (
+    libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
+    | libvirt.VIR_DOMAIN_STATS_BALLOON
+    | libvirt.VIR_DOMAIN_STATS_INTERFACE
+    | libvirt.VIR_DOMAIN_STATS_BLOCK
+)
 _UNDEFINE: Final = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA

@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
@@ -15,6 +16,7 @@ from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run
+from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
 
 from .base import Event, Glance, Listener, Screen
@@ -60,6 +62,7 @@ class MemoryHypervisor:
         self.starts = 0
         self.tickets: dict[UUID, Ticket] = {}
         self.guests: dict[UUID, Guest] = {}
+        self.counters: dict[UUID, Counters] = {}
         self.ran: list[tuple[UUID, tuple[str, ...]]] = []
 
     def somebody_enters(self, machine: UUID) -> None:
@@ -166,6 +169,11 @@ class MemoryHypervisor:
         with self._lock:
             self._get(machine, Status.UP, Status.PAUSED)
             return self.guests.get(machine, Guest())
+
+    def measure(self, machine: UUID) -> Counters:
+        with self._lock:
+            self._get(machine, Status.UP, Status.PAUSED)
+            return self.counters.get(machine, Counters(at=datetime.now(UTC)))
 
     def remove(self, machine: UUID) -> None:
         with self._lock:

@@ -162,7 +162,7 @@ def _interface(device: Device, _spec: MachineSpec, _host: Capabilities) -> Eleme
 
 
 def _balloon(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
-    return e("memballoon", {"model": "virtio"})
+    return e("memballoon", {"model": "virtio"}, e("stats", {"period": "30"}))  # else it tells no memory in use
 
 
 def _cdrom(device: Device, boot_file: BootFile) -> Element:

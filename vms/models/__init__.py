@@ -11,6 +11,7 @@ from .keys import PublicKey
 from .labels import Bookmark, Tag
 from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
+from .statistics import Statistic
 from .texts import SearchText
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
 
@@ -42,6 +43,7 @@ __all__ = [
     "RolePermit",
     "Scope",
     "SearchText",
+    "Statistic",
     "Step",
     "Tag",
     "Template",

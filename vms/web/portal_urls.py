@@ -25,6 +25,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/console/ticket", userportal.console_ticket, name="console_ticket"),
     path("vms/<uuid:pk>/console/<str:console>/pass", userportal.give_pass, name="console_pass"),
     path("vms/<uuid:pk>/guest", userportal.vm_guest, _OF_VMS, name="vm_guest"),
+    path("vms/<uuid:pk>/monitoring", userportal.vm_monitoring, _OF_VMS, name="vm_monitoring"),
     path("vms/<uuid:pk>/edit", userportal.edit_vm, _OF_VMS, name="edit_vm"),
     path("vms/<uuid:pk>/edit/preview", userportal.preview_vm, _OF_VMS, name="preview_vm"),
     path("vms/<uuid:pk>/run-once", userportal.run_vm_once, name="run_vm_once"),

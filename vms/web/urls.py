@@ -67,6 +67,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/console/ticket", consoles.console_ticket, name="console_ticket"),
     path("vms/<uuid:pk>/console/<str:console>/pass", consoles.give_pass, name="console_pass"),
     path("vms/<uuid:pk>/guest", webadmin.vm_guest, name="vm_guest"),
+    path("vms/<uuid:pk>/monitoring", webadmin.vm_monitoring, name="vm_monitoring"),
     path("vms/<uuid:pk>/clone", webadmin.clone_vm, name="clone_vm"),
     path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),
     path("vms/<uuid:pk>/give-back", webadmin.give_back, name="give_back"),

@@ -15,7 +15,7 @@ from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
-from . import facts, guest, reasons
+from . import facts, guest, monitoring, reasons
 from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import ask, complain, page, refusals_on, reply
@@ -29,6 +29,14 @@ def vm_guest(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     vm = VMS.row(request, pk)
     context = {"groups": guest.facts(vm), "tables": guest.tables(vm), "why_nothing": guest.why_nothing(vm)}
     return shown(request, kind, vm, "guest", "vms/_guest.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def vm_monitoring(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
+    """How busy it has been."""
+    vm = VMS.row(request, pk)
+    return shown(request, kind, vm, "monitoring", "vms/_monitoring.html", {"charts": monitoring.charts(vm)})
 
 
 @route(Access.ADMINISTRATOR)
