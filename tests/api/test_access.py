@@ -19,7 +19,7 @@ from vms.api.urls import urlpatterns
 from vms.models import VM, ActionGroup, AuditEvent, Cluster, Host, Job, Role, RolePermit, Token, User
 from vms.routes import Access, access_of, routes
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 TOKEN = "/ovirt-engine/sso/oauth/token"
 LOG_OUT = "/ovirt-engine/services/sso-logout"

@@ -16,7 +16,7 @@ from vms.domain.machine import HOST_PASSTHROUGH
 from vms.domain.runonce import ConsoleChoice, Run
 from vms.models import VM, Cluster, Host, Job, Permission, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 
 def run_of(job: Job) -> Run:

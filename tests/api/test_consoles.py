@@ -18,7 +18,7 @@ from vms.models import VM, ConsolePass, Host, Job, User
 
 __all__ = ["engine"]
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 KINDS = {"vms": "vm", "templates": "template", "instancetypes": "instance_type"}
 CONSOLE = "graphics_console"

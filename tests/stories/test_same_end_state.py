@@ -27,7 +27,7 @@ from vms.models import (
     User,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 KINDS: Final[dict[str, Any]] = {"vm": VM, "template": Template, "pool": Pool, "instance_type": InstanceType}
 MEMORY: Final = 2048  # MiB

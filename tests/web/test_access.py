@@ -12,7 +12,7 @@ from tests.factories import machine, person
 from vms.models import VM, Cluster, DataCenter, User
 from vms.routes import Access, access_of, routes
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 PAGES = ("", "devices", "console", "console/serial", "console/viewer", "events", "edit", "run-once", "remove")
 POSTS = (

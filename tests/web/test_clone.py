@@ -10,7 +10,7 @@ from tests.web.browser import ticked
 from tests.web.kinds import HTMX, html_of, opened, text_of
 from vms.models import VM, Cluster, DataCenter, Host
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 
 def clone(web: Client, vm: VM, **chosen: Any) -> Any:

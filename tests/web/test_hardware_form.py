@@ -17,7 +17,7 @@ from vms.forms import InstanceTypeForm, PoolForm, TemplateForm, VMForm
 from vms.models import VM, Cluster, Host, InstanceType, Pool, Template, User
 from vms.models.machines import BLANK
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 GRAPHICAL = {
     "protocol",

@@ -13,7 +13,7 @@ from vms.actions import create
 from vms.domain.changes import Changes
 from vms.models import VM, Host, InstanceType, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

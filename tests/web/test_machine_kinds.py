@@ -17,7 +17,7 @@ from vms.domain.changes import Changes
 from vms.domain.console import HEADLESS, VNC, Video
 from vms.models import Cluster, DataCenter, Host, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 MAKERS: dict[str, tuple[str, Callable[..., Any]]] = {
     "vm": ("/vms/", lambda cluster, by: machine("first", by=by)),

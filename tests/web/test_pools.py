@@ -14,7 +14,7 @@ from vms.actions import create, edit, pools
 from vms.domain.changes import Changes
 from vms.models import VM, Host, Pool, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
 from vms.models import VM, Cluster, Host, User
 from vms.web.reach import reach
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 MAKERS: dict[str, Callable[..., Any]] = {
     "/vms/": lambda name, changes, cluster, by: machine(name, by=by, console=changes.console),

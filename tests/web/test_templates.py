@@ -14,7 +14,7 @@ from vms.domain.changes import Changes
 from vms.models import VM, Cluster, DataCenter, Host, Template, User
 from vms.models.machines import BLANK
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 
 @pytest.fixture

@@ -19,7 +19,7 @@ from vms.models import VM, ActionGroup, Cluster, DataCenter, Host, Job, Permissi
 from vms.routes import Access, access_of, routes
 from vms.web import cards
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 PAGES = (

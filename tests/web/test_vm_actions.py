@@ -10,7 +10,7 @@ from tests.factories import person
 from tests.web.browser import controls
 from vms.models import VM, Host, Job, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 

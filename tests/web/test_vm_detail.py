@@ -19,7 +19,7 @@ from vms.domain.hosts import Ended
 from vms.domain.runonce import ConsoleChoice
 from vms.models import VM, Host, Permission, Role, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 

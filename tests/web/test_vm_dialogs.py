@@ -14,7 +14,7 @@ from vms.domain.console import HEADLESS, VNC, Protocol
 from vms.domain.hosts import Capabilities
 from vms.models import VM, Host, InstanceType, Job, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
 GRAPHICAL = {

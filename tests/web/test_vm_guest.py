@@ -11,7 +11,7 @@ from vms.actions import guests
 from vms.domain.guest import FileSystem, Guest, GuestAddress, GuestUser, Source, System, Told, Zone
 from vms.models import VM, Host, User
 
-pytestmark = [pytest.mark.django_db, pytest.mark.sql]
+pytestmark = pytest.mark.django_db
 
 HOSTILE = "<script>alert(1)</script>"
 DEBIAN = Guest(
