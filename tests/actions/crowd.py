@@ -51,7 +51,7 @@ def _take_clone(name: str, _directory: Path) -> Iterator[str]:
         cursor.execute(f'CREATE DATABASE "{name}_copy" TEMPLATE "{name}"')
     yield f"{name}_copy"
     with connection._nodb_cursor() as cursor:
-        cursor.execute(f'DROP DATABASE "{name}_copy"')
+        cursor.execute(f'DROP DATABASE "{name}_copy" WITH (FORCE)')
 
 
 def at_once(calls: Sequence[Callable[[], T]]) -> list[T | str]:

@@ -28,7 +28,7 @@ from vms.engine.service import AnotherEngine, Engine
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Cluster, Host, HostStatus, Job, JobState, User
 
-pytestmark = [pytest.mark.sql, DATABASE]
+pytestmark = DATABASE
 
 FOREVER = 3600.0
 

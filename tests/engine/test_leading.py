@@ -15,7 +15,7 @@ from vms.engine import service
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, Host, HostStatus, Leadership, User
 
-pytestmark = [pytest.mark.sql, DATABASE]
+pytestmark = DATABASE
 
 TAKES_OVER_WITHIN = 10.0  # seconds
 

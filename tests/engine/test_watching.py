@@ -23,7 +23,7 @@ from vms.hypervisors.base import Event, Listener
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Cluster, Device, Host, HostStatus, Job, Scope, User
 
-pytestmark = [pytest.mark.sql, DATABASE]
+pytestmark = DATABASE
 
 AGREED_WITHIN = 5.0  # seconds
 
