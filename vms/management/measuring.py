@@ -1,6 +1,9 @@
 """What `manage.py bench` measures: each entry compares what is measured with a reference of the same run."""
 
+import json
 import statistics
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -51,6 +54,15 @@ def lists() -> list[Result]:
         results.append(Result(f"P2 {order}: among all machines, against some", all_of_them, among, 1.5))
         results.append(Result(f"P2 {order}: in the middle, against the beginning", middle, first, 1.5))
     return results
+
+
+def consoles() -> list[Result]:
+    """P7: a serial console's echo, and a MiB, against a bare relay's over the same two hops; fifty are open."""
+    figures = json.loads(subprocess.check_output([sys.executable, "-m", "tests.bench.consoles"], text=True))
+    return [Result(f"P7 {name}", figures[key][0], figures[key][1], most) for key, name, most in CONSOLES]
+
+
+CONSOLES: Final = (("echo", "one echo", 1.3), ("mib", "one MiB", 1 / 0.7))
 
 
 def _deep(path: str) -> str:
@@ -122,4 +134,6 @@ def _alternately(reference: Callable[[], None], measured: Callable[[], None]) ->
     return statistics.median(taken[0]), statistics.median(taken[1])
 
 
-ENTRIES: Final[Mapping[str, Callable[[], list[Result]]]] = {"P2": lists, "P3": searches}
+ENTRIES: Final[Mapping[str, Callable[[], list[Result]]]] = {"P2": lists, "P3": searches, "P7": consoles}
+# These need machines in the database of the settings.
+ON_MACHINES: Final = frozenset({"P2", "P3"})

@@ -18,6 +18,8 @@ _HEAD: Final = struct.Struct("!cI")
 
 def data(body: bytes) -> bytes:
     """What the line says, or what is typed, in as many frames as it takes."""
+    if len(body) <= LIMIT:  # nearly always, and a keystroke should cost no more than it must
+        return _HEAD.pack(DATA, len(body)) + body
     parts = (body[at : at + LIMIT] for at in range(0, len(body), LIMIT))
     return b"".join(_HEAD.pack(DATA, len(part)) + part for part in parts)
 
@@ -36,6 +38,11 @@ class Frames:
 
     def feed(self, piece: bytes) -> Iterator[bytes | dict[str, Any]]:
         """Bytes of the line, or an object about it."""
+        if not self._rest and len(piece) > _HEAD.size:
+            kind, length = _HEAD.unpack_from(piece)
+            if kind == DATA and length == len(piece) - _HEAD.size <= LIMIT:
+                yield piece[_HEAD.size :]
+                return
         self._rest += piece
         said = bytearray()
         for kind, body in self._whole():
