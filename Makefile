@@ -32,7 +32,7 @@ run: setup ## Start the web interface and the engine; Ctrl-C stops both
 
 setup: system $(DONE)/runtime $(LIBVIRT) $(DONE)/vendor ## Bring what `make run` needs
 
-setup-dev: system-dev $(DONE)/dev libvirt sdk $(DONE)/vendor ## Bring what the tests and checks need too
+setup-dev: system-dev $(DONE)/dev libvirt sdk $(DONE)/ansible $(DONE)/vendor ## Bring what the tests and checks need too
 
 test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real guest, a browser story
 	@deploy/test.sh
@@ -70,6 +70,7 @@ lock: $(DONE)/dev ## Write the hashed locks again; UPGRADE=--upgrade takes newer
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-libvirt.txt --extra libvirt -c requirements.txt
 	@$(COMPILE) $(UPGRADE) pyproject.toml -o requirements-dev.txt --group dev -c requirements.txt
 	@$(COMPILE) $(UPGRADE) -o requirements-sdk.txt --group pyproject.toml:sdk
+	@$(COMPILE) $(UPGRADE) -o requirements-ansible.txt --group pyproject.toml:ansible
 	@$(COMPILE) $(UPGRADE) -o requirements-npm.txt --group pyproject.toml:npm
 	@PATH="$(BIN):$$PATH" && cd static && npm install --package-lock-only
 
@@ -115,6 +116,17 @@ sdk: $(DONE)/dev
 		if $(PIP) requirements-sdk.txt; then touch $(DONE)/sdk; \
 		else echo "oVirt's SDK cannot be built: its tests are left out." >&2; fi; \
 	fi
+
+# Half a gigabyte of collections, of which one is used: the others go again. Its own environment, so that nothing that
+# Ansible needs decides what the product runs with.
+$(DONE)/ansible: requirements-ansible.txt | $(DONE)/dev
+	@echo "Installing Ansible with oVirt's collection ..."
+	@$(PYTHON) -m venv $(VENV)/ansible
+	@$(VENV)/ansible/bin/python -m pip --disable-pip-version-check install --quiet --require-hashes \
+		-r requirements-ansible.txt
+	@find $(VENV)/ansible/lib/python*/site-packages/ansible_collections -mindepth 1 -maxdepth 1 -type d \
+		! -name ovirt ! -name ansible -exec rm -rf {} +
+	@touch $@
 
 $(DONE)/vendor: static/package.json static/package-lock.json static/.npmrc deploy/vendor.py | $(BIN)/python
 	@if ! npm --version >/dev/null 2>&1; then \

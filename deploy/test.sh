@@ -31,13 +31,15 @@ all=(-n auto --dist worksteal)
 few=(-n auto --maxprocesses 4 --dist loadfile)
 
 part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh "${all[@]}" \
-    -m "not sql_server and not hypervisor and not browser and not guests and not stress"
+    -m "not sql_server and not hypervisor and not browser and not clients and not guests and not stress"
 part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py deploy/pytest.sh "${all[@]}" \
     -m "(sql or sql_server) and not hypervisor and not browser and not guests and not stress"
 part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh "${few[@]}" \
     -m "hypervisor and not guests and not stress"
 part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh "${few[@]}" \
     -m "browser and not hypervisor and not guests and not stress"
+
+part "other people's clients" "sdk" env -u DATABASE_URL deploy/pytest.sh -p no:xdist -m "clients"
 
 printf '\n==== summary\n'
 printf '%s\n' "${summary[@]}"

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from django.urls import URLPattern, re_path
 
-from .mapping.fixed import FIXED, NONE_YET
+from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
 from .views import actions, consoles, held, plain, sso, told
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
@@ -28,6 +28,8 @@ def _views() -> Iterator[tuple[str, View]]:
     yield "", Api.routed()
     for resource in (VMS, TEMPLATES, INSTANCE_TYPES, POOLS):
         yield from _collection(resource)
+    # Above all tags, and no row: clients look who the parent of a tag is.
+    yield f"tags/{ROOT_TAG.pk}", OneAlwaysThere.routed(entity=TAG_AT_THE_TOP, items=(ROOT_TAG,), only=str(ROOT_TAG.pk))
     for resource in plain.RESOURCES:
         yield from _collection(resource)
     jobs = told.creating(looking.JOBS, told.make_job)

@@ -6,9 +6,10 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
+from .document import ATTRIBUTES
 from .languages import Language
 from .mapping.entity import Entity, Part
-from .mapping.fields import Field, Telling
+from .mapping.fields import Field, Telling, untold
 
 # No real key holds it, and no language changes it.
 _KEY: Final = "\uf8ff"
@@ -74,7 +75,8 @@ def _part_writer(entity: Entity, part: Part, telling: Telling, language: Languag
 
 def _members(fields: tuple[Field, ...], telling: Telling, language: Language) -> Write:
     """Writes what a subject has of these fields."""
-    there = [(field.path, field) for field in fields if not (field.guarded and telling.filtered)]
+    told = [field for field in fields if field.told is not untold]
+    there = [(field.path, field) for field in told if not (field.guarded and telling.filtered)]
     return _inside(there, telling, language)
 
 
@@ -93,6 +95,7 @@ def _element(step: str, fields: list[tuple[str, Field]], telling: Telling, langu
         members = _inside(fields, telling, language)
         return lambda subject: language.inside(step, members(subject))
     ((_path, field),) = fields
+    assert step not in ATTRIBUTES, f"{field.path}: an attribute is told by the type of its element"
     told, member = field.told, _member(step, field, telling, language)
 
     def write(subject: Any) -> str:

@@ -43,14 +43,14 @@ class Result:
 def lists() -> list[Result]:
     """P2: a list's page among all machines against one among a few; in the middle against at the beginning."""
     client = Client()
-    client.force_login(_administrator())
+    client.force_login(administrator())
     results = []
     for order in ("name", "status desc", "memory desc", "cluster", "graphics"):
         sortby = f"sortby+{order.replace(' ', '+')}"
         large, few = f"/vms/?q={sortby}", f"/vms/?q=name+%3D+web-00*+{sortby}"
         deep = _deep(large)
-        among, all_of_them = _alternately(partial(_get, client, few), partial(_get, client, large))
-        first, middle = _alternately(partial(_get, client, large), partial(_get, client, deep))
+        among, all_of_them = alternately(partial(_get, client, few), partial(_get, client, large))
+        first, middle = alternately(partial(_get, client, large), partial(_get, client, deep))
         results.append(Result(f"P2 {order}: among all machines, against some", all_of_them, among, 1.5))
         results.append(Result(f"P2 {order}: in the middle, against the beginning", middle, first, 1.5))
     return results
@@ -94,7 +94,7 @@ SEARCHES: Final[Mapping[str, str]] = {
 
 def searches() -> list[Result]:
     """P3: searches through the language, against SQL written by hand."""
-    by, results = _administrator(), []
+    by, results = administrator(), []
     for text, sql in SEARCHES.items():
 
         def asked(text: str = text) -> None:
@@ -106,12 +106,12 @@ def searches() -> list[Result]:
         def by_hand(sql: str = sql) -> None:
             list(VM.objects.raw(f"SELECT * FROM vms_vm {sql}"))  # noqa: S608  (ours)
 
-        reference, value = _alternately(by_hand, asked)
+        reference, value = alternately(by_hand, asked)
         results.append(Result(f"P3 {text}", value, reference, 3.0))
     return results
 
 
-def _administrator() -> User:
+def administrator() -> User:
     user, _made = User.objects.get_or_create(username="bench", defaults={"is_superuser": True, "is_staff": False})
     return user
 
@@ -121,7 +121,7 @@ def _get(client: Client, path: str) -> None:
     assert answer.status_code == 200, answer.status_code
 
 
-def _alternately(reference: Callable[[], None], measured: Callable[[], None]) -> tuple[float, float]:
+def alternately(reference: Callable[[], None], measured: Callable[[], None]) -> tuple[float, float]:
     """The medians of both in milliseconds, taken in turn."""
     taken: tuple[list[float], list[float]] = ([], [])
     for number in range(ROUNDS + 1):

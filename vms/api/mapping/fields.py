@@ -178,6 +178,10 @@ NUMBER: Final = _Number()
 SIZE: Final = _Size()
 
 
+def untold(_subject: Any) -> None:
+    """Of what is only read."""
+
+
 @dataclass(frozen=True, slots=True)
 class Field:
     """One element: its path, its type, where its value comes from, and where a new one goes.
@@ -189,7 +193,7 @@ class Field:
 
     path: str
     type: Type
-    told: Callable[[Any], Any] = lambda _subject: None
+    told: Callable[[Any], Any] = untold
     to: str = ""
     guarded: bool = False
 

@@ -9,6 +9,7 @@ from vms.api.document import Tree
 from vms.domain.machine import CPU_SHARES, PRIORITY
 from vms.domain.osinfo import OPERATING_SYSTEMS, OperatingSystem
 from vms.domain.parts import CPUS
+from vms.models.machines import BLANK
 
 from .devices import bare
 from .entity import Entity
@@ -90,6 +91,8 @@ FIXED: Final[tuple[tuple[Entity, tuple[Fixed, ...]], ...]] = (
     (MAC_POOL, (Fixed(MAC_POOL_ID, {"name": "Default", "description": "52:54:00:00:00:00 and above"}),)),
     (POLICY, (Fixed(POLICY_ID, {"name": "most_memory_left", "description": "The host with the most memory left"}),)),
 )
+ROOT_TAG: Final = Fixed(BLANK, {"name": "root", "description": "above all tags"})
+TAG_AT_THE_TOP: Final = _fixed("tag", "tags", "tags", "name", "description")
 # What the product does not have yet; there truly is none of it.
 NONE_YET: Final = (
     *(bare("disk", "disks"), bare("storage_domain", "storagedomains"), bare("network", "networks")),

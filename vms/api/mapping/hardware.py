@@ -91,10 +91,16 @@ PARTS: Final = (
 )
 
 
-def light(model: type[Hardware], *left_out: str) -> type[Any]:
-    """A class for rows of a long list that are told from their columns alone; those of a part stand together."""
+# What the fields of every kind are told of, beside the columns of the parts.
+_TOLD: Final = (
+    *("id", "created_at", "name", "description", "comment", "delete_protected", "host_ids", "migration"),
+    *("custom_properties", "kept"),
+)
+
+
+def light(model: type[Hardware], *more: str) -> type[Any]:
+    """A class for rows of a long list that are told from these columns alone; those of a part stand together."""
     shared = [column for part in PARTS for column in part.columns]
-    columns = [field.attname for field in model._meta.concrete_fields if field.attname not in {*shared, *left_out}]
     make: Any = namedtuple  # mypy takes literals alone
-    bare = make("Columns", [*columns, *shared])
+    bare = make("Columns", [*_TOLD, *more, *shared])
     return type(f"{model.__name__}Columns", (bare,), {"__slots__": (), "pk": bare.id, "console": Hardware.console})

@@ -13,7 +13,7 @@ from .devices import Figure, bare, empty, statistics
 from .entity import Entity, Link, related
 from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Telling, Type, Words
 from .fixed import MAC_POOL_ID, POLICY_ID
-from .kept import INHERITED, Word, listed_words
+from .kept import INHERITED, Identified, Word, listed_words
 from .people import permissions_on
 from .types import HOST_STATUS
 
@@ -97,7 +97,7 @@ CLUSTER: Final = Entity(
                 "migration/encrypted": (INHERITED, "inherit"),
                 "migration/bandwidth/assignment_method": (Word("auto", "hypervisor_default", "custom"), "auto"),
                 "migration/bandwidth/custom_value": (NUMBER, None),
-                "migration/policy/id": (TEXT, None),
+                "migration/policy": (Identified(), None),
                 "required_rng_sources": (
                     listed_words("required_rng_source", "hwrng", "random", "urandom"),
                     ["urandom"],

@@ -19,7 +19,7 @@ ENTITY: Final = Entity(
     rows=lambda _user: InstanceType.objects.all(),
     subject=shown,
     not_offered=NOT_OFFERED,
-    light=light(InstanceType, "version"),
+    light=light(InstanceType),
     links=(
         consoles.of("instance_type", "instancetypes"),
         devices.empty("nic", "nics"),

@@ -69,6 +69,18 @@ class _ListOf(Type):
         return [self._kind.read(each, f"{path}.{self._name}") for each in listed(node, self._name, path)]
 
 
+class Identified(Type):
+    """Something that is named by its id alone."""
+
+    def tell(self, value: str, telling: Telling) -> Node:
+        return {"id": value}
+
+    def read(self, node: Node, path: str) -> Any:
+        if not isinstance(node, Mapping) or "id" not in node:
+            raise invalid(path, "…", "an element with id")
+        return _TEXT.read(node["id"], f"{path}.id")
+
+
 class _Ip(Type):
     def read(self, node: Node, path: str) -> Any:
         if not isinstance(node, Mapping):
@@ -92,7 +104,7 @@ _KINDS: Final[dict[str, Type]] = {
     "migration_downtime": NUMBER,
     "multi_queues_enabled": BOOLEAN,
     "numa_tune_mode": Word("interleave", "preferred", "strict"),
-    "quota/id": _TEXT,
+    "quota": Identified(),
     "storage_error_resume_behaviour": Word("auto_resume", "kill", "leave_paused"),
     "tpm_enabled": BOOLEAN,
     "tunnel_migration": BOOLEAN,

@@ -43,6 +43,13 @@ class _CpuMode(Type):
 _MODE: Final = Words({"host_passthrough": HOST_PASSTHROUGH, "custom": ""})
 
 
+class _Rate(Type):
+    """How much randomness there is at most; an empty element without a limit, for clients look into it."""
+
+    def tell(self, value: tuple[int | None, int | None], telling: Telling) -> Node:
+        return {name: number for name, number in zip(("bytes", "period"), value, strict=True) if number is not None}
+
+
 class _Properties(Type):
     """Custom properties: pairs of name and value."""
 
@@ -97,8 +104,9 @@ FIELDS: Final = (
     Field("high_availability/enabled", BOOLEAN, lambda it: it.high_availability, "machine.restart"),
     Field("high_availability/priority", NUMBER, lambda it: it.priority, "machine.priority"),
     Field("rng_device/source", _RNG, lambda it: it.rng_source or None, "rng.source"),
-    Field("rng_device/rate/bytes", NUMBER, lambda it: it.rng_bytes, "rng.bytes"),
-    Field("rng_device/rate/period", NUMBER, lambda it: it.rng_period, "rng.period"),
+    Field("rng_device/rate", _Rate(), lambda it: (it.rng_bytes, it.rng_period) if it.rng_source else None),
+    Field("rng_device/rate/bytes", NUMBER, to="rng.bytes"),
+    Field("rng_device/rate/period", NUMBER, to="rng.period"),
     Field("start_paused", BOOLEAN, lambda it: it.start_paused, "machine.start_paused"),
 )
 # What is different for almost every machine that has it, or no affair of its user.

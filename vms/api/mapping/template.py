@@ -33,7 +33,7 @@ ENTITY: Final = Entity(
     rows=_rows,
     subject=shown,
     not_offered=NOT_OFFERED,
-    light=light(Template, "version"),
+    light=light(Template, "cluster_id", "base_id", "version_number", "version_name"),
     links=(
         consoles.of("template", "templates"),
         devices.cdroms("template", "templates"),

@@ -7,7 +7,7 @@ from vms.models import VM
 
 from . import consoles, devices, labels
 from .entity import Entity
-from .fields import BOOLEAN, TIME, Field, Reference
+from .fields import BOOLEAN, TEXT, TIME, Field, Reference
 from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
 from .people import permissions_on
 from .types import VM_STATUS
@@ -37,6 +37,7 @@ _OWN: Final = (
     Field("instance_type", Reference("instancetypes"), lambda it: it.instance_type_id, "reference.instance_type"),
     Field("host", Reference("hosts"), _host, guarded=True),
     Field("vm_pool", Reference("vmpools"), lambda it: it.pool_id),
+    Field("fqdn", TEXT, lambda it: it.fqdn or None),
 )
 
 ENTITY: Final = Entity(
@@ -48,7 +49,11 @@ ENTITY: Final = Entity(
     rows=lambda user: VM.objects.visible_to(user).select_related("cluster"),
     subject=shown,
     not_offered=NOT_OFFERED,
-    light=light(VM, "version", "pinned", "ended", "cold_reboot", "running_graphics", "running_video"),
+    light=light(
+        VM,
+        *("cluster_id", "template_id", "instance_type_id", "pool_id", "use_latest_version", "stateless", "observed"),
+        *("running", "endpoints", "host_id", "started_at", "status", "pending", "run_once", "fqdn"),
+    ),
     links=(
         consoles.of("vm", "vms", consoles.ACTIONS),
         devices.NICS,

@@ -6,12 +6,18 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from vms.management.measuring import ENTRIES, ON_MACHINES
+from vms.management import measuring, whole
 from vms.models import VM
+
+ENTRIES = {"P1": whole.lists, **measuring.ENTRIES}
+ON_MACHINES = {"P1", *measuring.ON_MACHINES}
 
 
 class Command(BaseCommand):
-    help = "Measures P2 (lists), P3 (searches) on the machines that `seed --vms N --running` makes, and P7 (consoles)."
+    help = (
+        "Measures P1 (REST's whole lists), P2 (lists), P3 (searches) on the machines that `seed --vms N --running` "
+        "makes, and P7 (consoles)."
+    )
 
     def add_arguments(self, parser: Any) -> None:
         parser.add_argument("names", nargs="*", help=f"what to measure: {', '.join(ENTRIES)}; all by default")
