@@ -6,7 +6,6 @@ const canvas = document.getElementById("canvas");
 const paste = document.getElementById("paste");
 const text = document.getElementById("paste-text");
 const data = root.dataset;
-const options = JSON.parse(data.options || "{}");
 const PACE = 12; // milliseconds between typed keys: a guest that boots drops what comes faster
 const SHIFT = 0xffe1;
 let rfb, client, line;

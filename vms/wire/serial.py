@@ -34,40 +34,36 @@ class Frames:
     """Puts frames together again from the pieces in which they come; what came of the line at once stays together."""
 
     def __init__(self) -> None:
-        self._rest = bytearray()
+        self._rest = b""
 
     def feed(self, piece: bytes) -> Iterator[bytes | dict[str, Any]]:
         """Bytes of the line, or an object about it."""
-        if not self._rest and len(piece) > _HEAD.size:
-            kind, length = _HEAD.unpack_from(piece)
-            if kind == DATA and length == len(piece) - _HEAD.size <= LIMIT:
-                yield piece[_HEAD.size :]
-                return
-        self._rest += piece
-        said = bytearray()
-        for kind, body in self._whole():
+        said: list[memoryview] = []
+        for kind, body in self._whole(piece):
             if kind == DATA:
-                said += body
+                said += [body] if body else []
                 continue
             if said:
-                yield bytes(said)
-                said = bytearray()
-            yield _object(body)
+                yield b"".join(said)
+                said = []
+            yield _object(bytes(body))
         if said:
-            yield bytes(said)
+            yield b"".join(said)
 
-    def _whole(self) -> list[tuple[bytes, bytes]]:
-        found, at = [], 0
-        while len(self._rest) - at >= _HEAD.size:
-            kind, length = _HEAD.unpack_from(self._rest, at)
+    def _whole(self, piece: bytes) -> list[tuple[bytes, memoryview]]:
+        """The frames that are there; their bodies are parts of what came, not copies of it."""
+        came = self._rest + piece if self._rest else piece
+        view, found, at = memoryview(came), [], 0
+        while len(came) - at >= _HEAD.size:
+            kind, length = _HEAD.unpack_from(came, at)
             if length > LIMIT or kind not in {DATA, CONTROL}:
                 raise WireError("no frame of the serial broker's")
-            if len(self._rest) - at - _HEAD.size < length:
+            end = at + _HEAD.size + length
+            if end > len(came):
                 break
-            at += _HEAD.size
-            found.append((kind, bytes(self._rest[at : at + length])))
-            at += length
-        del self._rest[:at]
+            found.append((kind, view[at + _HEAD.size : end]))
+            at = end
+        self._rest = came[at:]
         return found
 
 
