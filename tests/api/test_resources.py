@@ -7,6 +7,7 @@ import pytest
 from tests.actions.runs import up
 from tests.api.caller import Caller
 from vms.api.mapping import root
+from vms.domain.guest import GuestAddress, GuestUser, Source, Told
 from vms.models import VM, AuditEvent, Bookmark, Cluster, DataCenter, Host, Job, Permission, Tag, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
@@ -188,6 +189,24 @@ def test_what_there_is_none_of_takes_none_and_says_so(api: Caller, vm: VM) -> No
     for path, name in (("/disks", "disk"), (f"/vms/{vm.pk}/nics", "nic"), (f"/vms/{vm.pk}/snapshots", "snapshot")):
         answer = api.post(path, name, {"name": "x"})
         assert (answer.status, "POST" in answer.fault[1]) == (405, True)
+
+
+def test_what_the_guest_tells_hangs_on_its_machine(api: Caller, vm: VM, host: Host, admin: User) -> None:
+    running = up(vm, host, by=admin)
+    address = GuestAddress(address="10.0.0.5", source=Source.AGENT, mac="52:54:00:00:00:01", interface="eth0")
+    running.addresses = (address, GuestAddress(address="fd00::5", source=Source.AGENT, interface="eth0"))
+    running.guest = Told(agent_version="7.2", users=(GuestUser(name="root"),))
+    running.console_user, running.fqdn = admin, "web.example.org"
+    running.save(update_fields=[*VM.GUEST_FIELDS, "console_user"])
+    path = f"/vms/{vm.pk}"
+    assert api.get(path).at("fqdn") == "web.example.org"
+    told = api.get(f"{path}/reporteddevices").all("reported_device")
+    assert {(each["name"], each["type"]) for each in told} == {("eth0", "network")}
+    assert "10.0.0.5" in str(told)
+    sessions = api.get(f"{path}/sessions").all("session")
+    assert {each["console_user"] for each in sessions} == {"true", "false"}
+    assert [each["name"] for each in api.get(f"{path}/applications").all("application")] == ["qemu-guest-agent-7.2"]
+    assert "fd00::5" in api.get("/vms?follow=reported_devices,sessions,applications").text
 
 
 def test_settings_and_systems_are_told_as_the_portal_reads_them(api: Caller) -> None:

@@ -60,6 +60,113 @@ NICS: Final = Link(rel="nics", entity=NIC, items=of_each(_cards))
 
 
 @dataclass(frozen=True, slots=True)
+class Reported:
+    """A network interface as the guest tells of it, with its addresses."""
+
+    vm_id: UUID
+    name: str
+    mac: str
+    addresses: tuple[str, ...]
+
+    @property
+    def pk(self) -> UUID:
+        return uuid5(self.vm_id, f"reported/{self.name}/{self.mac}")
+
+
+def _reported(row: VM, _telling: Telling) -> Iterable[Reported]:
+    found: dict[tuple[str, str], list[str]] = {}
+    for one in row.addresses:
+        found.setdefault((one.interface or "eth0", one.mac), []).append(one.address)
+    return [Reported(row.pk, name, mac, tuple(addresses)) for (name, mac), addresses in found.items()]
+
+
+class _Ips(Type):
+    endless = True
+
+    def tell(self, value: tuple[str, ...], telling: Telling) -> Any:
+        return {"ip": [{"address": each, "version": "v6" if ":" in each else "v4"} for each in value]}
+
+
+REPORTED_DEVICE: Final = Entity(
+    name="reported_device",
+    collection="reporteddevices",
+    plural="reported_devices",
+    own=(
+        Field("name", TEXT, lambda it: it.name),
+        Field("type", TEXT, lambda _it: "network"),
+        Field("mac/address", TEXT, lambda it: it.mac or None),
+        Field("ips", _Ips(), lambda it: it.addresses),
+        Field("vm", Reference("vms"), lambda it: it.vm_id),
+    ),
+)
+REPORTED_DEVICES: Final = Link(rel="reporteddevices", entity=REPORTED_DEVICE, items=of_each(_reported))
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """Somebody at the machine: its console's user, or somebody who has logged in inside the guest."""
+
+    vm_id: UUID
+    user_id: UUID | None
+    name: str
+
+    @property
+    def pk(self) -> UUID:
+        return uuid5(self.vm_id, f"session/{self.user_id or self.name}")
+
+
+def _sessions(row: VM, _telling: Telling) -> Iterable[Session]:
+    if row.console_user_id:
+        yield Session(row.pk, row.console_user_id, "")
+    for user in row.guest.users:
+        yield Session(row.pk, None, user.name)
+
+
+SESSIONS: Final = Link(
+    rel="sessions",
+    entity=Entity(
+        name="session",
+        collection="sessions",
+        plural="sessions",
+        own=(
+            Field("console_user", BOOLEAN, lambda it: it.user_id is not None),
+            Field("user", Reference("users"), lambda it: it.user_id),
+            Field("name", TEXT, lambda it: it.name or None),
+            Field("vm", Reference("vms"), lambda it: it.vm_id),
+        ),
+    ),
+    items=of_each(_sessions),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Application:
+    """What the guest tells to be installed in it."""
+
+    vm_id: UUID
+    name: str
+
+    @property
+    def pk(self) -> UUID:
+        return uuid5(self.vm_id, f"application/{self.name}")
+
+
+APPLICATIONS: Final = Link(
+    rel="applications",
+    entity=Entity(
+        name="application",
+        collection="applications",
+        plural="applications",
+        own=(
+            Field("name", TEXT, lambda it: it.name),
+            Field("vm", Reference("vms"), lambda it: it.vm_id),
+        ),
+    ),
+    items=of_each(lambda row, _telling: [Application(row.pk, name) for name in row.guest.applications]),
+)
+
+
+@dataclass(frozen=True, slots=True)
 class Drive:
     """The CD drive of a machine, with what lies in it; every machine has one, as in oVirt."""
 
