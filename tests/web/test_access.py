@@ -136,19 +136,19 @@ def test_every_page_has_the_strict_policy(web: Client, url: str) -> None:
         assert "style-src 'self'" in policy
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_no_template_brings_a_script_or_style_of_its_own(template: Path) -> None:
-    text = template.read_text()
-    assert "style=" not in text
-    assert "<style" not in text
-    assert " onclick" not in text
-    assert "javascript:" not in text
-    assert text.count("<script") == text.count("<script src=") + text.count('<script type="module" src=')
+def test_no_template_brings_a_script_or_style_of_its_own() -> None:
+    assert [path.name for path in TEMPLATES if brings_its_own(path.read_text())] == []
 
 
-@pytest.mark.parametrize("template", TEMPLATES, ids=lambda path: path.name)
-def test_no_template_is_too_long_to_read(template: Path) -> None:
-    assert len(template.read_text().splitlines()) <= 120
+def brings_its_own(text: str) -> bool:
+    scripts = text.count("<script src=") + text.count('<script type="module" src=')
+    return text.count("<script") > scripts or any(
+        own in text for own in ("style=", "<style", " onclick", "javascript:")
+    )
+
+
+def test_no_template_is_too_long_to_read() -> None:
+    assert [path.name for path in TEMPLATES if len(path.read_text().splitlines()) > 120] == []
 
 
 def test_a_name_that_is_markup_in_disguise_is_shown_as_text(web: Client, vm: VM, admin: User) -> None:
