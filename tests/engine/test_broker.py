@@ -233,6 +233,17 @@ def test_the_first_word_of_a_run_is_written_down_and_each_run_begins_anew(at_tab
     at_table(flow)
 
 
+def test_a_broker_that_was_started_anew_shows_what_was_written_down(at_table: Callable[[Flow], None]) -> None:
+    async def flow(table: Table) -> None:
+        recorder.Recorder(table.logs, MACHINE, fresh=True).write(b"said before\r\n")
+        engine = await table.engine()
+        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, record=True, fresh=False))
+        await engine.is_told(attached=True)
+        await (await table.joins("alice")).hears(b"said before\r\n")
+
+    at_table(flow)
+
+
 def test_who_waits_for_a_machine_has_its_start_wait_for_him(at_table: Callable[[Flow], None]) -> None:
     async def flow(table: Table) -> None:
         engine = await table.engine()

@@ -154,6 +154,11 @@ class SerialLine:
         self.hang_up()
         self._scrollback.clear()
 
+    def remember(self, said: bytes) -> None:
+        """What was said before, for whoever joins."""
+        if said:
+            self._scrollback.add(said)
+
     def hang_up(self) -> None:
         if self._open is not None:
             self._open.close()
@@ -281,6 +286,8 @@ class Broker:
             line.recorder = None
         elif fresh or line.recorder is None:
             line.recorder = Recorder(self._logs, line.machine, fresh=fresh)
+            if not fresh:  # a broker that was started anew knows what was said before it from the log alone
+                line.remember(line.recorder.said())
         return await line.attach()
 
     def _leave_after(self, seconds: float | None) -> None:

@@ -39,6 +39,11 @@ class Recorder:
             self._failed = True
             logger.exception("the serial log of %s cannot be written", self._place.name)
 
+    def said(self) -> bytes:
+        """What the run has said so far, as far as it was kept."""
+        parts = (self._place / f"{self._run}{part}" for part in (".log", ".tail.1", ".tail"))
+        return b"".join(path.read_bytes() for path in parts if path.exists())
+
     def _append(self, said: bytes) -> None:
         head, tail = self._place / f"{self._run}.log", self._place / f"{self._run}.tail"
         size = head.stat().st_size if head.exists() else 0
