@@ -100,7 +100,7 @@ def test_3_a_headless_size_hands_down_deviates_and_is_reset(open_page: Open, hos
     create.instance_type("small-headless", changes=Changes(console=headless), by=admin)
     page = open_page("/vms/")
     page.locator("#do-new").click()
-    page.get_by_label("Name").fill("quiet")
+    page.locator("#id_name").fill("quiet")
     page.get_by_label("Instance Type").select_option(label="small-headless")
     expect(headless_box(page)).to_be_checked()
     expect(page.locator("#origin-headless")).to_have_text("instance type small-headless")
@@ -119,7 +119,7 @@ def test_3_a_headless_size_hands_down_deviates_and_is_reset(open_page: Open, hos
     page.get_by_role("button", name="Enable the serial console").click()
     expect(page.locator("#access-panel")).not_to_contain_text("Locked out")
     page.get_by_role("button", name="Create").click()
-    expect(page.get_by_role("heading", name="quiet")).to_be_visible()
+    expect(page.get_by_role("heading", name="quiet", exact=True)).to_be_visible()
     made = VM.objects.get(name="quiet")
     assert (made.console.headless, made.console.serial, str(made.instance_type)) == (True, True, "small-headless")
 
@@ -181,7 +181,7 @@ def test_5_and_6_a_run_deviates_tells_both_truths_and_reverts(
     page.goto(page.url + f"{vm.pk}/run-once")
     page.get_by_label("As configured").first.check()
     page.get_by_role("button", name="Run", exact=True).click()
-    expect(page.get_by_role("heading", name="web")).to_be_visible()
+    expect(page.get_by_role("heading", name="web", exact=True)).to_be_visible()
     left(page)
     running = started(vm, host).running_console
     assert running is not None

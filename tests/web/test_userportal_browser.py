@@ -100,9 +100,8 @@ def test_a_machine_is_taken_and_given_back_by_keyboard(open_page: Open, pool: Po
 def test_it_is_made_headless_in_the_dialog(open_page: Open, vm: VM) -> None:
     page = open_page(f"/portal/vms/{vm.pk}/")
     page.get_by_role("link", name="Edit", exact=True).click()
-    page.get_by_role("tab", name="Console").click()
-    page.get_by_label("Headless Mode").check()
-    expect(page.get_by_label("Graphics Protocol")).to_be_disabled()
+    page.get_by_label("Headless Mode", exact=True).check()
+    page.get_by_label("There is another way in").check()
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).not_to_be_visible()
     expect(page.locator("#live")).to_contain_text("headless")
