@@ -353,6 +353,21 @@ def test_a_guest_whose_qemu_is_killed_is_down(installation: Installation, once: 
     assert installation.seen(vm).headless
 
 
+@pytest.mark.guests
+def test_a_qemu_that_hangs_fails_its_job_holds_up_no_other_machine_and_can_be_powered_off(
+    installation: Installation, once: Callable[[str], VM], owner: User
+) -> None:
+    vm, other = once("hanging"), once("beside")
+    os.kill(installation.qemu(vm), signal.SIGSTOP)
+    job = power.reset(vm, by=owner)
+    power.stop(other, by=owner)
+    comes_to(other, "down", 10)
+    wait_until(lambda: fresh(job).state == "failed", 40, "the job is given up")
+    assert fresh(job).error["code"] == "MACHINE_NOT_RESPONDING"
+    power.stop(fresh(vm), by=owner)
+    assert comes_to(vm, "down", 60).run is None
+
+
 def test_a_killed_engine_finds_the_run_once_that_it_left(installation: Installation, once: Callable[[str], VM]) -> None:
     vm = once("engine-killed")
     installation.kill_engine()
