@@ -229,11 +229,11 @@ def test_no_value_of_any_field_of_its_own_breaks_a_dialog(
 
 
 def test_nonsense_in_every_field_at_once_breaks_nothing(web: Client, section: str, page: str) -> None:
-    for path in (f"{page}edit", f"{section}new"):
+    for half, path in enumerate((f"{page}edit", f"{section}new")):
         _data, fields = filled(web, path)
         first, *others = shifted(fields, NONSENSE)
         assert survives(web.post(path, first))
-        assert all(survives(web.post(f"{path}/preview", values)) for values in others)
+        assert all(survives(web.post(f"{path}/preview", values)) for values in others[half::2])
 
 
 def test_markup_in_a_description_is_shown_as_text(web: Client, section: str, page: str, row: Any) -> None:
