@@ -308,12 +308,12 @@ def test_the_server_s_own_failure_is_a_fault_that_gives_nothing_away(
     def fail(*_: object, **__: object) -> None:
         raise RuntimeError("secret detail")
 
-    monkeypatch.setattr("vms.api.views.collections.remove", fail)
+    monkeypatch.setattr("vms.api.views.machines.remove", fail)
     answer = xml.delete(f"/vms/{vm.pk}")
     assert (answer.status, answer.root, "secret" in answer.text) == (500, "fault", False)
 
 
 def test_a_door_to_nowhere_is_a_fault(xml: Caller) -> None:
-    for path in ("/nowhere", "/vms/x/nowhere", "/networks", "/users"):
+    for path in ("/nowhere", "/vms/x/nowhere", "/imagetransfers", "/users/x/y/z"):
         assert xml.get(path).fault == ("Operation Failed", "[There is no such resource.]")
     assert xml.send("get", f"{BASE}x").status == 404
