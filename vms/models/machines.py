@@ -336,7 +336,12 @@ class VM(Hardware):
     @property
     def run(self) -> Run | None:
         """What the present run was started with; None when it is down, or runs without our record."""
-        return run_from_document(self.running)
+        # Read once for each document: a row of a list asks for it several times.
+        read = self.__dict__.get("_run")
+        if read is None or read[0] is not self.running:
+            read = self.__dict__["_run"] = (self.running, run_from_document(self.running))
+        found: Run | None = read[1]
+        return found
 
     @run.setter
     def run(self, run: Run | None) -> None:
