@@ -128,25 +128,30 @@ def test_completions_are_words_and_names(web: Client, vm: VM) -> None:
     assert web.get("/search/suggest/nonsense").status_code == 404
 
 
+def linked(web: Client, path: str, rel: str) -> list[str]:
+    """The pages that follow each other from a page on, in one direction."""
+    found = re.search(rf'href="([^"]+)" rel="{rel}"', html_of(web.get(path)))
+    if found is None:
+        return []
+    following = found.group(1).replace("&amp;", "&")
+    return [following, *linked(web, following, rel)]
+
+
+def machines_of(web: Client, path: str) -> str:
+    """The names of the machines on a page, in their order."""
+    return "".join(re.findall(r'<a href="/vms/[0-9a-f-]+/">(m\d)</a>', html_of(web.get(path))))
+
+
 def test_a_list_is_sorted_and_paged_in_any_order(
     web: Client, admin: User, host: Host, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("vms.web.listing.PAGE", 2)
     for number, memory in enumerate((512, 512, 1024, 2048, 2048)):
         machine(f"m{number}", by=admin, memory=memory)
-    pattern = r'<a href="/vms/[0-9a-f-]+/">(m\d)</a>'
     for order, names in (("memory desc", "m4m3m2m1m0"), ("status asc", "m0m1m2m3m4"), ("uptime asc", "m0m1m2m3m4")):
-        seen, path = [], f"/vms/?q=sortby+{order.replace(' ', '+')}"
-        pages = []
-        while path:
-            html = html_of(web.get(path))
-            pages.append(path)
-            seen += re.findall(pattern, html)
-            following = re.search(r'href="([^"]+)" rel="next"', html)
-            path = following.group(1).replace("&amp;", "&") if following else ""
-        assert "".join(seen) == names, order
-        back = re.search(r'href="([^"]+)" rel="prev"', html)
-        assert back
-        assert "".join(re.findall(pattern, html_of(web.get(back.group(1).replace("&amp;", "&"))))) == names[4:8]
-    assert "does not belong to this order" in text_of(web, "/vms/?q=sortby+name&" + pages[1].partition("&")[2])
+        first = f"/vms/?q=sortby+{order.replace(' ', '+')}"
+        pages = [first, *linked(web, first, "next")]
+        assert "".join(machines_of(web, page) for page in pages) == names, order
+        assert machines_of(web, linked(web, pages[-1], "prev")[0]) == names[4:8]
+        assert "does not belong to this order" in text_of(web, f"/vms/?q=sortby+name&{pages[1].partition('&')[2]}")
     assert "does not belong to this order" in text_of(web, "/vms/?after=nonsense")
