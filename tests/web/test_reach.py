@@ -1,6 +1,7 @@
 """The access panel of General: for every kind of machine, with the cures that whoever looks can use."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -14,7 +15,7 @@ from vms.domain.access import Cure, Facts, Proof, Rating, Way, rate
 from vms.domain.changes import Changes
 from vms.domain.console import Console
 from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
-from vms.models import VM, Cluster, Host, User
+from vms.models import VM, Cluster, Host, PublicKey, User
 from vms.web.reach import reach
 
 pytestmark = pytest.mark.django_db
@@ -42,6 +43,14 @@ def test_who_may_not_edit_is_offered_no_edit(bob: User, vm: VM, client: Client) 
     client.force_login(bob)
     html = html_of(client.get(f"/portal/vms/{vm.pk}/"))
     assert ("Locked out" in html, "cure=enable_serial" in html, "run-once?console=vnc" in html) == (True, False, True)
+
+
+def test_a_key_helps_whoever_has_none_where_there_is_a_serial_line(web: Client, host: Host, admin: User) -> None:
+    dark = machine("dark", by=admin, console=lambda console, _: replace(console, serial=True).as_headless())
+    offered = '<a class="pf-v6-c-button pf-m-link pf-m-small" id="do-cure-add_ssh_key" href="/account/">'
+    assert offered in html_of(web.get(f"/vms/{dark.pk}/"))
+    PublicKey.objects.create(user=admin, fingerprint="SHA256:x", line="ssh-ed25519 x")
+    assert "do-cure-add_ssh_key" not in html_of(web.get(f"/vms/{dark.pk}/"))
 
 
 def test_what_runs_cannot_be_run_once_to_cure_it(web: Client, headless_vm: VM, host: Host, admin: User) -> None:

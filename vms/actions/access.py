@@ -1,9 +1,11 @@
 """Losing the last way into a machine: what is known of the ways, the confirmation that takes, and its event."""
 
-from vms.domain.access import Access, Facts, Seen, rate
+from dataclasses import replace
+
+from vms.domain.access import Access, Facts, Rating, Seen, rate
 from vms.domain.console import Console
 from vms.domain.errors import Refusal
-from vms.models import VM, Hardware
+from vms.models import VM, Hardware, User
 
 from ._audit import record
 from ._authorise import Actor
@@ -12,16 +14,23 @@ from ._authorise import Actor
 def facts(row: Hardware) -> Facts:
     """What is known of a machine besides its console: what its guest has told, and from where it can be reached.
 
-    Nothing of what only will be one. Keys come with first boot and the account page.
+    Nothing of what only will be one; keys in guests come with first boot.
     """
     if not isinstance(row, VM):
         return Facts()
     return Facts(agent=Seen(row.agent), addresses=tuple(row.ip.split()))
 
 
-def of(row: Hardware, console: Console | None = None) -> Access:
-    """How the machine can be reached as it is configured, or with another console."""
-    return rate(console or row.console, facts(row))
+def of(row: Hardware, console: Console | None = None, *, by: User | None = None) -> Access:
+    """How the machine can be reached as it is configured, or with another console.
+
+    `by` is who looks: a key of theirs would open its serial line from a terminal, too.
+    """
+    console, known = console or row.console, facts(row)
+    access = rate(console, known)
+    if by is None or not console.serial or access.rating is Rating.OK:
+        return access
+    return rate(console, replace(known, own_key=by.public_keys.exists()))
 
 
 def require_way_in(row: Hardware, before: Console | None, after: Console, *, accepted: bool) -> None:

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.http import HttpRequest
+from django.urls import reverse
 
 from vms.actions import access as ways_in
 from vms.domain.access import Access, Cure, Proof, Rating, Way
@@ -12,6 +13,7 @@ from vms.messages import Text
 from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
 from vms.models import Hardware
 
+from .kinds import user_of
 from .pages import address
 
 _LOOKS: Final[dict[Rating, tuple[str, str]]] = {
@@ -41,11 +43,18 @@ class WayLine:
 
 @dataclass(frozen=True)
 class CureLine:
-    """What adds a way in: a page that is opened, or (without an address) a button of the form that shows the panel."""
+    """What adds a way in: a page that is opened, or (without an address) a button of the form that shows the panel.
+
+    It `leads_away` where the page is about something else than the machine, and no dialog over it.
+    """
 
     key: str
     label: Text
     url: str
+
+    @property
+    def leads_away(self) -> bool:
+        return self.key == Cure.ADD_SSH_KEY
 
 
 @dataclass(frozen=True)
@@ -84,9 +93,10 @@ def configured(request: HttpRequest, row: Hardware, *, edit: str, no_edit: str, 
     `edit` is the address of its dialog; `no_run_once` is None for what cannot run.
     """
     pages = {} if no_edit else {Cure.ENABLE_SERIAL: f"{edit}?tab=console&cure={Cure.ENABLE_SERIAL}"}
+    pages[Cure.ADD_SSH_KEY] = reverse("account")
     if no_run_once == "":
         pages[Cure.RUN_ONCE_WITH_VNC] = f"{address(request, 'run_vm_once', row.pk)}?console=vnc"
-    return reach(ways_in.of(row), pages=pages)
+    return reach(ways_in.of(row, by=user_of(request)), pages=pages)
 
 
 def _ways(access: Access, before: Access) -> Iterable[WayLine]:
