@@ -1,0 +1,91 @@
+"""What has happened, by the code of the audit event."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from .text import Text
+
+# Audit code → sentence; `entity` and `actor` are always there, the event's own parameters besides.
+EVENTS: Final[dict[str, Text]] = {
+    "USER_ADD_VM": _("%(entity)s was created by %(actor)s."),
+    "USER_ADD_VM_TEMPLATE": _("Template %(entity)s was created by %(actor)s."),
+    "USER_ADD_INSTANCE_TYPE": _("Instance type %(entity)s was created by %(actor)s."),
+    "USER_ADD_VM_POOL": _("Pool %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_VM": _("The configuration of %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_VM_TEMPLATE": _("Template %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_INSTANCE_TYPE": _("Instance type %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_VM_POOL": _("Pool %(entity)s was changed by %(actor)s."),
+    "USER_UPDATE_VM_POOL_WITH_VMS": _("%(actor)s added %(count)s virtual machines to pool %(entity)s."),
+    "USER_ATTACH_USER_TO_VM_FROM_POOL": _("%(user)s took %(entity)s from pool %(pool)s."),
+    "USER_DETACH_USER_FROM_VM": _("%(entity)s went back to pool %(pool)s, from %(user)s."),
+    "USER_REMOVE_VM_FROM_POOL": _("%(actor)s detached %(entity)s from pool %(pool)s."),
+    "VM_STAYS_WITH_TEMPLATE_VERSION": _("%(entity)s cannot follow template version %(version)s. %(reason)s"),
+    "USER_REMOVE_VM_FINISHED": _("%(entity)s was removed by %(actor)s."),
+    "USER_REMOVE_VM_TEMPLATE": _("Template %(entity)s was removed by %(actor)s."),
+    "USER_REMOVE_INSTANCE_TYPE": _("Instance type %(entity)s was removed by %(actor)s."),
+    "USER_REMOVE_VM_POOL": _("Pool %(entity)s was removed by %(actor)s."),
+    "USER_STARTED_VM": _("%(actor)s started %(entity)s (%(verb)s)."),
+    "USER_RESUME_VM": _("%(actor)s resumed %(entity)s."),
+    "USER_INITIATED_SHUTDOWN_VM": _("%(actor)s asked %(entity)s to shut down."),
+    "USER_STOP_VM": _("%(actor)s powered %(entity)s off."),
+    "USER_REBOOT_VM": _("%(actor)s rebooted %(entity)s."),
+    "USER_RESET_VM": _("%(actor)s reset %(entity)s."),
+    "USER_SUSPEND_VM": _("%(actor)s suspended %(entity)s."),
+    "VM_LOCKED_OUT": _(
+        "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
+        "answered. %(actor)s accepted that."
+    ),
+    "USER_ASKED_FOR_MANY": _("%(actor)s asked for “%(verb)s” for %(entity)s virtual machines."),
+    "USER_CANCELLED_MANY": _("%(actor)s cancelled “%(verb)s” for %(entity)s virtual machines."),
+    "MANY_DONE": _("“%(verb)s” for %(entity)s virtual machines is done; refused: %(failed)s."),
+    "USER_ADD_TAG": _("Tag %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_TAG": _("Tag %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_TAG": _("Tag %(entity)s was removed by %(actor)s."),
+    "USER_ATTACH_TAG_TO_VM": _("%(actor)s put tag %(tag)s on %(entity)s."),
+    "USER_DETACH_VM_FROM_TAG": _("%(actor)s took tag %(tag)s off %(entity)s."),
+    "USER_ATTACH_TAG_TO_TEMPLATE": _("%(actor)s put tag %(tag)s on template %(entity)s."),
+    "USER_DETACH_TEMPLATE_FROM_TAG": _("%(actor)s took tag %(tag)s off template %(entity)s."),
+    "USER_ADD_BOOKMARK": _("Bookmark %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_BOOKMARK": _("Bookmark %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_BOOKMARK": _("Bookmark %(entity)s was removed by %(actor)s."),
+    "VM_CONSOLE_CONNECTED": _("%(actor)s is connected to the console of %(entity)s (%(console)s)."),
+    "VM_CONSOLE_DISCONNECTED": _("%(actor)s has left the console of %(entity)s (%(console)s)."),
+    "USER_ADD_SSH_KEY": _("%(actor)s added the SSH key %(fingerprint)s."),
+    "USER_REMOVE_SSH_KEY": _("%(actor)s removed the SSH key %(fingerprint)s."),
+    "VM_SET_TICKET": _("%(actor)s has a password for the %(protocol)s console of %(entity)s."),
+    "USER_VDC_LOGIN": _("%(entity)s logged in."),
+    "USER_VDC_LOGOUT": _("%(entity)s logged out."),
+    "VM_DOWN": _("%(entity)s is down: %(ended)s."),
+    "HA_VM_FAILED": _("Highly available %(entity)s failed; it is started again."),
+    "EXCEEDED_MAXIMUM_NUM_OF_RESTART_HA_VM_ATTEMPTS": _(
+        "Highly available %(entity)s failed %(tries)s times in a short time; it stays down until somebody looks."
+    ),
+    "VM_CONSOLE_LEFT": _("The console of %(entity)s was left: %(done)s. %(reason)s"),
+    "VM_DOWN_ERROR": _("%(entity)s is down with an error: %(ended)s."),
+    "USER_ADD_STORAGE_POOL": _("Data center %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_STORAGE_POOL": _("Data center %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_STORAGE_POOL": _("Data center %(entity)s was removed by %(actor)s."),
+    "USER_ADD_CLUSTER": _("Cluster %(entity)s was created by %(actor)s."),
+    "USER_UPDATE_CLUSTER": _("Cluster %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_CLUSTER": _("Cluster %(entity)s was removed by %(actor)s."),
+    "USER_ADD_VDS": _("Host %(entity)s was added by %(actor)s."),
+    "USER_UPDATE_VDS": _("Host %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_VDS": _("Host %(entity)s was removed by %(actor)s."),
+    "USER_VDS_MAINTENANCE": _("Host %(entity)s was put into maintenance by %(actor)s."),
+    "USER_VDS_ACTIVATE": _("Host %(entity)s was activated by %(actor)s."),
+    "USER_ADD": _("%(entity)s was added as a user by %(actor)s."),
+    "USER_UPDATE": _("User %(entity)s was changed by %(actor)s."),
+    "USER_REMOVE_ADUSER": _("User %(entity)s was removed by %(actor)s."),
+    "USER_ADD_PERMISSION": _("%(actor)s gave %(user)s the role %(role)s on %(entity)s."),
+    "USER_ADD_SYSTEM_PERMISSION": _("%(actor)s gave %(entity)s the role %(role)s on the whole system."),
+    "USER_REMOVE_PERMISSION": _("%(actor)s took the role %(role)s on %(entity)s from %(user)s."),
+    "USER_REMOVE_SYSTEM_PERMISSION": _("%(actor)s took the role %(role)s on the whole system from %(entity)s."),
+    "EXTERNAL_EVENT_NORMAL": "%(text)s",
+    "EXTERNAL_EVENT_WARNING": "%(text)s",
+    "EXTERNAL_EVENT_ERROR": "%(text)s",
+    "EXTERNAL_EVENT_ALERT": "%(text)s",
+    "VDS_DETECTED": _("Host %(entity)s responds."),
+    "VDS_FAILURE": _("Host %(entity)s was lost. %(reason)s"),
+}
+FAILED: Final = _("%(verb)s of %(entity)s failed. %(reason)s")

@@ -1,0 +1,160 @@
+"""Why something is refused, by the code of the refusal, and what would have been right."""
+
+from typing import Final
+
+from django.utils.translation import gettext_lazy as _
+
+from .text import Text
+
+REFUSALS: Final[dict[str, Text]] = {
+    "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_OS": _(
+        "The video type %(video)s does not go with the graphics protocol %(graphics)s in this cluster."
+    ),
+    "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_FIRMWARE": _(
+        "The video type %(video)s does not go with this firmware; choose one of: %(offered)s."
+    ),
+    "ACTION_TYPE_FAILED_ILLEGAL_NUM_OF_MONITORS": _("The console cannot have %(monitors)s monitors."),
+    "ACTION_TYPE_FAILED_ONLY_ONE_DEVICE_WITH_THIS_GRAPHICS_ALLOWED": _("There is a %(protocol)s console already."),
+    "ACTION_TYPE_FAILED_GRAPHIC_TYPE_MUST_BE_SPECIFIED": _("A graphics protocol has to be named."),
+    "VALIDATION_VM_INVALID_KEYBOARD_LAYOUT": _("There is no keyboard layout “%(layout)s”."),
+    "GRAPHICS_CONSOLE_NOT_FOUND": _("There is no %(protocol)s console."),
+    "NO_GRAPHICAL_CONSOLE": "%(no_console)s",
+    "TICKET_ILLEGAL": _(
+        "The password of a %(protocol)s console has 1 to %(length)s characters: letters, digits and signs of ASCII."
+    ),
+    "USER_CANNOT_FORCE_RECONNECT_TO_VM": _(
+        "%(user)s is connected to the console of %(name)s. Your roles do not allow you to take it over."
+    ),
+    "CONSOLE_OUT_OF_REACH": _(
+        "No way leads from here to the consoles of host %(host)s; a viewer that reaches the host opens them."
+    ),
+    "PUBLIC_KEY_ILLEGAL": _(
+        "This is no public key that opens a console. It is one line of an OpenSSH .pub file, of one of these kinds: "
+        "%(kinds)s; RSA has 2048 bits or more."
+    ),
+    "PUBLIC_KEY_IN_USE": _("This key stands for somebody already."),
+    "NO_SERIAL_LOG": _("Nothing that the serial console of %(name)s said was written down."),
+    "NO_SERIAL_CONSOLE": _("%(name)s has no serial console."),
+    "CONSOLE_PASS_INVALID": _("This pass does not open the console: it has been used, has expired, or is another's."),
+    "TOO_MANY_CONSOLES": _("There are %(limit)s consoles open already, and no more at once. Close one first."),
+    "NO_HOST_OFFERS_GRAPHICS": _("No host of the cluster offers a graphical console; headless is possible."),
+    "NO_HOST_OFFERS_PROTOCOL": _("No host of the cluster offers %(protocol)s."),
+    "ILLEGAL_VALUE": _("“%(value)s” is not possible here. Allowed: %(allowed)s."),
+    "ACTION_TYPE_FAILED_NAME_ALREADY_USED": _("This name is in use already."),
+    "ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME": _(
+        "A name begins with a letter or digit, goes on with letters, digits, dots, hyphens and underscores, "
+        "and has %(length)s characters at most."
+    ),
+    "ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL": _(
+        "“%(verb)s” is not possible while the virtual machine is in status “%(status)s”."
+    ),
+    "ACTION_TYPE_FAILED_OBJECT_LOCKED": _("Another action is at work on it; try again when that is done."),
+    "ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED": _(
+        "%(name)s is protected against deletion; switch Delete Protection off first."
+    ),
+    "ACTION_TYPE_FAILED_EDITED_MEANWHILE": _(
+        "%(name)s was changed by somebody else while you edited it. Nothing was saved; open the form again."
+    ),
+    "ACTION_TYPE_FAILED_STILL_IN_USE": _("%(name)s is still in use by: %(users)s."),
+    "ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN": _("%(name)s is built in and stays as it is."),
+    "ACTION_TYPE_FAILED_VDS_VM_CLUSTER": _("No host in cluster %(cluster)s can run this virtual machine now."),
+    "ACTION_TYPE_FAILED_VDS_VM_PINNED": _("None of the hosts that %(name)s may start on is in its cluster."),
+    "ACTION_TYPE_FAILED_VDS_VM_LACKS": _("Host %(host)s has no %(lacking)s."),
+    "ACTION_TYPE_FAILED_VDS_VM_MEMORY": _(
+        "No host of the cluster has %(memory)s MiB left to guarantee; free memory or guarantee less."
+    ),
+    "ACTION_TYPE_FAILED_VM_IN_POOL": _("The virtual machine belongs to pool %(pool)s; change it there."),
+    "ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS": _("Pool %(pool)s has no virtual machine left to take."),
+    "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL": _(
+        "You have taken as many virtual machines of pool %(pool)s as one person may (%(limit)s); give one back first."
+    ),
+    "VM_POOL_CANNOT_DETACH_VM_NOT_ATTACHED_TO_POOL": _("%(name)s belongs to no pool."),
+    "VM_POOL_CANNOT_REMOVE_RUNNING_VM_FROM_POOL": _("%(name)s can leave its pool only while it is down."),
+    "VM_POOL_CANNOT_DECREASE_VMS_FROM_POOL": _(
+        "Pool %(pool)s has %(size)s virtual machines and cannot shrink; detach single ones from it instead."
+    ),
+    "VM_POOL_CANNOT_CHANGE_POOL_TYPE": _("The type of pool %(pool)s was chosen when it was made and stays."),
+    "VM_POOL_CANNOT_CHANGE_POOL_STATEFUL_OPTION": _(
+        "Whether pool %(pool)s is stateful was chosen when it was made and stays."
+    ),
+    "TAGS_SPECIFIED_TAG_CANNOT_BE_THE_PARENT_OF_ITSELF": _("Tag %(name)s cannot be below itself."),
+    "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION": _("Your roles do not allow you to %(permit)s here."),
+    "PERMISSION_ADD_FAILED_ONLY_SYSTEM_SUPER_USER_CAN_GIVE_ADMIN_ROLES": _(
+        "%(role)s is an administrative role; giving or taking it takes one."
+    ),
+    "SYSTEM_NEEDS_AN_ADMINISTRATOR": _("Somebody who can give rights on the whole system has to stay."),
+    "USER_CANNOT_REMOVE_HIMSELF": _("You cannot remove yourself."),
+    "ACTION_TYPE_FAILED_VDS_WITH_SAME_UUID_EXIST": _("It is the host %(name)s by another address; remove one of them."),
+    "ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL": _("%(name)s has to be in maintenance for that."),
+    "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST": _("%(name)s is a host with this address already."),
+    "JOB_IS_NOT_EXTERNAL": _("“%(name)s” is a job of the engine; only the engine ends it."),
+    "JOB_HAS_ENDED": _("“%(name)s” has ended already."),
+    "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
+    "VM_WOULD_BE_LOCKED_OUT": _(
+        "Nobody could reach the machine: no graphical and no serial console, no guest agent, no address, no SSH key. "
+        "Confirm that there is another way in, or add one."
+    ),
+    "LIST_PLACE_GONE": _("This address does not belong to this order of the list; here is its beginning."),
+    "MANY_NONE": _("No virtual machine is chosen."),
+    "MANY_TOO_MANY": _("At most %(limit)s virtual machines can be dealt with at once; narrow the search."),
+    "MANY_OTHERS_MEANWHILE": _(
+        "Meanwhile %(count)s virtual machines match instead of %(expected)s. Nothing was done; look again."
+    ),
+    "MANY_NOT_YOURS": _("Only the person who asked for it, or somebody who runs the whole system, can do this."),
+    "MANY_CANCELLED": _("It was cancelled before its turn."),
+    "MANY_ALL_FAILED": _("Not one of the %(count)s virtual machines could be dealt with."),
+    "SEARCH_TOO_LONG": _("A search has %(limit)s characters at most."),
+    "SEARCH_TOO_COMPLEX": _("A search has %(terms)s conditions at most, and %(depth)s levels of parentheses."),
+    "SEARCH_CHARACTER_ILLEGAL": _("Character %(position)s of the search (%(word)s) cannot be searched for."),
+    "SEARCH_QUOTE_OPEN": _("The quotation mark at character %(position)s is not closed."),
+    "SEARCH_UNFINISHED": _("The search ends too early, after “%(word)s”. Possible here: %(possible)s."),
+    "SEARCH_WORD_MISPLACED": _("“%(word)s” (character %(position)s) cannot stand there. Possible here: %(possible)s."),
+    "SEARCH_OBJECT_OTHER": _("“%(word)s” is searched for elsewhere; here it is: %(possible)s."),
+    "SEARCH_FIELD_UNKNOWN": _("There is no field “%(word)s” (character %(position)s). Possible here: %(possible)s."),
+    "SEARCH_OPERATOR_ILLEGAL": _(
+        "“%(of)s” cannot be compared with “%(word)s” (character %(position)s). Possible here: %(possible)s."
+    ),
+    "SEARCH_VALUE_ILLEGAL": _(
+        "“%(word)s” (character %(position)s) is no value of “%(of)s”. Possible here: %(possible)s."
+    ),
+    "SEARCH_ORDER_UNKNOWN": _(
+        "Rows cannot be sorted by “%(word)s” (character %(position)s). Possible here: %(possible)s."
+    ),
+    "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
+    "HOST_NOT_RESPONDING": _("Host %(host)s does not respond."),
+    "MACHINE_NOT_RESPONDING": _("%(name)s hangs: its QEMU does not respond. Power Off ends it."),
+    "HYPERVISOR_PACKAGE_MISSING": _(
+        "The hypervisor is not installed: the system package %(package)s is missing on the host."
+    ),
+    "HYPERVISOR_REFUSED": _("The hypervisor refused: %(message)s."),
+    "GUEST_DID_NOT_REACT": _("The guest did not react in time. Power Off stops it without asking."),
+    "BOOT_FILE_MISSING": _("The boot library has no file %(file)s."),
+    "ENGINE_FAILED": _("The engine failed; its log tells why."),
+    "ENGINE_NOT_RUNNING": _("The engine does not answer, and only it can reach the console. Try again in a moment."),
+}
+
+# Phrases with which the domain says what `ILLEGAL_VALUE` would have allowed; ranges of numbers speak for themselves.
+ALLOWED: Final[dict[str, Text]] = {
+    "a file name in the boot library": _("the name of a file in the boot library"),
+    "nothing without a kernel": _("nothing without a kernel"),
+    "one line of printable text": _("one line of printable text"),
+    "a shorter text": _("a shorter text"),
+    "an address like qemu+ssh://root@host/system": _("an address like qemu+ssh://root@host/system"),
+    "any text": _("any text"),
+    "one object at most": _("one object at most"),
+    "each device once, at least one": _("each device once, and one at least"),
+    "a serial number with the policy custom, and only with it": _(
+        "a serial number with the policy “Custom serial number”, and only with it"
+    ),
+    "64 letters, digits, blanks and . _ : / - at most": _("64 letters, digits, blanks and . _ : / - at most"),
+    "nothing without bytes": _("nothing without a number of bytes"),
+    "one of the names that hosts tell": _("one of the names that the hosts tell"),
+    "a name like Europe/Berlin": _("a name like Europe/Berlin"),
+    "an address like http://proxy:3128": _("an address like http://proxy:3128"),
+    "text that can be written": _("text that can be written"),
+    "pools only": _("pools only"),
+    "a field or a word": _("a field or a word"),
+    "a value": _("a value"),
+    "a number": _("a number"),
+    "the name of the first version": _("the name that its first version has"),
+}
