@@ -21,7 +21,7 @@ RUN_GROUPS := hypervisor binding firmware network guest
 LIBVIRT := libvirt
 endif
 
-.PHONY: help setup setup-dev run test test-guests screenshots prove bench lint types lock clean \
+.PHONY: help setup setup-dev run test test-guests screenshots prove bench lint types messages lock clean \
 	system system-dev libvirt sdk
 
 help: ## Say what can be typed
@@ -30,9 +30,9 @@ help: ## Say what can be typed
 run: setup ## Start the web interface and the engine; Ctrl-C stops both
 	@exec $(BIN)/python manage.py serve
 
-setup: system $(DONE)/runtime $(LIBVIRT) $(DONE)/vendor ## Bring what `make run` needs
+setup: system $(DONE)/runtime $(LIBVIRT) $(DONE)/vendor $(DONE)/catalogues ## Bring what `make run` needs
 
-setup-dev: system-dev $(DONE)/dev libvirt sdk $(DONE)/ansible $(DONE)/vendor ## Bring what the tests and checks need too
+setup-dev: system-dev $(DONE)/dev libvirt sdk $(DONE)/ansible $(DONE)/vendor $(DONE)/catalogues ## Bring what the tests and checks need too
 
 test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real guest, a browser story
 	@deploy/test.sh
@@ -63,6 +63,9 @@ lint: setup-dev ## Style, types, the laws between the rooms, missing migrations;
 types: setup-dev ## Types alone
 	@$(BIN)/mypy
 
+messages: setup-dev ## Bring the catalogues in vms/locale in line with the texts, and say how many wait for a translation
+	@$(BIN)/python -I deploy/catalogues.py update
+
 COMPILE := $(BIN)/uv pip compile --quiet --python-platform linux --python-version 3.11 --generate-hashes \
 	--no-header --no-config --no-emit-index-url --no-emit-find-links
 lock: $(DONE)/dev ## Write the hashed locks again; UPGRADE=--upgrade takes newer versions
@@ -75,7 +78,7 @@ lock: $(DONE)/dev ## Write the hashed locks again; UPGRADE=--upgrade takes newer
 	@PATH="$(BIN):$$PATH" && cd static && npm install --package-lock-only
 
 clean: ## Remove what set-up and tools made; data in DATA_DIR stays
-	@rm -rf $(VENV) static/node_modules static/vendor build dist \
+	@rm -rf $(VENV) static/node_modules static/vendor vms/locale/*/LC_MESSAGES/*.mo build dist \
 		.pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
@@ -136,4 +139,8 @@ $(DONE)/vendor: static/package.json static/package-lock.json static/.npmrc deplo
 	@echo "Fetching the front-end packages ..."
 	@export PATH="$$PATH:$(CURDIR)/$(BIN)" && cd static && npm ci --loglevel=error >/dev/null
 	@$(BIN)/python -I deploy/vendor.py
+	@mkdir -p $(@D) && touch $@
+
+$(DONE)/catalogues: $(wildcard vms/locale/*/LC_MESSAGES/django.po) deploy/catalogues.py | $(DONE)/runtime
+	@$(BIN)/python -I deploy/catalogues.py compile
 	@mkdir -p $(@D) && touch $@

@@ -6,6 +6,7 @@ from uuid import uuid4
 import msgspec
 from django.db import models
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from vms.domain.console import SPICE_AND_VNC, Graphics, Level
 from vms.domain.hosts import Capabilities
@@ -77,7 +78,7 @@ class HostStatus(models.TextChoices):
     """oVirt's host_status, as far as a host here can be in it."""
 
     UP = "up", _("Up")
-    DOWN = "down", _("Down")
+    DOWN = "down", pgettext_lazy("host", "Down")  # languages with genders say it otherwise of a machine
     NON_RESPONSIVE = "non_responsive", _("Non Responsive")
     NON_OPERATIONAL = "non_operational", _("Non Operational")
     CONNECTING = "connecting", _("Connecting")
