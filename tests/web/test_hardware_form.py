@@ -9,10 +9,11 @@ from tests.factories import headless
 from tests.web.browser import posted, ticked
 from vms.actions import create, edit, reports
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Video
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Video
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
+from vms.domain.properties import PROPERTIES
 from vms.forms import InstanceTypeForm, PoolForm, TemplateForm, VMForm
 from vms.models import VM, Cluster, Host, InstanceType, Pool, Template, User
 from vms.models.machines import BLANK
@@ -334,17 +335,25 @@ def test_blank_keeps_its_name(admin: User) -> None:
 def test_every_part_of_a_machine_that_can_be_configured_has_a_field(vm: VM, admin: User) -> None:
     """A test of the tests: a field added to the machine must be reachable through the form, or be named here."""
     not_configured = {"id", "level", "nics", "machine", "addresses"}
-    # The dialogs get these next.
-    not_configured |= {"os", "maximum_memory", "guaranteed_memory", "cpu_model", "emulated_machine", "time_zone"}
-    not_configured |= {"serial_number", "boot_order", "hosts", "migration", "restart", "priority", "watchdog", "rng"}
-    not_configured |= {"cpu_shares", "ballooning", "io_threads", "custom_properties"}
-    form = VMForm(row=vm, by=admin)
-    shape = set(MachineSpec.__dataclass_fields__) - not_configured - {"cpu", "boot", "console"}
-    assert shape <= set(form.fields)
-    renamed = {"graphics": "protocol", "video": "video_type", "before": "headless"}
-    console = {renamed.get(name, name.removeprefix("wants_")) for name in type(vm.console).__dataclass_fields__}
-    waiting = {"disconnect_action", "disconnect_delay", "allow_reconnect", "sso", "spice_proxy"}
-    assert console - waiting <= set(form.fields)
+    several = {
+        "cpu": {"sockets", "cores", "threads"},
+        "serial_number": {"serial_policy", "serial_value"},
+        "boot": {"cd", "kernel", "initrd", "parameters"},
+        "boot_order": {"boot_devices", "boot_menu"},
+        "restart": {"high_availability"},
+        "watchdog": {"watchdog_action"},
+        "rng": {"rng_source", "rng_bytes", "rng_period"},
+        "custom_properties": {f"property_{name}" for name in PROPERTIES},
+        "graphics": {"protocol"},
+        "video": {"video_type"},
+        "before": {"headless"},
+    }
+    names = (set(MachineSpec.__dataclass_fields__) - not_configured - {"console"}) | set(Console.__dataclass_fields__)
+    wanted = set().union(*(several.get(name, {name.removeprefix("wants_")}) for name in names))
+    only_pools = {"spice_proxy"}
+    assert wanted - set(VMForm(row=vm, by=admin).fields) == only_pools
+    pool = create.pool("lab", cluster=vm.cluster, by=admin)
+    assert only_pools <= set(PoolForm(row=pool, by=admin).fields)
 
 
 def test_both_protocols_at_once_keep_what_each_needs(vm: VM, admin: User) -> None:
@@ -360,3 +369,8 @@ def test_the_boot_library_is_offered(vm: VM, admin: User, settings: Any) -> None
     assert (saved.kernel, saved.parameters) == ("vmlinuz", "console=ttyS0")
     (settings.BOOT_DIR / "vmlinuz").unlink()
     assert save(saved, ticked(posted(VMForm(row=saved, by=admin)), comment="still"), admin).kernel == "vmlinuz"
+
+
+def test_a_custom_property_that_cannot_be_is_refused_at_its_own_field(vm: VM, admin: User) -> None:
+    form = VMForm(ticked(posted(VMForm(row=vm, by=admin)), property_hugepages="3"), row=vm, by=admin)
+    assert set(form.errors) == {"property_hugepages"}

@@ -52,6 +52,17 @@ def test_what_is_no_power_button_is_not_there(verb: str, web: Client, url: str) 
     assert web.post(f"{url}actions/{verb}").status_code == 404
 
 
+def test_every_way_to_the_screen_of_a_headless_machine_is_refused_with_the_reason(
+    web: Client, headless_vm: VM, host: Host, admin: User
+) -> None:
+    url = f"/vms/{up(headless_vm, host, by=admin).pk}/console/"
+    for path in ("vnc/pass", "ticket", "viewer/vnc", "viewer/spice"):
+        answer = web.post(f"{url}{path}", headers=HTMX)
+        assert answer.status_code == 409, path
+        assert "This virtual machine is headless: it has no graphical console." in answer.content.decode(), path
+    assert "This virtual machine is headless" in web.get(url.rstrip("/")).content.decode()
+
+
 def test_a_machine_that_no_host_can_run_says_so(web: Client, url: str, host: Host) -> None:
     Host.objects.update(status="non_responsive")
     answer = web.post(url + "actions/start", headers=HTMX)

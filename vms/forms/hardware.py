@@ -30,7 +30,7 @@ from .declared import MachineFields, property_fields
 from .fields import MachineField, Section, Tab, member, refused
 from .heritage import Origin, Source, handed_down, in_words, origin
 from .layout import BASIC, LAYOUT, Layout
-from .parts import PARTS, Values, plain, values_of
+from .parts import PARTS, PROPERTY, Values, plain, values_of
 from .state import State
 
 MACHINE_FIELDS: Final = ("name", *(name for part in PARTS for name in part.fields), *CONSOLE_FIELDS)
@@ -187,7 +187,13 @@ class HardwareForm(MachineFields):
         """
         if no.code == "ACTION_TYPE_FAILED_EDITED_MEANWHILE":
             self._put("version", self.row.version)
-        self.add_error(no.field if no.field in self.fields else None, messages.refusal(no))
+        self.add_error(self._field_of(no), messages.refusal(no))
+
+    def _field_of(self, no: Refusal) -> str | None:
+        name = no.field or ""
+        if name == "custom_properties":  # each has a field of its own
+            name = f"{PROPERTY}{str(no.params.get('value', '')).partition('=')[0]}"
+        return name if name in self.fields else None
 
     def clean(self) -> Values:
         cleaned = super().clean() or self.cleaned_data
