@@ -58,7 +58,7 @@ class Server:
 
     @property
     def parts(self) -> dict[str, int]:
-        """The process ids of the web server and the engine."""
+        """The process ids of the web server, the engine and the SSH door."""
         found = {}
         for path in Path("/proc").glob("[0-9]*"):
             try:
@@ -66,7 +66,7 @@ class Server:
             except OSError:  # it has just ended
                 continue
             if int(stat.rpartition(")")[2].split()[1]) == self.process.pid:
-                found["engine" if b"engine" in words else "web"] = int(path.name)
+                found[next((name for name in ("engine", "ssh") if name.encode() in words), "web")] = int(path.name)
         return found
 
     def get(self, path: str) -> tuple[int, bytes]:

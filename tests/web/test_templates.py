@@ -1,5 +1,6 @@
 """Templates in WebAdmin: listed, shown, made, changed, removed; made of a machine, and machines made of them."""
 
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -45,10 +46,10 @@ def test_a_long_list_goes_on_between_two_versions(
 ) -> None:
     monkeypatch.setattr("vms.web.listing.PAGE", 2)
     create.template("", base=template, by=admin)
-    assert 'href="/templates/?after=golden%3A1" rel="next"' in html_of(web.get("/templates/"))
-    following = html_of(web.get("/templates/", {"after": "golden:1"}))
-    assert following.count("<tr ") == 2
-    assert ">(2)<" in following
+    (following,) = re.findall(r'href="([^"]+)" rel="next"', html_of(web.get("/templates/")))
+    html = html_of(web.get(following.replace("&amp;", "&")))
+    assert html.count("<tr ") == 2
+    assert ">(2)<" in html
 
 
 @pytest.mark.parametrize("after", ["\x00", "a:b:c", "golden:²", "golden:-1", "golden:" + "9" * 400, ":", "é"])
