@@ -37,7 +37,13 @@ class Server:
         self.home, self.port = home, port
         self.log = home.parent / f"{home.name}-{time.monotonic_ns()}.log"
         kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "ADMIN_PASSWORD"}}
-        settings = {"DATA_DIR": str(home), "PORT": str(port), "HYPERVISOR": "memory", "PYTHONUNBUFFERED": "1"}
+        settings = {
+            "DATA_DIR": str(home),
+            "PORT": str(port),
+            "HYPERVISOR": "memory",
+            "PYTHONUNBUFFERED": "1",
+            "SSH_PORT": str(free_port()),
+        }
         began = time.monotonic()
         with self.log.open("w") as output:
             self.process = subprocess.Popen(
@@ -81,6 +87,13 @@ class Server:
         return time.monotonic() - asked
 
 
+def free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port: int = free.getsockname()[1]
+        return port
+
+
 @dataclass
 class Place:
     """Where servers run one after the other, as on one machine over the years."""
@@ -100,9 +113,7 @@ class Place:
 def place(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
     home = tmp_path_factory.mktemp("serve") / "data"
     home.mkdir()
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        made = Place(home, free.getsockname()[1])
+    made = Place(home, free_port())
     yield made
     for server in made.started:
         if server.process.poll() is None:
@@ -162,7 +173,7 @@ def alive(pid: int) -> bool:
 
 def test_it_gets_ready_answers_and_ends_whole(first: Seen) -> None:
     assert first.health == (200, "ok")
-    assert set(first.parts) == {"engine", "web"}
+    assert set(first.parts) == {"engine", "web", "ssh"}
     assert first.ended_after < ENDS_WITHIN
     assert first.left_over == []
     assert "Traceback" not in first.server.output
