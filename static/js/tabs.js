@@ -37,8 +37,10 @@ document.addEventListener("click", (event) => {
 
 document.addEventListener("keydown", (event) => {
   const tab = event.target.closest("[data-tab]");
-  const step = { ArrowRight: 1, ArrowLeft: -1 }[event.key];
+  // They stand in a column where there is room, else in a row.
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 }[event.key];
   if (!tab || !step) return;
+  event.preventDefault();
   const all = [...tab.closest("[data-tabs]").querySelectorAll("[data-tab]")];
   const next = all[(all.indexOf(tab) + step + all.length) % all.length];
   show(next.closest("[data-tabs]"), next.dataset.tab, true);

@@ -154,12 +154,18 @@ def test_the_keyboard_alone_makes_a_headless_machine(page: Page, installation: I
     expect(page.get_by_role("dialog")).to_be_visible()
     tab_to(page, "Name")
     page.keyboard.type("typed")
+    tab_to(page, "Show Advanced Options")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("tab", name="General")).to_be_visible()
     tab_to(page, "General")
-    page.keyboard.press("ArrowRight")
-    page.keyboard.press("ArrowRight")
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("ArrowDown")
     tab_to(page, "Headless Mode")
     page.keyboard.press("Space")
     expect(page.get_by_label("Video Type")).to_be_disabled()
+    tab_to(page, "Enable VirtIO Serial Console")
+    page.keyboard.press("Space")
+    tab_to(page, "Create")
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="typed")).to_be_visible()
     page.goto(f"{installation.url}/vms/")
@@ -170,6 +176,7 @@ def test_the_keyboard_alone_makes_a_headless_machine(page: Page, installation: I
 def make_headless(page: Page) -> None:
     page.get_by_role("button", name="Edit").or_(page.get_by_role("link", name="Edit")).click()
     dialog = page.get_by_role("dialog")
+    dialog.get_by_role("button", name="Show Advanced Options").click()
     dialog.get_by_role("tab", name="Console").click()
     dialog.get_by_label("Headless Mode").check()
     expect(dialog.get_by_label("Video Type")).to_be_disabled()
@@ -194,7 +201,7 @@ def has_status(page: Page, status: str) -> None:
 
 
 def run_once_with_vnc(page: Page) -> None:
-    page.get_by_role("link", name="Run Once").or_(page.get_by_role("button", name="Run Once")).click()
+    page.locator("#do-run-once").click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("VNC", exact=True).check()
     dialog.get_by_role("button", name="Run", exact=True).click()

@@ -36,6 +36,7 @@ from .screens import open_screen
 
 __all__ = ["LibvirtHypervisor", "Location"]
 
+PORT_TRIES: Final = 3
 SETTLED: Final = 2.0  # seconds without another reset after which a firmware is taken to be through with them
 
 _STATUS: Final = {
@@ -106,7 +107,7 @@ class LibvirtHypervisor:
             flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused or paused else 0
             try:
                 started = write(run.spec, host, boot_file=files.__getitem__, nvram=nvram, run=run)
-                connection.createXML(started, flags)
+                _create(connection, started, flags)
             except libvirt.libvirtError:
                 if is_alive(connection):
                     if defined.isActive():  # another start was quicker
@@ -325,6 +326,18 @@ _UNDEFINE: Final = (
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
+
+
+def _create(connection: Any, xml: str, flags: int) -> None:
+    """Start a domain; again where somebody else took the console's port between libvirt's look at it and QEMU's."""
+    for left in reversed(range(PORT_TRIES)):
+        try:
+            connection.createXML(xml, flags)
+        except libvirt.libvirtError as error:
+            if not left or "Failed to find an available port" not in str(error):
+                raise
+        else:
+            return
 
 
 def _make_ready(domain: Any, name: str) -> None:
