@@ -37,11 +37,15 @@ def survives(answer: Any) -> bool:
 
 
 def filled(web: Client, path: str) -> tuple[dict[str, str], set[str]]:
-    """What a browser holds of a dialog, under a name that can be; and the names of all its visible controls."""
+    """What a browser holds of a dialog, and the names of all its visible controls.
+
+    The name is one that can be, and whatever the dialog asks back is answered with "Save".
+    """
     html = web.get(path).content.decode()
     form = controls(html, path)
     visible = re.findall(r'<(?:input(?! type="hidden")|select|textarea)[^>]* name="(\w+)"', html)
-    return {**form.data, "name": form.data.get("name") or "hostile"}, {*visible, *form.disabled}
+    answered = {"name": form.data.get("name") or "hostile", "confirmed": "save"}
+    return {**form.data, **answered}, {*visible, *form.disabled}
 
 
 def shifted(fields: Iterable[str], values: Sequence[str] = VALUES) -> list[dict[str, str]]:
@@ -57,7 +61,8 @@ def pour(web: Client, path: str, data: dict[str, str], hostile: dict[str, str]) 
     """Post a dialog with these values in place of its own, each of which gets as far as it can.
 
     What the answer complains about is taken back and the rest is posted again, until that is saved: so a value that no
-    field refuses comes to the action, too. Nothing that is saved stays.
+    field refuses comes to the action, too. Where no field is named, the half with the culprit in it is looked for.
+    Nothing that is saved stays.
     """
     left = dict(hostile)
     while left:
@@ -68,5 +73,10 @@ def pour(web: Client, path: str, data: dict[str, str], hostile: dict[str, str]) 
         if answer.status_code == 302:
             return
         blamed = set(re.findall(r'id="id_(\w+)_error"', answer.content.decode())) & set(left)
-        for name in blamed or {min(left)}:
+        if not blamed:
+            names = sorted(left) if len(left) > 1 else []
+            for half in (names[::2], names[1::2]):
+                pour(web, path, data, {name: left[name] for name in half})
+            return
+        for name in blamed:
             del left[name]
