@@ -25,11 +25,9 @@ part() {
     summary+=("$(printf '%-22s %-10s %4d s' "$name" "$outcome" $((SECONDS - began)))")
 }
 
-# Each worker has a database or a browser of its own; whoever is done takes over tests of the others. A browser takes a
-# core, so there are not more of them than four. Guests run one after the other: two daemons on one machine look for a
-# free port of a display at the same time and find the same one.
+# Each worker has a database of its own; whoever is done takes over tests of the others. Guests and browsers come one
+# after the other: each takes a core, and two daemons on one machine may look for a display's port at the same moment.
 all=(-n auto --dist worksteal)
-few=(-n auto --maxprocesses 4 --dist loadfile)
 
 part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh "${all[@]}" \
     -m "not sql_server and not hypervisor and not browser and not clients and not guests and not stress"
@@ -37,7 +35,7 @@ part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py dep
     -m "(sql or sql_server) and not hypervisor and not browser and not guests and not stress"
 part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
     -m "hypervisor and not guests and not stress"
-part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh "${few[@]}" \
+part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
     -m "browser and not hypervisor and not guests and not stress"
 
 part "other people's clients" "sdk" env -u DATABASE_URL deploy/pytest.sh -p no:xdist -m "clients"

@@ -1,5 +1,6 @@
 """What only a browser shows: focus, live rows, narrow screens, a policy that nothing breaks, and no script at all."""
 
+import contextlib
 import shutil
 
 import pytest
@@ -137,12 +138,22 @@ def test_every_page_is_accessible_and_fits_the_screen(
     assert found == {}
 
 
+def opened(page: Page, opener: str) -> None:
+    """Open a dialog; the header may be drawn anew under the very click on a busy machine, then it is clicked again."""
+    dialog = page.get_by_role("dialog")
+    page.locator(f"#do-{opener}").click()
+    with contextlib.suppress(AssertionError):
+        expect(dialog).to_be_visible(timeout=5_000)
+        return
+    page.locator(f"#do-{opener}").click()
+    expect(dialog).to_be_visible()
+
+
 @pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
 def test_every_dialog_is_accessible(viewport: dict[str, int], open_page: Open, vm: VM) -> None:
     page, found = open_page(f"/vms/{vm.pk}/", viewport=viewport), {}
     for opener in ("edit", "run-once", "remove"):
-        page.locator(f"#do-{opener}").click()
-        expect(page.get_by_role("dialog")).to_be_visible()
+        opened(page, opener)
         result = Axe().run(page)
         if result.violations_count:
             found[opener] = result.generate_report()

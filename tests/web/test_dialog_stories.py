@@ -192,6 +192,8 @@ def test_7_8_and_9_a_headless_console_explains_and_every_way_there_is_the_same(
     open_page: Open, vm: VM, host: Host, admin: User
 ) -> None:
     consoles.detach(vm, Protocol.VNC, by=admin)
+    # Before the page is open: it asks all the time, and reading and writing in one SQLite memory exclude each other.
+    member = create.pool("lab", cluster=host.cluster, by=admin).vms.get()
     page = open_page(f"/vms/{vm.pk}/")
     expect(page.locator("#live")).to_contain_text("Locked out")
     page.locator("#do-console").focus()
@@ -203,7 +205,6 @@ def test_7_8_and_9_a_headless_console_explains_and_every_way_there_is_the_same(
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).not_to_be_visible()
     assert fresh(vm).console.graphics == VNC
-    member = create.pool("lab", cluster=host.cluster, by=admin).vms.get()
     page.goto(page.url.partition("/vms/")[0] + f"/vms/{member.pk}/edit?tab=console")
     expect(headless_box(page)).to_be_disabled()
     expect(page.locator("#group-headless")).to_contain_text("The virtual machine belongs to pool lab; change it there.")
