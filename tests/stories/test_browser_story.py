@@ -84,7 +84,7 @@ def page(installation: Installation) -> Iterator[Page]:
     complaints: list[str] = []
 
     def complain(message: ConsoleMessage) -> None:
-        # A page that is left while it asks for news has htmx say so; reading pixels of a screen is the tests' own doing.
+        # A page that is left while it asks for news has htmx say so; reading a screen's pixels is the tests' doing.
         harmless = message.text.startswith(("htmx:", "Canvas2D:"))
         if message.type in {"error", "warning"} and not harmless:
             complaints.append(message.text)
