@@ -195,6 +195,7 @@ def test_7_8_and_9_a_headless_console_explains_and_every_way_there_is_the_same(
     # Before the page is open: it asks all the time, and reading and writing in one SQLite memory exclude each other.
     member = create.pool("lab", cluster=host.cluster, by=admin).vms.get()
     page = open_page(f"/vms/{vm.pk}/")
+    start = page.url.partition("/vms/")[0]
     expect(page.locator("#live")).to_contain_text("Locked out")
     page.locator("#do-console").focus()
     page.keyboard.press("Enter")
@@ -204,8 +205,9 @@ def test_7_8_and_9_a_headless_console_explains_and_every_way_there_is_the_same(
     expect(page.locator("#origin-headless")).to_have_text("template Blank")
     page.get_by_role("button", name="Save").click()
     expect(page.get_by_role("dialog")).not_to_be_visible()
+    left(page)
     assert fresh(vm).console.graphics == VNC
-    page.goto(page.url.partition("/vms/")[0] + f"/vms/{member.pk}/edit?tab=console")
+    page.goto(f"{start}/vms/{member.pk}/edit?tab=console")
     expect(headless_box(page)).to_be_disabled()
     expect(page.locator("#group-headless")).to_contain_text("The virtual machine belongs to pool lab; change it there.")
 
