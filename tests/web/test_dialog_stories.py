@@ -204,7 +204,7 @@ def test_7_8_and_9_a_headless_console_explains_and_every_way_there_is_the_same(
     headless_box(page).uncheck()
     expect(page.locator("#origin-headless")).to_have_text("template Blank")
     page.get_by_role("button", name="Save").click()
-    expect(page.get_by_role("dialog")).not_to_be_visible()
+    expect(page.locator("#toasts")).to_contain_text("was saved")
     left(page)
     assert fresh(vm).console.graphics == VNC
     page.goto(f"{start}/vms/{member.pk}/edit?tab=console")
