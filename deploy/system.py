@@ -97,6 +97,10 @@ GROUPS = {
         "the tests on PostgreSQL are left out",
         (Need("postgresql", "/usr/lib/postgresql/*/bin/postgres"),),
     ),
+    "ssh": Group(
+        "the tests of the SSH door are left out",
+        (Need("openssh-client", "ssh-keygen"),),
+    ),
     "browser": Group(
         "the browser stories are left out",
         (Need("chromium", "/usr/bin/chromium"), Need("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/*.ttf")),

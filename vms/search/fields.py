@@ -45,6 +45,7 @@ class Field:
         return ~found if condition.operator.text == "!=" else found
 
     def equal(self, condition: Condition, asked: Asked) -> Q:
+        """The rows whose value is the condition's; each kind of field says it."""
         raise NotImplementedError
 
 
