@@ -100,7 +100,7 @@ export class Console {
 
   fullScreen() {
     if (document.fullscreenElement) document.exitFullscreen();
-    else this.root.requestFullscreen();
+    else this.root.requestFullscreen().catch(() => {}); // the browser may have been told never to
   }
 }
 

@@ -79,17 +79,32 @@ paste.addEventListener("close", () => {
 root.addEventListener(
   "keydown",
   (event) => {
-    if (event.key !== "F12" || !event.shiftKey) return;
+    const away = event.key === "F12" && event.shiftKey;
+    const mapped = "mapKeys" in data && event.key === "End" && event.ctrlKey && event.altKey;
+    if (!away && !mapped) return;
     event.preventDefault();
     event.stopPropagation();
+    if (mapped) return rfb?.sendCtrlAltDel();
     rfb?.blur();
     root.querySelector("[data-act=cad]").focus();
   },
   true,
 );
 
+// Chosen in the console options; no browser lets a page do it without a hand of its user's.
+if ("full" in data) canvas.addEventListener("click", () => line.fullScreen(), { once: true });
+
+// Whoever came here by "Console" and has chosen a viewer gets its file, once.
+function openViewer() {
+  const button = document.getElementById("open-viewer");
+  if (!button || location.hash !== "#open") return;
+  history.replaceState(null, "", location.pathname + location.search);
+  button.click();
+}
+
 // The page above keeps itself up to date: when it says that the screen is there, it is opened.
 async function follow() {
+  openViewer();
   const there = document.getElementById("console-state")?.dataset.state === data.open;
   if (there && !line) {
     line = new Console(root, draw);

@@ -23,7 +23,7 @@ class Answer:
     def __init__(self, response: Any) -> None:
         self.response = response
         self.status = response.status_code
-        self.text = response.getvalue().decode()
+        self.text = response.getvalue().decode(errors="replace")
 
     @property
     def tree(self) -> dict[str, Any]:

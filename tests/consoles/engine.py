@@ -1,4 +1,4 @@
-"""An engine that does nothing but set the passwords of consoles, and knows what it has set."""
+"""An engine that does nothing but set the passwords of consoles and take their pictures, and knows of which it did."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -8,6 +8,7 @@ import pytest
 from pytest_django import Settings
 
 from vms.domain.errors import Refusal
+from vms.domain.picture import png
 from vms.domain.ticket import Ticket
 from vms.engine.door import Door
 from vms.engine.requests import Requests
@@ -21,6 +22,13 @@ class Consoles(MemoryHypervisor):
         super().__init__()
         self.set: dict[UUID, Ticket] = {}
         self.refusal: Refusal | None = None
+        self.shots: list[UUID] = []
+
+    def screenshot(self, machine: UUID) -> bytes:
+        if self.refusal:
+            raise self.refusal
+        self.shots.append(machine)
+        return png(2, 1, bytes((len(self.shots), 0, 0, 1, 2, 3)))
 
     def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
         if self.refusal:

@@ -2,6 +2,7 @@
 
 import os
 import signal
+import struct
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -23,6 +24,7 @@ from vms.domain.hosts import Ended, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec, Nic
 from vms.domain.parts import Boot
+from vms.domain.picture import PNG
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 from vms.domain.secret import Secret
 from vms.domain.ticket import Ticket
@@ -488,6 +490,22 @@ def test_a_screen_that_is_not_there_is_not_opened(bench: Bench) -> None:
             bench.hypervisor.stop(run.base.id)
         with pytest.raises(Refusal, match=r"GRAPHICS_CONSOLE_NOT_FOUND|HYPERVISOR_REFUSED"):
             bench.hypervisor.open_screen(run.base.id, Graphics.VNC)
+
+
+def test_what_a_screen_shows_is_a_picture(bench: Bench) -> None:
+    for console in (Console(), Console(graphics=SPICE_AND_VNC, video=Video.QXL)):
+        run = bench.started(bench.machine(console))
+        picture = bench.hypervisor.screenshot(run.base.id)
+        assert picture.startswith(PNG)
+        width, height = struct.unpack_from("!II", picture, 16)
+        assert width >= 320
+        assert height >= 200
+    headless = bench.started()
+    with pytest.raises(Refusal, match="GRAPHICS_CONSOLE_NOT_FOUND"):
+        bench.hypervisor.screenshot(headless.base.id)
+    bench.hypervisor.stop(run.base.id)
+    with pytest.raises(Refusal, match=r"GRAPHICS_CONSOLE_NOT_FOUND|HYPERVISOR_REFUSED"):
+        bench.hypervisor.screenshot(run.base.id)
 
 
 def a_ticket(password: str) -> Ticket:

@@ -122,7 +122,7 @@ def test_a_headless_machine_says_why_it_has_no_console_and_what_to_do(web: Clien
 
 def test_the_console_button_of_a_headless_machine_leads_to_the_reason(web: Client, headless_vm: VM) -> None:
     html = web.get(f"/vms/{headless_vm.pk}/").content.decode()
-    assert re.search(rf'id="do-console" href="/vms/{headless_vm.pk}/console" aria-disabled="true"', html)
+    assert re.search(rf'id="do-console" href="/vms/{headless_vm.pk}/console#open" aria-disabled="true"', html)
 
 
 def test_a_machine_that_is_off_can_be_run_from_there(web: Client, url: str) -> None:

@@ -14,7 +14,7 @@ from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
-from . import guests, pools, power
+from . import guests, pools, power, screenshots
 from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
@@ -122,6 +122,7 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     if restart:
         _restart(vm)
     elif seen.status == Status.DOWN != was:
+        screenshots.forget(vm)
         pools.run_ended(vm)
 
 

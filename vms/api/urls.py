@@ -87,6 +87,7 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
     yield "vms/{key}/clone", actions.Clone.routed()
     yield "vms/{key}/detach", actions.Detach.routed()
     yield "vms/{key}/ticket", consoles.Ticket.routed()
+    yield "vms/{key}/screenshot", consoles.Screenshot.routed()
     yield "vmpools/{key}/allocatevm", actions.Allocate.routed()
     path = "vms/{key}/graphicsconsoles/{console}"
     yield f"{path}/ticket", consoles.Ticket.routed()

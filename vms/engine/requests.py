@@ -1,9 +1,10 @@
 """What web processes ask the engine to do at once, while somebody waits: no job, and nothing is written down."""
 
+import os
 import socket
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final, TypeVar
+from typing import Any, BinaryIO, Final, TypeVar
 from uuid import UUID
 
 from vms.domain.console import Protocol
@@ -32,7 +33,7 @@ class Requests:
     @property
     def answers(self) -> dict[str, Answer]:
         """The requests that the door takes, by the type of their messages."""
-        return {"ticket": self._set_ticket, "screen": self._open_screen}
+        return {"ticket": self._set_ticket, "screen": self._open_screen, "screenshot": self._take_picture}
 
     def close(self) -> None:
         """Take no more; what is under way is not waited for."""
@@ -47,6 +48,15 @@ class Requests:
     def _open_screen(self, told: Mapping[str, Any]) -> socket.socket:
         machine, screen = UUID(told["machine"]), Protocol(told["protocol"])
         return self._call(told, lambda driver: driver.open_screen(machine, screen))
+
+    def _take_picture(self, told: Mapping[str, Any]) -> BinaryIO:
+        """In a file that is nowhere: a picture is larger than a message may be."""
+        machine = UUID(told["machine"])
+        picture = self._call(told, lambda driver: driver.screenshot(machine))
+        file = os.fdopen(os.memfd_create("screenshot"), "w+b")
+        file.write(picture)
+        file.flush()
+        return file
 
     def _call(self, told: Mapping[str, Any], call: Callable[[Hypervisor], T]) -> T:
         host = UUID(told["host"])

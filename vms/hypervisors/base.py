@@ -107,6 +107,10 @@ class Hypervisor(Protocol):
         the host is this one; no other way leads there. Refused like a ticket, and with `CONSOLE_OUT_OF_REACH` where no
         way leads to the host's consoles."""
 
+    def screenshot(self, machine: UUID) -> bytes:
+        """What the running machine's screen shows, as a PNG; refused with `GRAPHICS_CONSOLE_NOT_FOUND` where the run
+        shows none."""
+
     def serial_at(self) -> Mapping[str, str] | None:
         """Where another process reaches the serial lines of this host: `uri`, `username`, `password`; None where there
         are none."""

@@ -32,7 +32,7 @@ from .connections import Connections, Location, is_alive
 from .counters import counters
 from .events import Happenings
 from .offers import capabilities
-from .screens import open_screen
+from .screens import open_screen, screenshot
 
 __all__ = ["LibvirtHypervisor", "Location"]
 
@@ -188,6 +188,13 @@ class LibvirtHypervisor:
             if not domain.isActive():
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
             return open_screen(domain, screen)
+
+    def screenshot(self, machine: UUID) -> bytes:
+        with self._connections.refusals():
+            domain = self._get(machine)
+            if not domain.isActive():
+                raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol="")
+            return screenshot(domain)
 
     def serial_at(self) -> Mapping[str, str] | None:
         here = self._connections.location

@@ -15,6 +15,7 @@ from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
+from vms.domain.picture import png
 from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
@@ -22,6 +23,7 @@ from vms.domain.ticket import Ticket
 from .base import Event, Glance, Listener, Screen
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
+_SCREEN: Final = (720, 400)  # black, as before a firmware speaks
 
 
 # A host that is never too small for what people want to try.
@@ -155,6 +157,13 @@ class MemoryHypervisor:
             if there.run is None or screen not in there.run.spec.console.graphics:
                 raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol=screen.upper())
             raise Refusal("CONSOLE_OUT_OF_REACH", None, host="memory")
+
+    def screenshot(self, machine: UUID) -> bytes:
+        with self._lock:
+            there = self._get(machine, Status.UP, Status.PAUSED)
+            if there.run is None or there.run.spec.console.headless:
+                raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol="")
+            return png(*_SCREEN, bytes(3 * _SCREEN[0] * _SCREEN[1]))
 
     def serial_at(self) -> Mapping[str, str] | None:
         return None

@@ -1,5 +1,5 @@
-"""Ways to a running console: for a host at hand a descriptor of QEMU's, so that nobody has to listen anywhere; for one
-behind SSH a tunnel to its loopback address."""
+"""Ways to a running console, and pictures of it: for a host at hand a descriptor of QEMU's, so that nobody has to
+listen anywhere; for one behind SSH a tunnel to its loopback address."""
 
 import socket
 import subprocess
@@ -11,9 +11,11 @@ import libvirt
 
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
+from vms.domain.picture import as_png
 from vms.libvirtxml.observe import observe
 
 CONNECTS_WITHIN: Final = 10  # seconds
+PICTURE: Final = 256 * 1024 * 1024  # bytes; the largest screens take less
 
 
 def open_screen(domain: Any, screen: Protocol) -> socket.socket:
@@ -28,6 +30,26 @@ def open_screen(domain: Any, screen: Protocol) -> socket.socket:
     if urlsplit(uri).scheme != "qemu+ssh" or port < 0:
         raise Refusal("CONSOLE_OUT_OF_REACH", None, host=urlsplit(uri).hostname)
     return _through(tunnel(uri, port))
+
+
+def screenshot(domain: Any) -> bytes:
+    """What the screen of an active domain shows; see `base.Hypervisor.screenshot`."""
+    if not observe(domain.XMLDesc()).graphics:
+        raise Refusal("GRAPHICS_CONSOLE_NOT_FOUND", "protocol", protocol="")
+    stream = domain.connect().newStream()
+    domain.screenshot(stream, 0)
+    drawn = bytearray()
+
+    def keep(_stream: Any, piece: bytes, _opaque: Any) -> int:
+        drawn.extend(piece)
+        return len(piece) if len(drawn) <= PICTURE else -1
+
+    try:
+        stream.recvAll(keep, None)
+        stream.finish()
+        return as_png(bytes(drawn))
+    except ValueError as error:
+        raise Refusal("HYPERVISOR_REFUSED", None, message=str(error)) from error
 
 
 def tunnel(uri: str, port: int) -> list[str]:

@@ -66,6 +66,7 @@ VERBS: Final[dict[str, Text]] = {
     Verb.EDIT: _("Edit"),
     Verb.REMOVE: _("Remove"),
     "console": _("Console"),
+    "screenshot": _("Screenshot"),
     "lock_screen": _("Lock the screen"),
     "logout": _("Log out"),
     "set_reboot": _("Prepare the next reboot"),

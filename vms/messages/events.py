@@ -49,6 +49,7 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_ADD_BOOKMARK": _("Bookmark %(entity)s was created by %(actor)s."),
     "USER_UPDATE_BOOKMARK": _("Bookmark %(entity)s was changed by %(actor)s."),
     "USER_REMOVE_BOOKMARK": _("Bookmark %(entity)s was removed by %(actor)s."),
+    "VM_SCREENSHOT": _("%(actor)s has taken a screenshot of %(entity)s."),
     "VM_CONSOLE_CONNECTED": _("%(actor)s is connected to the console of %(entity)s (%(console)s)."),
     "VM_CONSOLE_DISCONNECTED": _("%(actor)s has left the console of %(entity)s (%(console)s)."),
     "USER_ADD_SSH_KEY": _("%(actor)s added the SSH key %(fingerprint)s."),

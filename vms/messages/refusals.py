@@ -28,6 +28,10 @@ REFUSALS: Final[dict[str, Text]] = {
     "CONSOLE_OUT_OF_REACH": _(
         "No way leads from here to the consoles of host %(host)s; a viewer that reaches the host opens them."
     ),
+    "ACTION_TYPE_FAILED_CANNOT_SCREENSHOT_HEADLESS_VM": _(
+        "%(name)s is headless: there is no screen to take a picture of. What it says is on its serial console."
+    ),
+    "NO_SCREENSHOT": _("There is no screenshot of the present run of %(name)s."),
     "PUBLIC_KEY_ILLEGAL": _(
         "This is no public key that opens a console. It is one line of an OpenSSH .pub file, of one of these kinds: "
         "%(kinds)s; RSA has 2048 bits or more."

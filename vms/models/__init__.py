@@ -2,7 +2,7 @@
 
 from .audit import AuditEvent
 from .changes import Change
-from .consoles import ConsoleKind, ConsolePass, ConsoleSession
+from .consoles import ConsoleChoice, ConsoleKind, ConsolePass, ConsoleSession
 from .devices import Device, Scope
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
@@ -11,6 +11,7 @@ from .keys import PublicKey
 from .labels import Bookmark, Tag
 from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
+from .screenshots import Screenshot
 from .statistics import Statistic
 from .texts import SearchText
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
@@ -23,6 +24,7 @@ __all__ = [
     "Bookmark",
     "Change",
     "Cluster",
+    "ConsoleChoice",
     "ConsoleKind",
     "ConsolePass",
     "ConsoleSession",
@@ -42,6 +44,7 @@ __all__ = [
     "Role",
     "RolePermit",
     "Scope",
+    "Screenshot",
     "SearchText",
     "Statistic",
     "Step",

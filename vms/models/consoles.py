@@ -1,14 +1,17 @@
-"""Passes, which let one browser into one console, once; and the consoles that people have open."""
+"""Passes, which let one browser into one console, once; the consoles that people have open; and how they like them."""
 
 import hashlib
 from datetime import timedelta
-from typing import Final
+from typing import ClassVar, Final
 from uuid import uuid4
 
+import msgspec
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+
+from vms.domain.viewing import DEFAULT, Options
 
 
 class ConsoleKind(models.TextChoices):
@@ -76,3 +79,32 @@ class ConsoleSession(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} of {self.vm}: {self.user}"
+
+
+class ConsoleChoice(models.Model):
+    """How somebody wants the graphical console of a machine to open, or (without one) those of all the others."""
+
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="console_choices")
+    vm = models.ForeignKey("VM", models.CASCADE, null=True, blank=True, related_name="console_choices")
+    document = models.JSONField(default=dict)
+
+    class Meta:
+        constraints: ClassVar = (
+            models.UniqueConstraint(fields=("user", "vm"), name="console_choice_once_per_machine"),
+            models.UniqueConstraint(fields=("user",), condition=models.Q(vm=None), name="console_choice_once_for_all"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.user}: {self.vm or '*'}"
+
+    @property
+    def options(self) -> Options:
+        """What was chosen; the defaults where another version wrote it."""
+        try:
+            return msgspec.convert(self.document, Options)
+        except msgspec.ValidationError:
+            return DEFAULT
+
+    @options.setter
+    def options(self, options: Options) -> None:
+        self.document = msgspec.to_builtins(options)

@@ -10,15 +10,15 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
-from vms.actions import logs, passes, rights, tickets
-from vms.domain import viewerfile
+from vms.actions import logs, passes, rights, tickets, viewing
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.errors import Refusal
+from vms.domain.viewing import Opener
 from vms.messages import consoles as texts
 from vms.models import VM, ConsoleKind
 from vms.routes import Access, route
 
-from . import panels, reasons
+from . import reasons
 from .kinds import VMS, Kind, user_of
 from .machines import shown
 from .pages import STATUS, address, complain
@@ -32,11 +32,18 @@ _own_styles: Any = csp_update({"style-src": [NONCE]})
 def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     """Graphical: the machine's screen, or why there is none and the way out."""
     vm = VMS.row(request, pk)
-    access = vm.graphical_access
+    access, options = vm.graphical_access, viewing.options_of(vm, user_of(request))
+    opener = options.opens(access.protocols)
+    if "here" in request.GET and Protocol.VNC in access.protocols:
+        opener = Opener.BROWSER
     context = {
         "access": access,
-        "state": access.state if Protocol.VNC in access.protocols else "viewer" if access.protocols else access.state,
+        "state": "viewer" if opener and opener.native else access.state,
+        "opener": opener,
+        "options": options,
+        "vnc": Protocol.VNC in access.protocols,
         "keys": [(name, " ".join(map(str, codes))) for name, codes in texts.KEYS],
+        "no_options": reasons.why_no_options(vm, rights.on(user_of(request), vm)),
         **_in_browser(request, vm, ConsoleKind.VNC),
     }
     return shown(request, kind, vm, "console", "vms/_console.html", context, template="vms/console.html")
@@ -51,6 +58,7 @@ def vm_serial(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     no_serial = reasons.why_no_serial(vm, rights.on(user_of(request), vm))
     context = {
         "no_serial": no_serial,
+        "no_options": reasons.why_no_options(vm, rights.on(user_of(request), vm)),
         "runs_recorded": not no_serial and logs.runs(vm),
         **_in_browser(request, vm, ConsoleKind.SERIAL),
     }
@@ -69,31 +77,6 @@ def serial_log(request: HttpRequest, pk: UUID) -> HttpResponse:
         return complain(request, no, address(request, "vm_serial", vm.pk))
     answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
     answer["Content-Disposition"] = f'attachment; filename="{vm.name}-serial.txt"'
-    return answer
-
-
-@route(Access.ADMINISTRATOR)
-@require_GET
-def vm_viewer(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
-    """Remote viewer: a file for each protocol of the run, or why there is none."""
-    vm = VMS.row(request, pk)
-    context = {"access": vm.graphical_access, "ends": panels.endpoints(vm)}
-    return shown(request, kind, vm, "console", "vms/_viewer.html", context)
-
-
-@route(Access.ADMINISTRATOR)
-@require_POST
-@never_cache
-def viewer_file(request: HttpRequest, pk: UUID, protocol: str) -> HttpResponse:
-    """The file that a viewer opens the console with, its password in it."""
-    vm = VMS.row(request, pk)
-    try:
-        issued = tickets.issue(vm, _protocol(protocol), by=user_of(request), seconds=tickets.FILE_EXPIRY)
-    except Refusal as no:
-        return complain(request, no, address(request, "vm_viewer", vm.pk))
-    text = viewerfile.write(issued.endpoint, title=vm.name, password=issued.ticket.password)
-    answer = HttpResponse(text, content_type="application/x-virt-viewer")
-    answer["Content-Disposition"] = f'attachment; filename="{vm.name}.vv"'
     return answer
 
 
@@ -124,12 +107,6 @@ def give_pass(request: HttpRequest, pk: UUID, console: str) -> JsonResponse:
     except Refusal as no:
         return JsonResponse({"message": messages.refusal(no)}, status=STATUS[no.kind])
     return JsonResponse({"pass": told.reveal()})
-
-
-def _protocol(word: str) -> Protocol:
-    if word not in set(Protocol):
-        raise Http404
-    return Protocol(word)
 
 
 def _in_browser(request: HttpRequest, vm: VM, console: ConsoleKind) -> dict[str, Any]:

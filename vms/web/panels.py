@@ -8,8 +8,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from vms import messages
-from vms.actions import pools
+from vms.actions import pools, screenshots
 from vms.actions.rights import Rights, on
+from vms.actions.viewing import console_of
 from vms.domain import lifecycle
 from vms.domain.console import Console
 from vms.domain.hosts import Endpoint
@@ -160,6 +161,10 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "buttons": power_buttons(vm, held),
         "no_run_once": reasons.why_not(vm, Verb.RUN_ONCE, held),
         "no_console": reasons.why_no_console(vm, held),
+        "has_screen": not console_of(vm).headless,
+        # Asked only by the page that shows them.
+        "screenshot": lambda: screenshots.latest(vm),
+        "no_screenshot": lambda: reasons.why_no_screenshot(vm, user),
         "no_edit": reasons.why_not_edited(vm, held),
         "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
         "no_template": reasons.why_no_template(vm, user, held),

@@ -3,9 +3,11 @@
 from typing import Any
 
 from vms import messages
-from vms.actions import edit, pools, remove, rights
+from vms.actions import edit, pools, remove, rights, screenshots
 from vms.actions.rights import Rights, on, require
+from vms.actions.viewing import console_of
 from vms.domain import lifecycle
+from vms.domain.console import NoConsole
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status, Verb
 from vms.models import VM, ActionGroup, Hardware, Template, User
@@ -99,6 +101,23 @@ def why_no_serial(vm: VM, held: Rights) -> str:
     if told := lacking(ActionGroup.CONNECT_TO_SERIAL_CONSOLE, held):
         return told
     return "" if vm.has_serial_line else messages.sentence("NO_SERIAL_CONSOLE", {"name": vm.name})
+
+
+def why_no_options(vm: VM, held: Rights) -> str:
+    """Why somebody has no graphical console to choose anything for, now or in the next run; empty when there is one."""
+    if told := lacking(ActionGroup.CONNECT_TO_VM, held):
+        return told
+    reason = vm.graphical_access.reason or NoConsole.HEADLESS
+    return str(messages.NO_CONSOLE[reason]) if console_of(vm).headless else ""
+
+
+def why_no_screenshot(vm: VM, user: User) -> str:
+    """Why somebody cannot take a picture of the machine's screen; empty when it is possible."""
+    try:
+        screenshots.require(vm, by=user)
+    except Refusal as no:
+        return messages.refusal(no)
+    return ""
 
 
 def why_no_console(vm: VM, held: Rights) -> str:

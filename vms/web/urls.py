@@ -5,7 +5,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, consoles, dialogs, live, machines, many, overview, places, tools, webadmin
+from . import accounts, consoles, dialogs, live, machines, many, overview, places, tools, viewing, webadmin
 from .kinds import KINDS, Kind
 from .places import PLACES, PlaceKind
 
@@ -62,8 +62,10 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
     path("vms/<uuid:pk>/console/serial", consoles.vm_serial, name="vm_serial"),
     path("vms/<uuid:pk>/console/serial/log", consoles.serial_log, name="serial_log"),
-    path("vms/<uuid:pk>/console/viewer", consoles.vm_viewer, name="vm_viewer"),
-    path("vms/<uuid:pk>/console/viewer/<str:protocol>", consoles.viewer_file, name="viewer_file"),
+    path("vms/<uuid:pk>/screenshot", viewing.vm_screenshot, name="vm_screenshot"),
+    path("vms/<uuid:pk>/console/options", viewing.console_options, name="console_options"),
+    path("vms/<uuid:pk>/console/viewer", viewing.vm_viewer, name="vm_viewer"),
+    path("vms/<uuid:pk>/console/viewer/<str:protocol>", viewing.viewer_file, name="viewer_file"),
     path("vms/<uuid:pk>/console/ticket", consoles.console_ticket, name="console_ticket"),
     path("vms/<uuid:pk>/console/<str:console>/pass", consoles.give_pass, name="console_pass"),
     path("vms/<uuid:pk>/guest", webadmin.vm_guest, name="vm_guest"),

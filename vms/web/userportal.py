@@ -17,7 +17,7 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import consoles, dialogs, facts, machines, webadmin
+from . import consoles, dialogs, facts, machines, viewing, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
@@ -89,8 +89,10 @@ vm_guest = _for_everybody(webadmin.vm_guest)
 vm_monitoring = _for_everybody(webadmin.vm_monitoring)
 vm_serial = _for_everybody(consoles.vm_serial)
 serial_log = _for_everybody(consoles.serial_log)
-vm_viewer = _for_everybody(consoles.vm_viewer)
-viewer_file = _for_everybody(consoles.viewer_file)
+console_options = _for_everybody(viewing.console_options)
+vm_screenshot = _for_everybody(viewing.vm_screenshot)
+vm_viewer = _for_everybody(viewing.vm_viewer)
+viewer_file = _for_everybody(viewing.viewer_file)
 console_ticket = _for_everybody(consoles.console_ticket)
 give_pass = _for_everybody(consoles.give_pass)
 new_vm = _for_everybody(dialogs.new_machine)

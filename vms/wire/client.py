@@ -1,6 +1,7 @@
 """The web's end: wake the engine, ask whether it is there, have it do what cannot wait; each bounded in time."""
 
 import logging
+import os
 import socket
 from pathlib import Path
 from typing import Any, Final
@@ -47,6 +48,15 @@ class EngineClient:
         if descriptor is None:
             raise Refusal("ENGINE_NOT_RUNNING")
         return socket.socket(fileno=descriptor)
+
+    def screenshot(self, host: UUID, machine: UUID) -> bytes:
+        """What a running machine's screen shows now, as a PNG; refused like a ticket."""
+        _answer, descriptor = self._request("screenshot", host=host, machine=machine)
+        if descriptor is None:
+            raise Refusal("ENGINE_NOT_RUNNING")
+        with os.fdopen(descriptor, "rb") as file:
+            file.seek(0)
+            return file.read()
 
     def _request(self, kind: str, *, host: UUID, machine: UUID, **told: Any) -> tuple[dict[str, Any], int | None]:
         """The engine's answer to a request that it does or refuses, with the descriptor that it hands over."""

@@ -71,6 +71,6 @@ ENTITY: Final = Entity(
         devices.empty("affinity_label", "affinitylabels"),
         devices.watchdogs("vm", "vms"),
     ),
-    actions=("clone", "detach", "reboot", "reset", "shutdown", "start", "stop", "suspend", "ticket"),
+    actions=("clone", "detach", "reboot", "reset", "screenshot", "shutdown", "start", "stop", "suspend", "ticket"),
 )
 FIELDS: Final = ENTITY.fields

@@ -8,7 +8,7 @@ from rest_framework.exceptions import NotAcceptable
 from rest_framework.renderers import BaseRenderer
 from rest_framework.response import Response
 
-from vms.actions import consoles, passes, tickets
+from vms.actions import consoles, passes, screenshots, tickets, viewing
 from vms.api.document import Document
 from vms.api.faults import not_found
 from vms.api.mapping.consoles import TICKET, Shown, hexadecimal
@@ -16,13 +16,12 @@ from vms.api.mapping.draft import read
 from vms.api.mapping.follow import tell_one
 from vms.api.mapping.types import read_protocol
 from vms.api.renderers import XmlRenderer
-from vms.domain import viewerfile
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.secret import Secret
 from vms.models import VM, ConsoleKind
 
 from .actions import Acting
-from .base import Door, done
+from .base import done
 from .links import Linked, LinkedOne
 from .machines import VMS
 
@@ -70,7 +69,7 @@ class Console(LinkedOne):
         row, protocol = self.owner(key), _protocol(inner)
         if not isinstance(row, VM):
             raise NotAcceptable
-        return _unkept(Response(_viewer_file(self, row, protocol)))
+        return _unkept(Response(viewing.file(row, protocol, by=self.user)))
 
     def delete(self, request: Any, key: str, inner: str) -> Response:
         """Remove it; with the last one the machine is headless."""
@@ -95,7 +94,7 @@ class RemoteViewerFile(Acting):
         if access.state != ConsoleState.ACTIVE or protocol not in access.protocols:
             tickets.require_right(vm, by=self.user)
             return HttpResponse(status=204)
-        return _unkept(done(remote_viewer_connection_file=_viewer_file(self, vm, protocol)))
+        return _unkept(done(remote_viewer_connection_file=viewing.file(vm, protocol, by=self.user)))
 
 
 class Ticket(Acting):
@@ -116,6 +115,30 @@ class Ticket(Acting):
         return _unkept(done(ticket=told))
 
 
+class _Picture(BaseRenderer):
+    media_type = "image/png"
+    format = "png"
+    charset = None
+    render_style = "binary"
+
+    def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
+        return data if isinstance(data, bytes) else XmlRenderer().render(data)
+
+
+class Screenshot(Acting):
+    """A picture of the screen; it is itself the answer, whatever else a client takes, as in oVirt."""
+
+    def get_renderers(self) -> list[BaseRenderer]:
+        return [*super().get_renderers(), _Picture()]
+
+    def post(self, request: Any, key: str) -> HttpResponse:
+        """Take it."""
+        vm = self.row(VMS.rows(self.user), key)
+        self.body("action")
+        taken = screenshots.take(vm, by=self.user)
+        return HttpResponse(bytes(taken.png), content_type=_Picture.media_type, headers={"Cache-Control": "no-store"})
+
+
 class ProxyTicket(Acting):
     """What the proxy for browsers lets somebody through with, once."""
 
@@ -125,11 +148,6 @@ class ProxyTicket(Acting):
         self.body("action")
         told = passes.give(vm, ConsoleKind(_protocol(console).value), by=self.user)
         return _unkept(done(proxy_ticket={"value": told.reveal()}))
-
-
-def _viewer_file(door: Door, vm: VM, protocol: Protocol) -> str:
-    issued = tickets.issue(vm, protocol, by=door.user, seconds=tickets.FILE_EXPIRY)
-    return viewerfile.write(issued.endpoint, title=vm.name, password=issued.ticket.password)
 
 
 def _unkept(response: Response) -> Response:
