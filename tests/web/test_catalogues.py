@@ -21,7 +21,19 @@ SAME: Final = {
 }
 ALIKE: Final = {
     "de": {
-        *("CPUs", "Cluster", "Controller", "Desktop", "Hypervisor", "in MiB", "Name", "OK", "Server", "Smartcard"),
+        *(
+            "CPUs",
+            "Cluster",
+            "Controller",
+            "Desktop",
+            "Element",
+            "Hypervisor",
+            "in MiB",
+            "Name",
+            "OK",
+            "Server",
+            "Smartcard",
+        ),
         *("Status", "System", "Tag", "Tags", "Text", "Version", "Video"),
     },
     "es": {

@@ -5,7 +5,7 @@ these are answered in place, for they follow no redirect.
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any, Final
 
 from django.urls import URLPattern, re_path
@@ -15,13 +15,14 @@ from .views import actions, consoles, held, plain, sso, told
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
+from .views.description import described
 from .views.devices import Drive, Watchdog, Watchdogs
 from .views.fixed import AlwaysThere, OneAlwaysThere
 from .views.links import Linked, LinkedOne
 from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
 from .views.root import Api
 
-View = Callable[..., Any]
+View = Any
 
 
 def _views() -> Iterator[tuple[str, View]]:
@@ -105,6 +106,9 @@ def _address(template: str) -> str:
     return f"{pattern}/*$" if template else rf"{pattern}(?:;[^/]*)?/*$"
 
 
+# Every address below the door, as the OpenAPI document and the tests read it, too.
+ROUTES: Final = tuple(_views())
+
 urlpatterns: Final[list[URLPattern]] = [
     re_path(r"^ovirt-engine/sso/oauth/token$", sso.token, name="sso_token"),
     re_path(r"^ovirt-engine/sso/oauth/token-http-auth$", sso.token_by_header, name="sso_token_by_header"),
@@ -112,6 +116,7 @@ urlpatterns: Final[list[URLPattern]] = [
     re_path(r"^ovirt-engine/services/health$", sso.health, name="ovirt_health"),
     re_path(r"^ovirt-engine/sso/oauth/revoke$", sso.log_out, name="sso_revoke"),
     re_path(r"^ovirt-engine/services/sso-logout$", sso.log_out, name="sso_logout"),
-    *(re_path(_address(path), view) for path, view in _views()),
+    *(re_path(_address(path), view) for path, view in ROUTES),
+    *described(ROUTES),
     re_path(r"^ovirt-engine/api(?:/.*)?$", looking.Nowhere.routed()),
 ]

@@ -12,7 +12,7 @@ from vms.domain.parts import Watchdog, WatchdogAction
 from vms.models import VM, Hardware
 
 from .entity import Entity, Link, of_each
-from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Telling, Type, Words
+from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, Words, list_of, object_of
 
 
 def bare(name: str, collection: str, plural: str = "", **more: Any) -> Entity:
@@ -82,6 +82,9 @@ def _reported(row: VM, _telling: Telling) -> Iterable[Reported]:
 
 class _Ips(Type):
     endless = True
+
+    def schema(self) -> Schema:
+        return list_of("ip", object_of(address=TEXT.schema(), version={"type": "string", "enum": ["v4", "v6"]}))
 
     def tell(self, value: tuple[str, ...], telling: Telling) -> Any:
         return {"ip": [{"address": each, "version": "v6" if ":" in each else "v4"} for each in value]}
@@ -283,6 +286,9 @@ class Figure:
 
 
 class _Values(Type):
+    def schema(self) -> Schema:
+        return list_of("value", object_of(datum={"type": "number"}))
+
     def tell(self, value: int, telling: Telling) -> Any:
         return {"value": [{"datum": Long(value)}]}
 

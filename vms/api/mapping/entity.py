@@ -36,8 +36,8 @@ class Entity:
     """One type: its words, its tables, its links and actions.
 
     `rows` are those that somebody may see, of a type that has an address of its own; `subject` makes of a row what is
-    told of it; a document with one of `not_offered` in it is refused. With `light`, a class of columns, a long list is
-    told without an object for each row; the columns of a part stand together there.
+    told of it; a document with one of `not_offered` in it is refused; `called` finds those of a name. With `light`, a
+    class of columns, a long list is told without an object for each row; the columns of a part stand together there.
     """
 
     name: str
@@ -51,6 +51,7 @@ class Entity:
     subject: Callable[[Any, Telling], Any] = _same
     light: type[Any] | None = None
     not_offered: tuple[str, ...] = ()
+    called: Callable[[QuerySet[Any], str], QuerySet[Any]] = lambda rows, name: rows.filter(name=name)
 
     @property
     def fields(self) -> tuple[Field, ...]:

@@ -11,6 +11,7 @@ from vms.api.faults import invalid
 from vms.models import User
 
 Follow = Mapping[str, "Follow"]
+Schema = dict[str, Any]  # of a value, as OpenAPI writes it, in JSON's form
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +49,10 @@ class Type:
 
     endless = False
 
+    def schema(self) -> Schema:
+        """What a value looks like in JSON; it is read in that form, too."""
+        return {"type": "string"}
+
     def tell(self, value: Any, telling: Telling) -> Node:
         return value
 
@@ -61,7 +66,16 @@ class _Text(Type):
     endless = True
 
 
+class _Time(_Text):
+    def schema(self) -> Schema:
+        told = "milliseconds since 1970; in XML a date with time and zone"
+        return {"type": "integer", "format": "int64", "description": told}
+
+
 class _Boolean(Type):
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": ["true", "false"]}
+
     def read(self, node: Node, path: str) -> Any:
         word = str(node).lower() if isinstance(node, str | bool) else ""
         if word not in _BOOLEANS:
@@ -70,6 +84,9 @@ class _Boolean(Type):
 
 
 class _Number(Type):
+    def schema(self) -> Schema:
+        return {"type": "string", "pattern": "^-?[0-9]{1,18}$", "description": "a whole number"}
+
     def read(self, node: Node, path: str) -> Any:
         if isinstance(node, int) and not isinstance(node, bool):
             return node
@@ -80,6 +97,9 @@ class _Number(Type):
 
 class _Size(_Number):
     """MiB inside, bytes outside."""
+
+    def schema(self) -> Schema:
+        return {"type": "integer", "format": "int64", "description": "bytes"}
 
     def tell(self, value: Any, telling: Telling) -> Node:
         return Long(value * _MIB)
@@ -94,6 +114,9 @@ class Words(Type):
     def __init__(self, values: Mapping[str, Any]) -> None:
         self._values = values
         self._words = {value: word for word, value in reversed(list(values.items()))}
+
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": sorted(self._values)}
 
     def tell(self, value: Any, telling: Telling) -> Node:
         return self._words.get(value)
@@ -119,6 +142,10 @@ class Reference(Type):
     def __init__(self, collection: str) -> None:
         self.collection = collection
 
+    def schema(self) -> Schema:
+        href = {"type": "string", "readOnly": True}
+        return object_of(href=href, id=_WORD, name=_WORD)
+
     def tell(self, value: Any, telling: Telling) -> Node:
         return {"href": f"{telling.base}/{self.collection}/{value}", "id": str(value)}
 
@@ -140,6 +167,9 @@ class References(Reference):
     def __init__(self, collection: str, name: str) -> None:
         super().__init__(collection)
         self._name = name
+
+    def schema(self) -> Schema:
+        return list_of(self._name, super().schema())
 
     def tell(self, value: Any, telling: Telling) -> Node:
         return {self._name: [super(References, self).tell(each, telling) for each in value]}
@@ -166,13 +196,24 @@ def read_id(node: Node, path: str) -> UUID:
     return UUID(node)
 
 
+def object_of(**properties: Schema) -> Schema:
+    """The schema of an element with these members."""
+    return {"type": "object", "properties": properties}
+
+
+def list_of(name: str, item: Schema) -> Schema:
+    """The schema of an element in which another one is repeated."""
+    return object_of(**{name: {"type": "array", "items": item}})
+
+
 _MIB: Final = 1024 * 1024
+_WORD: Final[Schema] = {"type": "string"}
 _BOOLEANS: Final = {"true": True, "1": True, "false": False, "0": False}
 _DIGITS: Final = re.compile(r"-?[0-9]{1,18}")
 _ID: Final = re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 
 TEXT: Final = _Text()
-TIME: Final = _Text()
+TIME: Final = _Time()
 BOOLEAN: Final = _Boolean()
 NUMBER: Final = _Number()
 SIZE: Final = _Size()

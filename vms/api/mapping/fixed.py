@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from vms.api.document import Tree
+from vms.api.document import Node, Tree
 from vms.domain.machine import CPU_SHARES, PRIORITY
 from vms.domain.osinfo import OPERATING_SYSTEMS, OperatingSystem
 from vms.domain.parts import CPUS
@@ -13,7 +13,7 @@ from vms.models.machines import BLANK
 
 from .devices import bare
 from .entity import Entity
-from .fields import TEXT, Field
+from .fields import TEXT, Field, Schema, Telling, Type, list_of, object_of
 from .people import AUTHZ, DOMAIN_ID
 
 _NAMESPACE: Final = UUID("6f0c5a0e-5d0c-4a52-9d8a-0d2b3f9a7c11")
@@ -62,8 +62,17 @@ _OPTIONS: Final = {
 
 
 def _option(name: str, value: object) -> Fixed:
-    values = {"system_option_value": [{"value": str(value), "version": "general"}]}
-    return Fixed(name, {"name": name, "values": values})
+    return Fixed(name, {"name": name, "values": str(value)})
+
+
+class _Values(Type):
+    """The values of a setting; of each there is one, for all levels."""
+
+    def schema(self) -> Schema:
+        return list_of("system_option_value", object_of(value=TEXT.schema(), version=TEXT.schema()))
+
+    def tell(self, value: str, telling: Telling) -> Node:
+        return {"system_option_value": [{"value": value, "version": "general"}]}
 
 
 def _fixed(name: str, collection: str, plural: str, *members: str) -> Entity:
@@ -76,7 +85,15 @@ SYSTEM: Final = _fixed(
     "operating_system", "operatingsystems", "operating_systems", "name", "description", "architecture", "tpm_support"
 )
 ICON: Final = _fixed("icon", "icons", "icons", "media_type", "data")
-OPTION: Final = _fixed("system_option", "options", "system_options", "name", "values")
+OPTION: Final = Entity(
+    name="system_option",
+    collection="options",
+    plural="system_options",
+    own=(
+        Field("name", TEXT, lambda it: it.told["name"]),
+        Field("values", _Values(), lambda it: it.told["values"]),
+    ),
+)
 DOMAIN: Final = _fixed("domain", "domains", "domains", "name")
 MAC_POOL: Final = _fixed("mac_pool", "macpools", "mac_pools", "name", "description")
 POLICY: Final = _fixed("scheduling_policy", "schedulingpolicies", "scheduling_policies", "name", "description")

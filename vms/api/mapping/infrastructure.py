@@ -11,7 +11,7 @@ from vms.search.visible import visible
 
 from .devices import Figure, bare, empty, statistics
 from .entity import Entity, Link, related
-from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Telling, Type, Words
+from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Schema, Telling, Type, Words, object_of
 from .fixed import MAC_POOL_ID, POLICY_ID
 from .kept import INHERITED, Identified, Word, listed_words
 from .people import permissions_on
@@ -20,6 +20,9 @@ from .types import HOST_STATUS
 
 class _Level(Type):
     """A compatibility level, major and minor."""
+
+    def schema(self) -> Schema:
+        return object_of(major=NUMBER.schema(), minor=NUMBER.schema())
 
     def tell(self, value: str, telling: Telling) -> Node:
         major, minor = value.split(".")

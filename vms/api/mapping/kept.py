@@ -10,7 +10,7 @@ from typing import Any, Final
 from vms.api.document import Node
 from vms.api.faults import invalid
 
-from .fields import BOOLEAN, NUMBER, TEXT, Field, Telling, Type, Words, listed
+from .fields import BOOLEAN, NUMBER, TEXT, Field, Schema, Telling, Type, Words, list_of, listed, object_of
 
 BYTES: Final = 16 * 1024  # of all that is kept of one machine
 LENGTH: Final = 4000  # characters of one text
@@ -36,6 +36,9 @@ class _List(Type):
 
     endless = True
 
+    def schema(self) -> Schema:
+        return list_of(self._name, object_of(**{name: kind.schema() for name, kind in self._members.items()}))
+
     def __init__(self, name: str, members: Mapping[str, Type]) -> None:
         self._name, self._members = name, members
 
@@ -59,6 +62,9 @@ def listed_words(name: str, *words: str) -> Type:
 class _ListOf(Type):
     endless = True
 
+    def schema(self) -> Schema:
+        return list_of(self._name, self._kind.schema())
+
     def __init__(self, name: str, kind: Type) -> None:
         self._name, self._kind = name, kind
 
@@ -72,6 +78,9 @@ class _ListOf(Type):
 class Identified(Type):
     """Something that is named by its id alone."""
 
+    def schema(self) -> Schema:
+        return object_of(id=_TEXT.schema())
+
     def tell(self, value: str, telling: Telling) -> Node:
         return {"id": value}
 
@@ -82,6 +91,9 @@ class Identified(Type):
 
 
 class _Ip(Type):
+    def schema(self) -> Schema:
+        return object_of(**{name: _TEXT.schema() for name in ("address", "netmask", "gateway", "version")})
+
     def read(self, node: Node, path: str) -> Any:
         if not isinstance(node, Mapping):
             raise invalid(path, "…", "address, netmask, gateway, version")

@@ -9,7 +9,21 @@ from vms.domain.console import Firmware
 from vms.domain.machine import HOST_PASSTHROUGH, MigrationMode, VmType
 from vms.domain.parts import BootDevice, RngSource, SerialPolicy
 
-from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, References, Telling, Type, Words, listed
+from .fields import (
+    BOOLEAN,
+    NUMBER,
+    SIZE,
+    TEXT,
+    Field,
+    References,
+    Schema,
+    Telling,
+    Type,
+    Words,
+    list_of,
+    listed,
+    object_of,
+)
 from .types import FIRMWARE, VM_TYPE
 
 _DEVICE: Final = Words({device.value: device for device in BootDevice})
@@ -21,6 +35,9 @@ _RNG: Final = Words({source.value: source for source in RngSource})
 class _BootDevices(Type):
     """The order of devices, kept as one text."""
 
+    def schema(self) -> Schema:
+        return list_of("device", _DEVICE.schema())
+
     def tell(self, value: str, telling: Telling) -> Node:
         return {"device": value.split(",")}
 
@@ -30,6 +47,9 @@ class _BootDevices(Type):
 
 class _CpuMode(Type):
     """Whether the guest sees the host's own processor; `custom` is every other choice."""
+
+    def schema(self) -> Schema:
+        return _MODE.schema()
 
     def tell(self, value: str, telling: Telling) -> Node:
         return "host_passthrough" if value == HOST_PASSTHROUGH else None
@@ -46,6 +66,9 @@ _MODE: Final = Words({"host_passthrough": HOST_PASSTHROUGH, "custom": ""})
 class _Rate(Type):
     """How much randomness there is at most; an empty element without a limit, for clients look into it."""
 
+    def schema(self) -> Schema:
+        return object_of(bytes=NUMBER.schema(), period=NUMBER.schema())
+
     def tell(self, value: tuple[int | None, int | None], telling: Telling) -> Node:
         return {name: number for name, number in zip(("bytes", "period"), value, strict=True) if number is not None}
 
@@ -54,6 +77,9 @@ class _Properties(Type):
     """Custom properties: pairs of name and value."""
 
     endless = True
+
+    def schema(self) -> Schema:
+        return list_of("custom_property", object_of(name=TEXT.schema(), value=TEXT.schema()))
 
     def tell(self, value: Mapping[str, str], telling: Telling) -> Node:
         pairs = [{"name": name, "value": text} for name, text in value.items()]

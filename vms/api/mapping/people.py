@@ -13,7 +13,7 @@ from vms.search.visible import runs_everything
 
 from .devices import empty
 from .entity import Entity, Link, related
-from .fields import BOOLEAN, TEXT, Field, Reference, Telling, Type
+from .fields import BOOLEAN, TEXT, Field, Reference, Schema, Telling, Type, object_of
 
 # oVirt's name for the people that it keeps itself; all of ours are.
 AUTHZ: Final = "internal-authz"
@@ -42,6 +42,9 @@ def _on_the_system(user: User) -> QuerySet[Permission]:
 
 class _Domain(Type):
     """Where people come from; only from here."""
+
+    def schema(self) -> Schema:
+        return object_of(href=TEXT.schema(), id=TEXT.schema(), name={"type": "string", "enum": [AUTHZ]})
 
     def tell(self, value: str, telling: Telling) -> Node:
         return {"href": f"{telling.base}/domains/{DOMAIN_ID}", "id": DOMAIN_ID, "name": value}
@@ -126,6 +129,7 @@ USER: Final = Entity(
         Field("domain", _Domain(), lambda _it: AUTHZ, "attribute.domain"),
     ),
     rows=_people,
+    called=lambda rows, name: rows.filter(username=plain_name(name)),
     links=(
         Link(rel="permissions", entity=PERMISSION, items=related(_all_permissions, "user_id")),
         empty("role", "roles"),

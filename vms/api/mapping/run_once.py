@@ -13,11 +13,14 @@ from vms.domain.runonce import ConsoleChoice, RunOnce
 from . import vm
 from .console import Wish
 from .draft import COMPOSED, Draft, read, refuse
-from .fields import TEXT, Field, Ref, Type, listed
+from .fields import TEXT, Field, Ref, Schema, Type, list_of, listed, object_of
 
 
 class _Cd(Type):
     """The file in the drive; oVirt's machines have one drive."""
+
+    def schema(self) -> Schema:
+        return list_of("cdrom", object_of(file=object_of(id=TEXT.schema())))
 
     def read(self, node: Node, path: str) -> Any:
         found = ""

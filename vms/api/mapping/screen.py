@@ -12,7 +12,7 @@ from vms.api.faults import invalid
 from vms.domain.console import Console, DisconnectAction, SingleSignOn
 
 from .console import first
-from .fields import BOOLEAN, NUMBER, TEXT, Field, Telling, Type, listed
+from .fields import BOOLEAN, NUMBER, TEXT, Field, Schema, Telling, Type, list_of, listed, object_of
 from .types import CONSOLES, PROTOCOL, VIDEO
 
 
@@ -51,6 +51,9 @@ class _Action(Type):
 
     _words: Final = {action.value: action for action in DisconnectAction}
 
+    def schema(self) -> Schema:
+        return {"type": "string", "enum": sorted(word.upper() for word in self._words)}
+
     def tell(self, value: DisconnectAction, telling: Telling) -> Node:
         return value.upper()
 
@@ -62,6 +65,9 @@ class _Action(Type):
 
 class _Methods(Type):
     """The ways to log a console's user in inside the guest: the guest agent, or none."""
+
+    def schema(self) -> Schema:
+        return list_of("method", object_of(id={"type": "string", "enum": [SingleSignOn.GUEST_AGENT.value]}))
 
     def tell(self, value: SingleSignOn, telling: Telling) -> Node:
         return {"method": [{"id": value.value}]} if value == SingleSignOn.GUEST_AGENT else {}

@@ -12,7 +12,7 @@ from vms.domain.machine import VmType
 from vms.models import HostStatus, JobState
 
 from .console import consoles
-from .fields import ABSENT, Type, Words
+from .fields import ABSENT, Schema, Type, Words, list_of, object_of
 
 PROTOCOL: Final = Words({protocol.value: protocol for protocol in (Protocol.VNC, Protocol.SPICE)})
 VIDEO: Final = Words({video.value: video for video in Video})
@@ -44,6 +44,10 @@ class _Consoles(Type):
     A list with an address is a link that a client's library has put there (ovirtsdk4 does so with whatever it has
     read), so it says nothing.
     """
+
+    def schema(self) -> Schema:
+        told = "the whole set of consoles; an empty one is headless (ours, beyond oVirt)"
+        return {**list_of("graphics_console", object_of(protocol=PROTOCOL.schema())), "description": told}
 
     def read(self, node: Node, path: str) -> Any:
         if node == "":

@@ -1,7 +1,8 @@
 """What can be done with a machine: each a POST with an `<action>`, answered by one."""
 
 from collections.abc import Callable
-from typing import Any, Final
+from dataclasses import replace
+from typing import Any, ClassVar, Final
 
 from rest_framework.response import Response
 
@@ -12,7 +13,7 @@ from vms.api.faults import FAILED, Fault, missing
 from vms.api.mapping import run_once
 from vms.api.mapping import vm as table
 from vms.api.mapping.draft import read, refuse
-from vms.api.mapping.fields import BOOLEAN
+from vms.api.mapping.fields import BOOLEAN, Field
 from vms.api.mapping.follow import tell_one
 from vms.models import Job, JobState
 
@@ -30,10 +31,16 @@ POWER: Final[dict[str, Callable[..., Job]]] = {
 _INITIALIZERS: Final = ("use_cloud_init", "use_sysprep", "use_ignition")
 
 
+def _said(name: str) -> Field:
+    """A yes or no in an action."""
+    return Field(name, BOOLEAN, to=f"action.{name}")
+
+
 class Acting(Door):
     """An action; whatever it says is an `<action>`."""
 
     acts = True
+    takes: ClassVar[tuple[Field, ...]] = (_said("async"),)
     verb = ""
 
     def switch(self, action: Tree, name: str) -> bool:
@@ -67,6 +74,10 @@ class Start(Acting):
     """Start: with a `<vm>` inside, or paused, it is oVirt's Run Once."""
 
     verb = "start"
+    takes = (
+        *(_said(name) for name in ("async", "pause", "volatile", *_INITIALIZERS)),
+        *(replace(field, path=f"vm/{field.path}") for field in run_once.FIELDS),
+    )
 
     def post(self, request: Any, key: str) -> Response:
         """Record the job."""
@@ -121,6 +132,8 @@ class OfHost(Acting):
 
 class Clone(Acting):
     """Clone a VM under another name."""
+
+    takes = tuple(replace(field, path=f"vm/{field.path}") for field in table.FIELDS if field.to)
 
     def post(self, request: Any, key: str) -> Response:
         """Make the clone."""

@@ -2,7 +2,7 @@
 
 import logging
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import Any, ClassVar, Final, TypeVar, cast
 from uuid import uuid4
@@ -22,7 +22,7 @@ from vms.api.faults import Fault, missing, not_found, of
 from vms.api.mapping import follow
 from vms.api.mapping.draft import Draft, read, refuse
 from vms.api.mapping.entity import Entity
-from vms.api.mapping.fields import Follow, Ref, Telling, read_id
+from vms.api.mapping.fields import Field, Follow, Ref, Telling, read_id
 from vms.api.mapping.registry import COLLECTIONS
 from vms.api.parsers import JsonParser, TextXmlParser, XmlParser
 from vms.api.renderers import JsonRenderer, XmlRenderer
@@ -45,13 +45,21 @@ _FALSE: Final = frozenset({"false", "f", "no", "n", "0"})
 
 
 class Door(APIView):
-    """A view of the REST door; one that `acts` says no with an action that has failed."""
+    """A view of the REST door; one that `acts` says no with an action that has failed.
+
+    For the OpenAPI document: what an action `takes` and `gives` beside what all do, which answers there are `besides`
+    those of its methods (status → when), and in which `media` a GET answers beside XML and JSON.
+    """
 
     authentication_classes = AUTHENTICATION
     permission_classes = (IsAuthenticated,)
     parser_classes = (XmlParser, TextXmlParser, JsonParser)
     renderer_classes = (XmlRenderer, JsonRenderer)
     acts: ClassVar[bool] = False
+    takes: ClassVar[tuple[Field, ...]] = ()
+    gives: ClassVar[tuple[Field, ...]] = ()
+    besides: ClassVar[Mapping[int, str]] = {}
+    media: ClassVar[tuple[str, ...]] = ()
 
     @classmethod
     def routed(cls, **settings: Any) -> Callable[..., Any]:
@@ -190,27 +198,22 @@ class Door(APIView):
             raise not_found()
         return found
 
-    def referred(self, rows: QuerySet[Row], ref: Ref | None, what: str) -> Row | None:
-        """The row that a body names by id or name; a name that several have is the oldest's."""
-        if ref is None:
-            return None
-        found = rows.filter(pk=ref.id) if ref.id else rows.filter(name=ref.name)
-        row = found.first()
-        if row is None:
-            shown = f"{what}: {'id=' if ref.id else 'name='}{str(ref.id or ref.name)[:80]}"
-            raise Fault(400, "Operation Failed", f"[Entity not found: {shown}]")
-        return row
-
     def require_same(self, name: str, there: Any, wanted: Any) -> None:
         """Refuse to change what stays as it was made; None wants nothing."""
         if wanted not in (None, there):
             raise Refusal("ILLEGAL_VALUE", name, value=str(wanted)[:80], allowed=str(there))
 
     def named(self, collection: str, ref: Ref, what: str) -> Any:
-        """The row of a collection that a body names, among those that its sender may see."""
-        rows = COLLECTIONS[collection].rows
-        assert rows is not None
-        return self.referred(rows(self.user), ref, what)
+        """The row of a collection that a body names by id or name, among those that its sender may see; a name that
+        several have is the oldest's."""
+        entity = COLLECTIONS[collection]
+        assert entity.rows is not None
+        rows = entity.rows(self.user)
+        row = (rows.filter(pk=ref.id) if ref.id else entity.called(rows, ref.name)).first()
+        if row is None:
+            shown = f"{what}: {'id=' if ref.id else 'name='}{str(ref.id or ref.name)[:80]}"
+            raise Fault(400, "Operation Failed", f"[Entity not found: {shown}]")
+        return row
 
     def required(self, value: Any, kind: str, *fields: str) -> Any:
         """The value, without which nothing can be made."""

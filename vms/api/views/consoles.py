@@ -13,6 +13,7 @@ from vms.api.document import Document
 from vms.api.faults import not_found
 from vms.api.mapping.consoles import TICKET, Shown, hexadecimal
 from vms.api.mapping.draft import read
+from vms.api.mapping.fields import TEXT, Field
 from vms.api.mapping.follow import tell_one
 from vms.api.mapping.types import read_protocol
 from vms.api.renderers import XmlRenderer
@@ -48,8 +49,12 @@ class Consoles(Linked):
         return Response(Document("graphics_console", told), 201, headers={"Location": told["href"]})
 
 
+_UNREACHED: Final = {503: "The engine or the host does not answer."}
+VIEWER_FILE: Final = "application/x-virt-viewer"
+
+
 class _ViewerFile(BaseRenderer):
-    media_type = "application/x-virt-viewer"
+    media_type = VIEWER_FILE
     format = "vv"
 
     def render(self, data: Any, accepted_media_type: str | None = None, renderer_context: Any = None) -> bytes:
@@ -58,6 +63,9 @@ class _ViewerFile(BaseRenderer):
 
 class Console(LinkedOne):
     """One console; a remote viewer asks for it as a file."""
+
+    media = (VIEWER_FILE,)
+    besides = _UNREACHED
 
     def get_renderers(self) -> list[BaseRenderer]:
         return [*super().get_renderers(), _ViewerFile()]
@@ -86,6 +94,9 @@ class Console(LinkedOne):
 class RemoteViewerFile(Acting):
     """The viewer's file inside an action; nothing at all where there is no console to open, as in oVirt."""
 
+    gives = (Field("remote_viewer_connection_file", TEXT),)
+    besides = {204: "There is no console to open.", **_UNREACHED}
+
     def post(self, request: Any, key: str, console: str) -> Response | HttpResponse:
         """The file, or 204."""
         vm, protocol = self.row(VMS.rows(self.user), key), _protocol(console)
@@ -99,6 +110,9 @@ class RemoteViewerFile(Acting):
 
 class Ticket(Acting):
     """A password for a console, for a while; without a console in the path, for the one that oVirt would take."""
+
+    takes = gives = TICKET
+    besides = _UNREACHED
 
     def post(self, request: Any, key: str, console: str = "") -> Response:
         """Set it, the one that is given or one that is made."""
@@ -141,6 +155,8 @@ class Screenshot(Acting):
 
 class ProxyTicket(Acting):
     """What the proxy for browsers lets somebody through with, once."""
+
+    gives = (Field("proxy_ticket/value", TEXT),)
 
     def post(self, request: Any, key: str, console: str) -> Response:
         """Give one."""

@@ -21,7 +21,9 @@ class AlwaysThere(Door):
 
     def get(self, request: Any) -> Response:
         """All of it."""
-        told = tell_all(self.entity, self.items, self.telling)
+        most = self.number("max")
+        items = self.items if most is None or most < 0 else self.items[:most]
+        told = tell_all(self.entity, items, self.telling)
         return Response(Document(self.entity.plural, {self.entity.name: told} if told else {}))
 
 

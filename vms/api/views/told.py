@@ -1,6 +1,6 @@
 """What programs tell of: events that happened elsewhere, and jobs that they do themselves."""
 
-from typing import Any
+from typing import Any, Final
 
 from django.db.models import QuerySet
 from rest_framework.response import Response
@@ -8,7 +8,7 @@ from rest_framework.response import Response
 from vms.actions import external
 from vms.api.document import Document
 from vms.api.faults import Fault, not_found
-from vms.api.mapping.fields import BOOLEAN
+from vms.api.mapping.fields import BOOLEAN, Field
 from vms.api.mapping.follow import tell_one
 
 from .actions import Acting
@@ -16,6 +16,8 @@ from .base import done
 from .collections import Collection, ReadingOne, Resource
 from .infrastructure import JOBS
 from .links import Linked
+
+_ENDING: Final = (Field("succeeded", BOOLEAN, to="action.succeeded"),)
 
 
 class Events(Collection):
@@ -48,6 +50,8 @@ class Event(ReadingOne):
 class Step(Acting):
     """The end of a step."""
 
+    takes = _ENDING
+
     def post(self, request: Any, key: str, inner: str) -> Response:
         """It is done or has failed."""
         job = self.row(JOBS.rows(self.user), key)
@@ -73,6 +77,8 @@ class Steps(Linked):
 
 class End(Acting):
     """The end of a job that a program does itself."""
+
+    takes = _ENDING
 
     def post(self, request: Any, key: str) -> Response:
         """It is done or has failed."""
