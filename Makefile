@@ -88,7 +88,7 @@ system:
 	@$(SYSTEM) ensure python $(RUN_GROUPS)
 
 system-dev:
-	@$(SYSTEM) ensure python hypervisor binding sdk firmware network guest database ssh browser
+	@$(SYSTEM) ensure python hypervisor binding sdk firmware network guest database ssh distribution browser
 
 $(BIN)/python: | system
 	@echo "Making the virtual environment in $(VENV) ..."

@@ -101,6 +101,10 @@ GROUPS = {
         "the tests of the SSH door are left out",
         (Need("openssh-client", "ssh-keygen"),),
     ),
+    "distribution": Group(
+        "the tests with a real distribution in a machine are left out",
+        (Need("mmdebstrap", "mmdebstrap"), Need("e2fsprogs", "debugfs")),
+    ),
     "browser": Group(
         "the browser stories are left out",
         (Need("chromium", "/usr/bin/chromium"), Need("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/*.ttf")),

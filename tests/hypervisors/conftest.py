@@ -12,6 +12,7 @@ from typing import Any, Self
 
 import pytest
 
+from tests import distribution
 from vms.hypervisors import guest
 from vms.hypervisors.private import PrivateDaemon
 
@@ -138,4 +139,15 @@ def guest_files(pytestconfig: pytest.Config) -> guest.GuestFiles:
         return guest.build(Path(cache.mkdir("demo-guest")))
     except guest.GuestUnavailable as refused:
         need(f"the guest cannot be built: {refused}")
+        raise
+
+
+@pytest.fixture(scope="session")
+def debian(pytestconfig: pytest.Config) -> dict[str, Path]:
+    """A real distribution on a disk, once for each of `distribution.SETTINGS`, kept between runs."""
+    assert pytestconfig.cache is not None, "the images are kept in pytest's cache"
+    try:
+        return distribution.build(Path(pytestconfig.cache.mkdir("debian")))
+    except distribution.DebianUnavailable as refused:
+        need(f"no Debian can be made: {refused}")
         raise
