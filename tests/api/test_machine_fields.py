@@ -52,7 +52,7 @@ EVERYTHING: dict[str, Any] = {
     "start_paused": True,
     "custom_properties": {"custom_property": [{"name": "hugepages", "value": "2048"}]},
     "placement_policy": {"affinity": "pinned"},
-    "console": {"enabled": True},
+    "console": {"enabled": True, "recording": "always"},
     "usb": {"enabled": True},
     "soundcard_enabled": True,
     "sso": {"methods": {}},

@@ -28,6 +28,7 @@ from vms.domain.console import (
     NoConsole,
     Offer,
     Protocol,
+    Recording,
     SingleSignOn,
     Video,
     graphical_access,
@@ -279,6 +280,22 @@ def test_a_field_is_greyed_out_with_the_reason_that_holds(graphics: Graphics, vi
     reasons["disconnect_delay"] = Frozen.NEEDS_SHUTDOWN if graphics else Frozen.HEADLESS
     expected = {name: reason for name, reason in reasons.items() if reason}
     assert Console(graphics=graphics, video=video).frozen_fields() == expected
+
+
+def test_a_line_is_written_down_where_there_is_one_as_it_was_chosen() -> None:
+    rule = {
+        (Recording.HEADLESS, True): True,
+        (Recording.HEADLESS, False): False,
+        (Recording.ALWAYS, True): True,
+        (Recording.ALWAYS, False): True,
+        (Recording.NEVER, True): False,
+        (Recording.NEVER, False): False,
+    }
+    for (recording, headless), recorded in rule.items():
+        for serial in (True, False):
+            console = Console(serial=serial, recording=recording)
+            console = console.as_headless() if headless else console
+            assert console.recorded == (recorded and serial), console
 
 
 def test_the_delay_counts_for_a_shutdown_alone() -> None:

@@ -21,6 +21,7 @@ from vms.domain.console import (
     Firmware,
     Level,
     Protocol,
+    Recording,
     SingleSignOn,
     Video,
 )
@@ -359,6 +360,11 @@ EDITS = [
     (SPEC, replace(SPEC, custom_properties={"hugepages": "2048"}), "custom_properties"),
     (SPEC, with_console(Console(sso=SingleSignOn.NONE)), "sso"),
     (SPEC, with_console(Console(serial=True)), "serial"),
+    (
+        with_console(Console(serial=True)),
+        with_console(Console(serial=True, recording=Recording.ALWAYS)),
+        "recording",
+    ),
     (with_console(HEADLESS_CONSOLE), with_console(_USB_WITHOUT_SCREEN), "serial"),
     (SPEC, with_console(Console(keyboard="de")), "keyboard"),
     (SPEC, with_console(Console(video=Video.QXL)), "video_type"),

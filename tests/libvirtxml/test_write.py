@@ -34,6 +34,7 @@ from vms.domain.console import (
     Firmware,
     Level,
     Protocol,
+    Recording,
     SingleSignOn,
     Video,
 )
@@ -214,6 +215,7 @@ CHANGES: dict[str, MachineSpec] = {
     "console.disconnect_action": with_console(Console(disconnect_action=DisconnectAction.REBOOT)),
     "console.disconnect_delay": with_console(Console(disconnect_delay=5)),
     "console.allow_reconnect": with_console(Console(allow_reconnect=True)),
+    "console.recording": with_console(Console(recording=Recording.ALWAYS)),
     "console.spice_proxy": with_console(Console(spice_proxy="http://proxy:3128")),
     "os": replace(FULL, os="debian_12"),
     "maximum_memory": replace(FULL, maximum_memory=512),
@@ -242,7 +244,8 @@ BASES = {
     "console.before": with_console(BARE),
     "boot_order.devices": with_console(BARE),
     **{
-        f"console.{name}": PLAIN for name in ("disconnect_action", "disconnect_delay", "allow_reconnect", "spice_proxy")
+        f"console.{name}": PLAIN
+        for name in ("disconnect_action", "disconnect_delay", "allow_reconnect", "spice_proxy", "recording")
     },
 }
 UNSEEN = {
@@ -255,6 +258,7 @@ UNSEEN = {
     **dict.fromkeys(("console.disconnect_action", "console.disconnect_delay"), "what the engine does when it is left"),
     "console.allow_reconnect": "who may open the console",
     "console.spice_proxy": "part of the viewer's file",
+    "console.recording": "what the serial broker does",
 }
 
 

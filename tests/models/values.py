@@ -16,6 +16,7 @@ from vms.domain.console import (
     Firmware,
     Level,
     Protocol,
+    Recording,
     SingleSignOn,
     Video,
 )
@@ -46,6 +47,7 @@ def consoles(draw: st.DrawFn) -> Console:
         graphics=graphics,
         video=draw(st.sampled_from(Video)) if graphics else None,
         serial=draw(st.booleans()),
+        recording=draw(st.sampled_from(Recording)),
         monitors=1 if Protocol.VNC in graphics else draw(st.sampled_from(MONITORS)),
         wants_usb=draw(st.booleans()),
         wants_smartcard=draw(st.booleans()),

@@ -67,6 +67,14 @@ class SingleSignOn(StrEnum):
     GUEST_AGENT = "guest_agent"
 
 
+class Recording(StrEnum):
+    """When what the serial line says is written down: without a screen it is all that tells of a failed boot."""
+
+    HEADLESS = "headless"
+    ALWAYS = "always"
+    NEVER = "never"
+
+
 MONITORS: Final = (1, 2, 4)
 DISCONNECT_DELAY: Final = (0, 1440)  # minutes
 PROXY_LENGTH: Final = 255
@@ -219,6 +227,7 @@ class Console:
     allow_reconnect: bool = False
     sso: SingleSignOn = SingleSignOn.GUEST_AGENT
     spice_proxy: str = ""
+    recording: Recording = Recording.HEADLESS
     before: Choice | None = field(default=None, compare=False)
 
     def __post_init__(self) -> None:
@@ -251,8 +260,9 @@ class Console:
 
     @property
     def recorded(self) -> bool:
-        """Whether what the serial line says is written down: without a screen it is all that tells of a failed boot."""
-        return self.serial and self.headless
+        """Whether what the serial line says is written down."""
+        wanted = self.headless if self.recording == Recording.HEADLESS else self.recording == Recording.ALWAYS
+        return self.serial and wanted
 
     @property
     def usb(self) -> bool:

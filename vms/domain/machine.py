@@ -187,6 +187,7 @@ class MachineSpec:
             "file_transfer": console.file_transfer if spice else None,
             "copy_paste": console.copy_paste if spice else None,
             "serial": console.serial,
+            "recording": console.recording.value if console.serial else None,
         }
 
     def _check_memory(self) -> None:

@@ -14,6 +14,7 @@ from vms.domain.console import (
     DisconnectAction,
     Graphics,
     Offer,
+    Recording,
     SingleSignOn,
     Video,
 )
@@ -37,8 +38,10 @@ _PLAIN: Final = {
     "file_transfer": "wants_file_transfer",
     "copy_paste": "wants_copy_paste",
     "serial": "serial",
+    "recording": "recording",
 }
-_WORDS: Final = {"disconnect_action": DisconnectAction, "sso": SingleSignOn}
+_WORDS: Final = {"disconnect_action": DisconnectAction, "sso": SingleSignOn, "recording": Recording}
+OF_SERIAL: Final = ("serial", "recording")
 # What a pool's dialog has besides: a box for whether the address below it counts.
 OVERRIDES: Final = "override_proxy"
 

@@ -18,6 +18,7 @@ from vms.models.hardware import (
     DISCONNECT_ACTIONS,
     FIRMWARES,
     MIGRATIONS,
+    RECORDINGS,
     RNG_SOURCES,
     SERIAL_POLICIES,
     SIGN_ONS,
@@ -78,6 +79,11 @@ class MachineFields(forms.Form):
     allow_reconnect, sound, override_proxy = switch(), switch(), switch()
     spice_proxy = text(PROXY_LENGTH)
     file_transfer, copy_paste, serial = switch(), switch(), switch()
+    recording = forms.ChoiceField(
+        choices=RECORDINGS,
+        widget=Options,
+        help_text=_("What it says is kept from the firmware's first line on, and may hold secrets."),
+    )
     accept_lockout = switch()
 
     hosts = forms.MultipleChoiceField(

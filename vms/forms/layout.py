@@ -6,7 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.messages import Text
 
-from .console import CONSOLE_FIELDS
+from .console import CONSOLE_FIELDS, OF_SERIAL
 from .parts import CPU, PROPERTY_FIELDS
 
 # Key, label, and sections: each a heading with its fields. A kind of machine shows those that it has.
@@ -36,8 +36,8 @@ LAYOUT: Final[Layout] = (
         "console",
         _("Console"),
         (
-            (_("Graphical Console"), tuple(name for name in CONSOLE_FIELDS if name != "serial")),
-            (_("Serial Console"), ("serial",)),
+            (_("Graphical Console"), tuple(name for name in CONSOLE_FIELDS if name not in OF_SERIAL)),
+            (_("Serial Console"), OF_SERIAL),
             (_("Access"), ("accept_lockout",)),
         ),
     ),

@@ -30,6 +30,7 @@ from vms.domain.console import (
     Level,
     Offer,
     Protocol,
+    Recording,
     SingleSignOn,
     Video,
 )
@@ -90,6 +91,7 @@ DISCONNECT_ACTIONS: Final = _choices(
     _("Shutdown virtual machine"),
     _("Reboot virtual machine"),
 )
+RECORDINGS: Final = _choices(Recording, _("While it is headless"), _("Always"), _("Never"))
 SIGN_ONS: Final = _choices(SingleSignOn, _("Disable Single Sign On"), _("Use Guest Agent"))
 WATCHDOG_ACTIONS: Final = _choices(
     WatchdogAction, _("No action"), _("Reset"), _("Power off"), _("Pause"), _("Dump and reset")
@@ -140,6 +142,7 @@ _LAWS: Final[dict[str, Q]] = {
         migration=MIGRATIONS,
         disconnect_action=DISCONNECT_ACTIONS,
         sso=SIGN_ONS,
+        recording=RECORDINGS,
         watchdog_action=(("", ""), *WATCHDOG_ACTIONS),
         os=[(key, "") for key in OPERATING_SYSTEMS],
     ),
@@ -152,7 +155,7 @@ class Hardware(models.Model):
     CONSOLE_FIELDS: ClassVar[tuple[str, ...]] = (
         *("display_type", "vnc", "spice", "serial_console", "monitors", "usb", "smartcard", "sound", "keyboard"),
         *("file_transfer", "copy_paste", "disconnect_action", "disconnect_delay", "allow_reconnect", "sso"),
-        *("spice_proxy", "last_display_type", "last_graphics"),
+        *("recording", "spice_proxy", "last_display_type", "last_graphics"),
     )
     SPEC_FIELDS: ClassVar[tuple[str, ...]] = (
         *("name", "os", "memory", "maximum_memory", "guaranteed_memory", "sockets", "cores", "threads", "cpu_model"),
@@ -239,6 +242,7 @@ class Hardware(models.Model):
     sso = models.CharField(
         _("single sign on method"), max_length=12, choices=SIGN_ONS, default=SingleSignOn.GUEST_AGENT.value
     )
+    recording = models.CharField(_("serial log"), max_length=8, choices=RECORDINGS, default=Recording.HEADLESS.value)
     spice_proxy = models.CharField(_("SPICE proxy"), max_length=PROXY_LENGTH, blank=True)
     last_display_type = models.CharField(max_length=8, blank=True, editable=False)
     last_graphics = models.CharField(max_length=16, blank=True, editable=False)
@@ -285,6 +289,7 @@ class Hardware(models.Model):
             allow_reconnect=self.allow_reconnect,
             sso=SingleSignOn(self.sso),
             spice_proxy=self.spice_proxy,
+            recording=Recording(self.recording),
             before=Choice(_REMEMBERED[self.last_graphics], Video(self.last_display_type))
             if self.last_graphics
             else None,
@@ -309,6 +314,7 @@ class Hardware(models.Model):
         self.allow_reconnect = console.allow_reconnect
         self.sso = console.sso.value
         self.spice_proxy = console.spice_proxy
+        self.recording = console.recording.value
         self.last_display_type = before.video.value if before else ""
         self.last_graphics = "+".join(sorted(before.graphics)) if before else ""
 

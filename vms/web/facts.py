@@ -45,6 +45,7 @@ def console_facts(row: Hardware, running: Console | None) -> list[Fact]:
         Fact(messages.CHANGES["video_type"], video.text, _tags(video)),
         Fact(messages.CHANGES["serial"], told("serial", console.serial)),
         Fact(_("USB"), told("usb", console.usb)),
+        *([Fact(messages.CHANGES["recording"], told("recording", console.recording))] if console.serial else []),
     ]
     if console.headless:
         return facts

@@ -11,6 +11,7 @@ from vms.models.hardware import (
     DISCONNECT_ACTIONS,
     FIRMWARES,
     MIGRATIONS,
+    RECORDINGS,
     RNG_SOURCES,
     SERIAL_POLICIES,
     SIGN_ONS,
@@ -24,6 +25,7 @@ _CHOICES: Final[Mapping[str, Mapping[str, Any]]] = {
     "migration": dict(MIGRATIONS),
     "disconnect_action": dict(DISCONNECT_ACTIONS),
     "sso": dict(SIGN_ONS),
+    "recording": dict(RECORDINGS),
     "watchdog": dict(WATCHDOG_ACTIONS),
     "os": {key: system.name for key, system in OPERATING_SYSTEMS.items()},
 }

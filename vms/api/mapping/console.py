@@ -13,6 +13,7 @@ from vms.domain.console import (
     Graphics,
     Offer,
     Protocol,
+    Recording,
     SingleSignOn,
     Video,
 )
@@ -36,6 +37,7 @@ _CHOICES: Final[dict[str, str]] = {
     "reconnect": "allow_reconnect",
     "proxy": "spice_proxy",
     "sso": "sso",
+    "recording": "recording",
 }
 # Told is whether the guest gets it, not what is stored.
 _EFFECTIVE: Final = frozenset({"usb", "sound"})
@@ -70,6 +72,7 @@ class Wish:
     reconnect: bool | None = None
     proxy: str | None = None
     sso: SingleSignOn | None = None
+    recording: Recording | None = None
     shown: Console | None = None
 
     def __call__(self, console: Console, offer: Offer) -> Console:

@@ -9,10 +9,10 @@ from typing import Any, Final
 
 from vms.api.document import Node
 from vms.api.faults import invalid
-from vms.domain.console import Console, DisconnectAction, SingleSignOn
+from vms.domain.console import Console, DisconnectAction, Recording, SingleSignOn
 
 from .console import first
-from .fields import BOOLEAN, NUMBER, TEXT, Field, Schema, Telling, Type, list_of, listed, object_of
+from .fields import BOOLEAN, NUMBER, TEXT, Field, Schema, Telling, Type, Words, list_of, listed, object_of
 from .types import CONSOLES, PROTOCOL, VIDEO
 
 
@@ -113,6 +113,11 @@ SOUND: Final = Field("soundcard_enabled", BOOLEAN, lambda it: it.console.sound, 
 # Told of a `Screen`.
 CONSOLE: Final = (
     Field("console/enabled", BOOLEAN, lambda it: it.console.serial, "console.serial"),
+    # Ours, and told only where it is not what everybody begins with: oVirt's clients know no such thing.
+    Field(
+        *("console/recording", Words({word.value: word for word in Recording})),
+        *(lambda it: None if it.console.recording == Recording.HEADLESS else it.console.recording, "console.recording"),
+    ),
     Field("usb/enabled", BOOLEAN, lambda it: it.console.usb, "console.usb"),
     SOUND,
     Field("sso/methods", _Methods(), lambda it: it.console.sso, "console.sso"),
