@@ -131,7 +131,7 @@ def test_nothing_starts_on_a_host_in_maintenance_whatever_the_engine_sees(
 
 def test_a_host_that_machines_run_on_stays(admin: User, host: Host, headless_vm: VM) -> None:
     up(headless_vm, host, by=admin)
-    refused("ACTION_TYPE_FAILED_STILL_IN_USE", hosts.deactivate, host, by=admin)
+    refused("VDS_CANNOT_MAINTENANCE_VMS_STAY", hosts.deactivate, host, by=admin)
     refused("ACTION_TYPE_FAILED_STILL_IN_USE", hosts.remove, host, by=admin)
 
 

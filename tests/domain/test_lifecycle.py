@@ -64,6 +64,10 @@ def test_running_is_starting_what_is_down_and_resuming_what_is_not(status: Statu
     assert runs == (cell(status, "run") and status == "down", cell(status, "run") and status != "down")
 
 
+def test_a_machine_moves_while_it_has_memory_to_move() -> None:
+    assert {status.value for status in ALLOWED[Verb.MIGRATE]} == {"up", "powering_up", "reboot_in_progress", "paused"}
+
+
 def test_editing_is_allowed_in_every_state() -> None:
     assert all(allowed(Verb.EDIT, status) for status in Status)
 
@@ -122,6 +126,7 @@ SHOWN: dict[tuple[Verb, str], str] = {
     **{(Verb.SHUTDOWN, status): "powering_down" for status in set(Status) - NOT_RUNNING},
     **{(Verb.STOP, status): "powering_down" for status in set(Status) - NOT_RUNNING},
     **{(Verb.SUSPEND, status): "saving_state" for status in set(Status) - NOT_RUNNING},
+    **{(Verb.MIGRATE, status): "migrating_from" for status in set(Status) - NOT_RUNNING},
     **{(Verb.REBOOT, status): "reboot_in_progress" for status in Status},
     (Verb.RESUME, "suspended"): "restoring_state",
 }

@@ -51,6 +51,7 @@ PLACES = {
 GRANTED = {
     "reconnect_to_vm": {"SuperUser"},
     "connect_to_serial_console": {"SuperUser", "UserVmManager", "UserInstanceManager"},
+    "migrate_vm": {"SuperUser", "ClusterAdmin", "DataCenterAdmin", "UserVmManager"},
     "connect_to_vm": {
         *("SuperUser", "ClusterAdmin", "DataCenterAdmin", "UserVmManager", "UserInstanceManager"),
         *("UserVmRunTimeManager", "UserRole"),
@@ -114,7 +115,7 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
                 *("create_vm", "delete_vm", "edit_vm_properties", "connect_to_serial_console", "create_template"),
                 *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
                 *("delete_vm_pool", "manipulate_permissions", "create_instance", "reconnect_to_vm"),
-                *("edit_admin_vm_properties", "change_vm_custom_properties"),
+                *("edit_admin_vm_properties", "change_vm_custom_properties", "migrate_vm"),
                 *("tag_management", "bookmark_management", *PLACES),
             },
         ),

@@ -1,12 +1,26 @@
-"""On which host a machine starts, or why on none."""
+"""On which host a machine starts or goes on, or why on none."""
 
-from django.db.models import F, Sum
-from django.db.models.functions import Coalesce
+from collections.abc import Collection
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.db.models import Q
 
 from vms.domain.errors import KINDS, Refusal
-from vms.domain.lifecycle import NOT_RUNNING
+from vms.domain.hosts import Capabilities
+from vms.domain.lifecycle import NOT_RUNNING, Verb
 from vms.domain.machine import MachineSpec
-from vms.models import VM, Host, HostStatus
+from vms.models import ACTIVE, VM, Host, HostStatus, Job
+
+
+@dataclass(frozen=True, slots=True)
+class Destination:
+    """A host that a running machine could move to, with the memory that it has left in MiB (None: it has not told), or
+    why it cannot."""
+
+    host: Host
+    left: int | None
+    why_not: Refusal | None
 
 
 def choose_host(vm: VM, spec: MachineSpec) -> Host:
@@ -24,6 +38,58 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
             return max(ready, key=lambda host: left[host] or 0)
     _refuse(vm, spec, hosts, meant)
     raise Refusal("ACTION_TYPE_FAILED_VDS_VM_CLUSTER", None, cluster=vm.cluster.name)
+
+
+def destinations(vm: VM) -> list[Destination]:
+    """The other hosts of a running machine's cluster, those first that it can move to, of them the roomiest first."""
+    hosts = [host for host in vm.cluster.hosts.order_by("name") if host.pk != vm.host_id]
+    left = _memory_left(hosts, vm)
+    found = [Destination(host, left[host], _why_not_there(vm, host, left[host])) for host in hosts]
+    return sorted(found, key=lambda each: (each.why_not is not None, -(each.left or 0)))
+
+
+def choose_destination(vm: VM, wanted: Host | None) -> Host:
+    """Where a running machine moves to: the host that is wanted, else the roomiest that it can go on on; refused with
+    the reason why not."""
+    if wanted is not None and wanted == vm.host:
+        raise Refusal("ACTION_TYPE_FAILED_MIGRATION_TO_SAME_HOST", "host", host=wanted.name)
+    if wanted is not None and wanted.cluster_id != vm.cluster_id:
+        raise Refusal("ACTION_TYPE_FAILED_HOST_OTHER_CLUSTER", "host", host=wanted.name)
+    found = [each for each in destinations(vm) if wanted is None or each.host == wanted]
+    if not found:
+        raise Refusal("ACTION_TYPE_FAILED_NO_HOST_TO_MOVE_TO", None, cluster=vm.cluster.name)
+    if found[0].why_not is not None:
+        no = found[0].why_not
+        raise Refusal(no.code, "host" if wanted else None, **no.params)
+    return found[0].host
+
+
+def _why_not_there(vm: VM, host: Host, left: int | None) -> Refusal | None:
+    """Why a running machine cannot move to a host of its cluster; None when it can."""
+    run = vm.run
+    spec = run.spec if run else vm.spec
+    if host.maintenance:
+        return Refusal("ACTION_TYPE_FAILED_VDS_IN_MAINTENANCE", None, host=host.name)
+    there, here = host.capabilities, vm.host.capabilities if vm.host else None
+    if host.status != HostStatus.UP or there is None:
+        return Refusal("HOST_NOT_RESPONDING", None, host=host.name)
+    if spec.hosts and host.pk not in spec.hosts:
+        return Refusal("ACTION_TYPE_FAILED_HOST_NOT_CHOSEN", None, host=host.name)
+    if here is not None and here.accelerator != there.accelerator:
+        return Refusal("ACTION_TYPE_FAILED_HOST_OTHER_ACCELERATOR", None, host=host.name, **_accelerators(here, there))
+    machine = str(vm.pinned.get("machine", ""))
+    lacking = there.lacks(spec) or (machine if there.machines and machine not in {"", *there.machines} else "")
+    if lacking:
+        return Refusal("ACTION_TYPE_FAILED_VDS_VM_LACKS", None, host=host.name, lacking=lacking)
+    if not _room(left, spec):
+        return Refusal(
+            "ACTION_TYPE_FAILED_HOST_TOO_SMALL", None, host=host.name, left=max(0, left or 0), memory=spec.guaranteed
+        )
+    return None
+
+
+def _accelerators(here: Capabilities, there: Capabilities) -> dict[str, str]:
+    return {"here": here.accelerator.upper(), "there": there.accelerator.upper()}
 
 
 def _refuse(vm: VM, spec: MachineSpec, hosts: list[Host], meant: list[Host]) -> None:
@@ -53,8 +119,25 @@ def _room(left: int | None, spec: MachineSpec) -> bool:
 
 
 def _memory_left(hosts: list[Host], vm: VM) -> dict[Host, int | None]:
-    """What each host could still guarantee, in MiB; None where the host has not told how much it has."""
-    running = VM.objects.filter(host__in=hosts).exclude(observed__in=NOT_RUNNING).exclude(pk=vm.pk).order_by()
-    promised = dict(running.values_list("host").annotate(promised=Sum(Coalesce(F("guaranteed_memory"), F("memory")))))
+    """What each host could still guarantee to a machine, in MiB, beside those that run there or are on their way; None
+    where the host has not told how much it has."""
+    promised = dict.fromkeys((host.pk for host in hosts), 0)
+    coming = _coming(promised.keys(), vm)
+    there = Q(host__in=hosts) & ~Q(observed__in=NOT_RUNNING)
+    counted = VM.objects.filter(there | Q(pk__in=coming)).exclude(pk=vm.pk).order_by()
+    for key, host, guaranteed, memory in counted.values_list("pk", "host", "guaranteed_memory", "memory"):
+        for at in {host, coming.get(key, host)} & promised.keys():
+            promised[at] += guaranteed or memory
     told = {host: host.capabilities for host in hosts}
-    return {host: offered.memory - promised.get(host.pk, 0) if offered else None for host, offered in told.items()}
+    return {host: offered.memory - promised[host.pk] if offered else None for host, offered in told.items()}
+
+
+def _coming(hosts: Collection[UUID], vm: VM) -> dict[UUID, UUID]:
+    """The machines that are about to start on these hosts or to move there, each with its host."""
+    verbs = (Verb.START, Verb.RUN_ONCE, Verb.MIGRATE)
+    jobs = Job.objects.filter(state__in=ACTIVE, exclusive=True, verb__in=verbs).exclude(machine=vm.pk).order_by()
+    told = {
+        machine: UUID(params["to"]) if verb == Verb.MIGRATE else host
+        for machine, host, verb, params in jobs.values_list("machine", "host", "verb", "params")
+    }
+    return {machine: host for machine, host in told.items() if host in hosts}

@@ -7,6 +7,7 @@ from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import ActionGroup, Cluster, Host
 
+from . import migration
 from ._action import action, locked
 from ._audit import record
 from ._authorise import ENGINE, Actor, authorise
@@ -15,8 +16,13 @@ from ._status import renamed
 
 AUTO: Final = "auto"  # the engine's settings choose the hypervisor
 _NAME: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,254}")
-# What libvirt connects by, as far as an engine may: no commands for a shell in it, no sockets of other users.
-_URI: Final = re.compile(r"qemu(\+ssh|\+tls|\+tcp)?://([A-Za-z0-9._@\[\]:-]{1,200})?/(system|session)")
+# What libvirt connects by, as far as an engine may: no commands for a shell in it.
+_URI: Final = re.compile(
+    r"qemu:///(system|session)"
+    r"|qemu\+(ssh|tls|tcp)://[A-Za-z0-9._@\[\]:-]{1,200}/(system|session)(\?(keyfile|pkipath)=/[A-Za-z0-9._/%-]{1,200})?"
+    r"|qemu\+unix:///(system|session)(\?socket=/[A-Za-z0-9._/%-]{1,200})?"
+)
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9.:-]{0,255}")
 
 
 @action
@@ -61,10 +67,10 @@ def edit(host: Host, *, by: Actor, **columns: Any) -> Host:
 
 @action
 def deactivate(host: Host, *, by: Actor) -> Host:
-    """Start nothing there any more; refused while machines run on it, since nobody moves them away yet."""
+    """Start nothing there any more, and have what runs there go on elsewhere; refused where that is not possible."""
     host = locked(host)
     authorise(by, ActionGroup.MANIPULATE_HOST, host)
-    _require_unused(host)
+    migration.away_from(host, by=by)
     if changed(host, {"maintenance": True})[1]:
         record(by, "USER_VDS_MAINTENANCE", host)
     return host
@@ -101,5 +107,7 @@ def _checked(columns: dict[str, Any]) -> dict[str, Any]:
     if not _NAME.fullmatch(name):
         raise Refusal("ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME", "name", name=name[:64], length=255)
     if uri != AUTO and not _URI.fullmatch(uri):
-        raise Refusal("ILLEGAL_VALUE", "uri", value=uri[:80], allowed="an address like qemu+ssh://root@host/system")
+        raise Refusal("ILLEGAL_VALUE", "uri", value=uri[:80], allowed="an address that libvirt connects by")
+    if not _ADDRESS.fullmatch(address := columns.get("migration_address", "")):
+        raise Refusal("ILLEGAL_VALUE", "migration_address", value=address[:80], allowed="a name or an IP address")
     return columns

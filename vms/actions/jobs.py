@@ -11,11 +11,12 @@ from django.utils import timezone
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Verb
-from vms.models import VM, Job, JobState, Step
+from vms.models import VM, Host, Job, JobState, Step
 
 from ._action import action
 from ._audit import coming_from, record
 from ._authorise import ENGINE
+from ._changes import changed
 from ._status import project
 from .many import PREFIX
 from .reports import apply
@@ -24,12 +25,14 @@ LEASE: Final = timedelta(seconds=15)
 ASK_EVERY: Final = timedelta(seconds=5)
 
 
-def claim(owner: str, hosts: Collection[UUID]) -> Job | None:
+def claim(owner: str, hosts: Collection[UUID], *, moving: Collection[UUID] = ()) -> Job | None:
     """Take the first waiting job of these hosts (highest priority, then oldest); None when there is none.
 
-    Nobody else gets it.
+    Nobody else gets it. Migrations take long: they are taken from the hosts that have hands for such alone.
     """
-    return _take(Job.objects.filter(state=JobState.QUEUED, host__in=hosts), owner)
+    waiting = Job.objects.filter(state=JobState.QUEUED)
+    migrates = Q(verb=Verb.MIGRATE)
+    return _take(waiting.filter(Q(host__in=hosts) & ~migrates | Q(host__in=moving) & migrates), owner)
 
 
 def claim_many(owner: str) -> Job | None:
@@ -79,19 +82,45 @@ def repeatable(job: Job) -> bool:
 
 
 def begin_step(job: Job, name: str) -> Step:
-    """Record that a part of the job begins."""
+    """Record that a part of the job begins, and the one before it is done."""
+    job.steps.filter(state=JobState.STARTED).update(state=JobState.FINISHED, finished_at=timezone.now())
     return Step.objects.create(job=job, number=job.steps.count() + 1, name=name)
 
 
+def under_way(job: Job, percent: int) -> bool:
+    """Record how far a job is; False when it is to be called off, or is ours no longer."""
+    mine = Job.objects.filter(pk=job.pk, state=JobState.STARTED, lease_owner=job.lease_owner)
+    if job.progress != percent and mine.update(progress=percent):
+        job.progress = percent
+        if vm := VM.objects.filter(pk=job.machine).first():
+            changed(vm)
+    return mine.filter(cancelling=False).exists()
+
+
 @action
-def finish(job: Job, observation: Observation | None = None) -> bool:
-    """The job is done; what was observed after it is reported with it. False when it is no longer ours."""
+def abort(job: Job) -> bool:
+    """The job was called off, and nothing has come of it."""
+    vm = _vm(job)
+    if not _leave(job, JobState.ABORTED):
+        return False
+    if vm is not None:
+        project(vm)
+    return True
+
+
+@action
+def finish(job: Job, observation: Observation | None = None, host: Host | None = None) -> bool:
+    """The job is done; what was observed after it, on its host or the one that is named, is reported with it. False
+    when it is no longer ours."""
     vm = _vm(job)
     if not _leave(job, JobState.FINISHED):
         return False
     if vm is not None:
         if observation is not None:
-            apply(vm, observation, job.host)
+            apply(vm, observation, host or job.host)
+        if host is not None:
+            with coming_from(None, job.correlation_id):
+                record(ENGINE, "VM_MIGRATION_DONE", vm, host=host.name)
         project(vm)
     return True
 
@@ -175,6 +204,6 @@ def _leave(job: Job, state: JobState, **columns: object) -> bool:
     left = mine.update(state=state, **columns)
     if left:
         job.refresh_from_db()
-        outcome = JobState.FAILED if state == JobState.FAILED else JobState.FINISHED
+        outcome = state if state in {JobState.FAILED, JobState.ABORTED} else JobState.FINISHED
         job.steps.filter(state=JobState.STARTED).update(state=outcome, finished_at=timezone.now())
     return bool(left)

@@ -21,7 +21,7 @@ from vms.domain.lifecycle import Verb
 from vms.models import VM, Job, JobState, Step, Tag, User
 from vms.search.visible import runs_everything
 
-from . import power, tags
+from . import migration, power, tags
 from ._action import action
 from ._audit import coming_from, correlation_id, record
 from ._authorise import ENGINE
@@ -45,6 +45,10 @@ def _power(verb: Verb) -> Callable[[VM, User, Params], Done]:
 
 def _start(vm: VM, by: User, params: Params) -> Done:
     return power.start(vm, by=by, accept_lockout=bool(params.get("accept_lockout")))
+
+
+def _migrate(vm: VM, by: User, _params: Params) -> Done:
+    return migration.migrate(vm, by=by)
 
 
 def _headless(vm: VM, by: User, params: Params) -> Done:
@@ -79,6 +83,7 @@ def _remove(vm: VM, by: User, params: Params) -> Done:
 VERBS: Final[dict[str, Callable[[VM, User, Params], Done]]] = {
     Verb.START: _start,
     **{verb: _power(verb) for verb in (Verb.SUSPEND, Verb.SHUTDOWN, Verb.STOP, Verb.REBOOT, Verb.RESET)},
+    Verb.MIGRATE: _migrate,
     "headless": _headless,
     "graphical": _graphical,
     "attach_tag": _tagged(tags.attach),
@@ -127,12 +132,17 @@ def ask(verb: str, machines: QuerySet[VM], *, by: User, expected: int | None = N
 @action
 def cancel(job: Job, *, by: User) -> None:
     """Leave the machines alone that have not had their turn yet; whoever asked may, and whoever runs everything."""
-    if job.created_by_id != by.pk and not runs_everything(by):
-        raise Refusal("MANY_NOT_YOURS")
+    require_own(job, by)
     ended = {"state": JobState.ABORTED, "finished_at": timezone.now()}
     if Job.objects.filter(pk=job.pk, state__in=(JobState.QUEUED, JobState.STARTED)).update(**ended):
         job.steps.filter(state=JobState.QUEUED).update(**ended)
         record(by, "USER_CANCELLED_MANY", job, verb=job.verb.removeprefix(PREFIX))
+
+
+def require_own(job: Job, by: User) -> None:
+    """Refuse somebody who has not asked for it and does not run everything."""
+    if job.created_by_id != by.pk and not runs_everything(by):
+        raise Refusal("MANY_NOT_YOURS")
 
 
 def carry_on(job: Job) -> bool:

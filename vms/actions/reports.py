@@ -40,6 +40,8 @@ def machine_seen(host: Host, observation: Observation, *, rebooted: bool = False
     Nothing is written where nothing has changed: most looks find everything as it was.
     """
     vm = VM.objects.select_related("host", "cluster", "console_user").filter(pk=observation.id).first()
+    if vm is not None and _is_elsewhere(vm, observation, host):
+        return False
     if vm is None or (not rebooted and not vm.busy and _is_known(vm, observation, host)):
         return vm is not None
     return _write_down(host, observation, rebooted=rebooted)
@@ -48,7 +50,7 @@ def machine_seen(host: Host, observation: Observation, *, rebooted: bool = False
 @action
 def _write_down(host: Host, observation: Observation, *, rebooted: bool) -> bool:
     vm = VM.objects.select_for_update().filter(pk=observation.id).first()
-    if vm is None:
+    if vm is None or _is_elsewhere(vm, observation, host):
         return False
     apply(vm, observation, host, rebooted=rebooted)
     return True
@@ -124,6 +126,14 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     elif seen.status == Status.DOWN != was:
         screenshots.forget(vm)
         pools.run_ended(vm)
+
+
+def _is_elsewhere(vm: VM, seen: Observation, host: Host) -> bool:
+    """Whether a host tells of a machine that is another host's: one where it is only defined knows nothing of its run,
+    and one where it comes in or runs a second time has it once its own host says that it does not run there."""
+    if vm.host_id in {None, host.pk}:
+        return False
+    return seen.status != Status.UP or vm.observed == Status.UP
 
 
 def _is_known(vm: VM, seen: Observation, host: Host) -> bool:

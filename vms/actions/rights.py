@@ -33,6 +33,7 @@ EVERYTHING: Final[Rights] = frozenset(ActionGroup)
 # What the verbs take on a virtual machine.
 NEEDED: Final[dict[Verb, ActionGroup]] = {
     **power.GROUPS,
+    Verb.MIGRATE: ActionGroup.MIGRATE_VM,
     Verb.EDIT: edit.GROUPS[VM],
     Verb.REMOVE: remove.GROUPS[VM],
 }

@@ -83,7 +83,9 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
     for verb in actions.POWER:
         yield f"vms/{{key}}/{verb}", actions.Power.routed(verb=verb)
     yield "vms/{key}/start", actions.Start.routed()
-    for verb in ("start", *actions.POWER):
+    yield "vms/{key}/migrate", actions.Migrate.routed()
+    yield "vms/{key}/cancelmigration", actions.CancelMigration.routed()
+    for verb in ("start", "migrate", *actions.POWER):
         yield f"vms/{{key}}/{verb}/{{job}}", actions.Begun.routed()
     yield "vms/{key}/clone", actions.Clone.routed()
     yield "vms/{key}/detach", actions.Detach.routed()

@@ -60,6 +60,7 @@ class Verb(StrEnum):
     REBOOT = "reboot"
     RESET = "reset"
     SUSPEND = "suspend"
+    MIGRATE = "migrate"
     EDIT = "edit"
     REMOVE = "remove"
 
@@ -76,6 +77,7 @@ ALLOWED: Final[dict[Verb, frozenset[Status]]] = {
     Verb.REBOOT: frozenset({Status.UP, Status.POWERING_UP}),
     Verb.RESET: frozenset({Status.UP, Status.POWERING_UP, Status.REBOOT_IN_PROGRESS}),
     Verb.SUSPEND: frozenset({Status.UP}),
+    Verb.MIGRATE: frozenset({Status.UP, Status.POWERING_UP, Status.REBOOT_IN_PROGRESS, Status.PAUSED}),
     Verb.EDIT: frozenset(Status),
     Verb.REMOVE: frozenset({Status.DOWN, Status.IMAGE_ILLEGAL}),
 }
@@ -88,6 +90,7 @@ _IN_PROGRESS: Final[dict[Verb, Status]] = {
     Verb.STOP: Status.POWERING_DOWN,
     Verb.REBOOT: Status.REBOOT_IN_PROGRESS,
     Verb.SUSPEND: Status.SAVING_STATE,
+    Verb.MIGRATE: Status.MIGRATING_FROM,
 }
 
 
@@ -108,7 +111,7 @@ def shown(observed: Status, active: Verb | None) -> Status:
         return observed
     if active == Verb.RESUME:
         return Status.RESTORING_STATE if observed == Status.SUSPENDED else observed
-    if active in {Verb.SHUTDOWN, Verb.STOP, Verb.SUSPEND} and observed in NOT_RUNNING:
+    if active in {Verb.SHUTDOWN, Verb.STOP, Verb.SUSPEND, Verb.MIGRATE} and observed in NOT_RUNNING:
         return observed
     if active in {Verb.START, Verb.RUN_ONCE} and observed not in NOT_RUNNING:
         return observed

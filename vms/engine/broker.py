@@ -281,6 +281,8 @@ class Broker:
         line, fresh = self._line(UUID(told["attach"])), bool(told.get("fresh"))
         if fresh:
             line.begin()
+        if line.host != told["at"]:
+            line.hang_up()  # it has moved to another host
         line.host = told["at"]
         if not told.get("record"):
             line.recorder = None

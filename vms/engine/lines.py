@@ -14,7 +14,7 @@ from uuid import UUID
 
 from vms.domain.hosts import Observation
 from vms.domain.runonce import Run
-from vms.hypervisors.base import Hypervisor
+from vms.hypervisors.base import Hypervisor, Progress
 from vms.wire import serial
 from vms.wire.protocol import short_address
 
@@ -144,6 +144,15 @@ class _Heard:
         started = self._hypervisor.start(run, paused=True)
         self._lines.attach(self._host, run.base.id, record=run.spec.console.recorded, fresh=True)
         return started if run.spec.start_paused else self._hypervisor.resume(run.base.id)
+
+    def migrate(self, machine: UUID, to: Hypervisor, progress: Progress, *, address: str) -> Observation:
+        there = cast(_Heard, to)
+        run = before.run if (before := self._hypervisor.observe(machine)) else None
+        listens = run is not None and there._lines.wants(there._host, run)
+        arrived = self._hypervisor.migrate(machine, there._hypervisor, progress, address=address, paused=listens)
+        if run is not None and listens:  # paused until the broker is at the line there: it is to miss no word
+            self._lines.attach(there._host, machine, record=run.spec.console.recorded, fresh=False)
+        return arrived
 
     def remove(self, machine: UUID) -> None:
         self._hypervisor.remove(machine)

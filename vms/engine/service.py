@@ -20,10 +20,12 @@ from vms.actions import hosts, jobs, many, passes, reports, screens
 from vms.actions._audit import chain
 from vms.actions._changes import forget
 from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Verb
 from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
 
 from .door import Door
+from .hands import Hands
 from .leadership import Leadership
 from .lines import SerialLines, heard
 from .requests import Requests
@@ -136,6 +138,10 @@ class Engine:
             raise Refusal("HOST_NOT_RESPONDING", None, host=watcher.host.name if watcher else str(host))
         return watcher.hypervisor
 
+    def _heard(self, host: UUID) -> Hypervisor:
+        """The driver of another host that answers, with the broker at the lines of what comes there."""
+        return heard(self._driver(host), self._lines, host)
+
     def _follow_hosts(self) -> None:
         """Watch the hosts that have been added, and leave those that have been removed."""
         known = {host.pk: host for host in Host.objects.all()}
@@ -197,14 +203,18 @@ class Engine:
         """Give the first job to the hands of its host; False when there is none, or no hand is free for it."""
         if self._stopping.is_set() or not self._leadership.held:
             return False
-        ready = {key: each for key, each in list(self._watchers.items()) if each.ready.is_set() and each.hands.free > 0}
-        job = jobs.claim(self._owner, ready)
+        ready = {key: each for key, each in list(self._watchers.items()) if each.ready.is_set()}
+        able = [key for key, each in ready.items() if each.hands.free > 0]
+        job = jobs.claim(self._owner, able, moving=[key for key, each in ready.items() if each.movers.free > 0])
         if job is None or job.host_id is None:
             return False
         watcher = ready[job.host_id]
-        outcome = watcher.hands.do(lambda: self._carry_out(job, watcher))
+        outcome = self._hands_for(job, watcher).do(lambda: self._carry_out(job, watcher))
         self._at_hand[job.pk] = AtHand(job, watcher, outcome, time.monotonic() + limit(job))
         return True
+
+    def _hands_for(self, job: Job, watcher: Watcher) -> Hands:
+        return watcher.movers if job.verb == Verb.MIGRATE else watcher.hands
 
     def _deal_with_many(self) -> bool:
         """One job over many machines at a time, which holds up no job of a single one."""
@@ -224,7 +234,7 @@ class Engine:
     def _carry_out(self, job: Job, watcher: Watcher) -> None:
         try:
             with self._busy.lock(job.machine):
-                answered = carry_out(job, heard(watcher.hypervisor, self._lines, watcher.host.pk))
+                answered = carry_out(job, heard(watcher.hypervisor, self._lines, watcher.host.pk), self._heard)
             if not answered:
                 watcher.doubt()
         except Exception:
@@ -242,7 +252,7 @@ class Engine:
     def _give_up(self, late: AtHand) -> None:
         logger.error("job %s hangs and is given up", late.job)
         del self._at_hand[late.job.pk]
-        late.watcher.hands.give_up(late.outcome)
+        self._hands_for(late.job, late.watcher).give_up(late.outcome)
         self._busy.abandon(late.job.machine)
         jobs.fail(late.job, Refusal("MACHINE_NOT_RESPONDING", None, name=late.job.machine_name))
         late.watcher.told(Event(late.job.machine))

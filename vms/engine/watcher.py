@@ -27,6 +27,7 @@ from .surveyor import Surveyor
 logger = logging.getLogger(__name__)
 
 WORKERS: Final = 4  # jobs of one host that are carried out at once
+MOVERS: Final = 2  # migrations away from one host at once (oVirt does as many): more share the same network
 GLANCE_EVERY: Final = 2.0  # seconds; cheap: 0.2 s for 5,000 machines
 LOOK_EVERY: Final = 60.0  # everything in full, in case an event was lost
 RETRY_AFTER: Final = (0.5, 2.0)  # first and longest pause between attempts to reach a host
@@ -63,7 +64,8 @@ class Answer:
 class Watcher(threading.Thread):
     """Keeps the database's picture of a host true; `ready` while its hypervisor answers.
 
-    `hands` carry out its jobs; `on_ready` is told whenever the host answers anew or a hand is free.
+    `hands` carry out its jobs, `movers` those that take long; `on_ready` is told whenever the host answers anew or a
+    hand is free.
     """
 
     def __init__(self, host: Host, hypervisor: Hypervisor, busy: Busy, on_ready: Callable[[], None]) -> None:
@@ -76,6 +78,7 @@ class Watcher(threading.Thread):
         self._put_off: dict[UUID, bool] = {}
         self._events: queue.Queue[Event | Answer] = queue.Queue()
         self.hands = Hands(f"work-{host.name}", WORKERS, on_ready)
+        self.movers = Hands(f"move-{host.name}", MOVERS, on_ready)
         self._surveyor = Surveyor(host.name, self._ask)
         self._counters: dict[UUID, Counters] = {}
         self._connected: set[UUID] = set()  # machines whose guest agents are
@@ -98,6 +101,7 @@ class Watcher(threading.Thread):
                 self._lost(Refusal("ENGINE_FAILED"))
         self._surveyor.stop()
         self.hands.close()
+        self.movers.close()
         self.hypervisor.close()
         connections.close_all()
 

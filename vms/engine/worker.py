@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Final
+from uuid import UUID
 
 from django.db import DatabaseError
 from django.utils import timezone
@@ -14,10 +15,10 @@ from vms.actions.power import ends_with_reboot
 from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import NOT_RUNNING, Verb
+from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.domain.runonce import Run
-from vms.hypervisors.base import Hypervisor
-from vms.models import VM, Job
+from vms.hypervisors.base import Hypervisor, Progress
+from vms.models import VM, Host, Job
 
 from .crashpoints import crash_point
 
@@ -34,10 +35,12 @@ LIMITS: Final[dict[str, float]] = {
     Verb.SUSPEND: 3600.0,
     Verb.RESUME: 3600.0,
     Verb.STOP: 60.0,
+    Verb.MIGRATE: 6 * 3600.0,
 }
 LIMIT: Final = 20.0
 
 Call = Callable[[Hypervisor, Job], None]
+Drivers = Callable[[UUID], Hypervisor]
 
 
 def limit(job: Job) -> float:
@@ -45,16 +48,25 @@ def limit(job: Job) -> float:
     return LIMITS.get(job.verb, LIMIT)
 
 
-def carry_out(job: Job, hypervisor: Hypervisor) -> bool:
+def nowhere_else(host: UUID) -> Hypervisor:
+    """For whoever has one host alone."""
+    raise Refusal("HOST_NOT_RESPONDING", None, host=str(host))
+
+
+def carry_out(job: Job, hypervisor: Hypervisor, others: Drivers = nowhere_else) -> bool:
     """Do a claimed job and record its outcome; whatever goes wrong ends in a refusal on the job.
 
+    `others` gives the driver of another host, refused for one that does not answer.
     False when the host did not answer. A database that does not answer is the caller's: the job's lease runs out.
     """
     crash_point(job.verb, "claimed")
     answered = True
     try:
-        jobs.begin_step(job, job.verb)
-        _call(job, hypervisor)
+        if job.verb == Verb.MIGRATE:
+            _migrate(hypervisor, job, others)
+        else:
+            jobs.begin_step(job, job.verb)
+            _call(job, hypervisor)
     except Refusal as refusal:
         answered = refusal.code != "HOST_NOT_RESPONDING"
         _give_up_or_retry(job, refusal)
@@ -97,6 +109,9 @@ def _done_already(job: Job, hypervisor: Hypervisor, refusal: Refusal) -> bool:
 
 
 def _give_up_or_retry(job: Job, refusal: Refusal) -> None:
+    if refusal.code == "JOB_CANCELLED":
+        jobs.abort(job)
+        return
     logger.warning("job %s (%s %s): %s %s", job.pk, job.verb, job.machine_name, refusal, refusal.params)
     if refusal.code == "HOST_NOT_RESPONDING" and jobs.repeatable(job) and job.attempts < ATTEMPTS:
         jobs.retry(job)
@@ -140,7 +155,32 @@ def _reset(hypervisor: Hypervisor, job: Job) -> None:
 
 
 def _suspend(hypervisor: Hypervisor, job: Job) -> None:
-    hypervisor.suspend(job.machine)
+    hypervisor.suspend(job.machine, _progress(job))
+
+
+def _migrate(hypervisor: Hypervisor, job: Job, others: Drivers) -> None:
+    to = UUID(job.params["to"])
+    there, host = others(to), Host.objects.filter(pk=to).first()
+    vm = VM.objects.filter(pk=job.machine).first()
+    if vm is not None and vm.run is not None:
+        jobs.begin_step(job, "prepare")
+        there.prepare(vm.run)
+    jobs.begin_step(job, job.verb)
+    arrived = hypervisor.migrate(job.machine, there, _progress(job), address=host.migration_address if host else "")
+    if arrived.status == Status.PAUSED and not job.params.get("paused"):
+        arrived = there.resume(job.machine)
+    crash_point(job.verb, "called")
+    jobs.finish(job, arrived, host=host)
+
+
+def _progress(job: Job) -> Progress:
+    """Write down how far a job is; it is called off when somebody says so, or when it is not ours any more."""
+
+    def tell(percent: int) -> bool:
+        crash_point(job.verb, "under_way")
+        return jobs.under_way(job, percent)
+
+    return tell
 
 
 def _set_reboot(hypervisor: Hypervisor, job: Job) -> None:

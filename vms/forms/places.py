@@ -91,6 +91,11 @@ class HostForm(PlaceForm):
             "engine's settings."
         ),
     )
+    migration_address = forms.CharField(
+        max_length=255,
+        required=False,
+        help_text=_("Where other hosts reach it when a machine moves here; empty for the one in the address above."),
+    )
     comment = forms.CharField(max_length=4000, required=False)
 
     def __init__(self, data: Any = None, *, row: Any, by: User) -> None:

@@ -43,6 +43,15 @@ class Event:
     screen: Screen | None = None
 
 
+# Told what part of a long call is done, in percent; False to have it called off.
+Progress = Callable[[int], bool]
+
+
+def heedless(_percent: int) -> bool:
+    """Nobody looks, and nobody calls it off."""
+    return True
+
+
 # Called from a thread of the driver's: it must return at once and call no verb.
 Listener = Callable[[Event], None]
 
@@ -90,8 +99,23 @@ class Hypervisor(Protocol):
     def reset(self, machine: UUID) -> None:
         """Press the reset button; the run goes on, whatever `set_cold_reboot` says about a guest's own reboot."""
 
-    def suspend(self, machine: UUID) -> None:
-        """Save the machine's state to disk and stop it."""
+    def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
+        """Save the machine's state to disk and stop it; refused with `JOB_CANCELLED`, and running on, when it is called
+        off."""
+
+    def prepare(self, run: Run) -> None:
+        """Have at hand what the run boots from, so that its machine can come here."""
+
+    def migrate(
+        self, machine: UUID, to: "Hypervisor", progress: Progress = heedless, *, address: str = "", paused: bool = False
+    ) -> Observation:
+        """Move a running machine with its run and its definition to another host of the same kind, without a pause that
+        its guest would notice; what is seen of it there afterwards.
+
+        Idempotent: one that has moved already is observed, and one that somebody died over is settled first, so that
+        one host has it. `address` is where the other host is reached, if not at that of its URI; `paused` lets it wait
+        there for `resume`. Refused with `JOB_CANCELLED` when it is called off; whatever goes wrong, it runs on where
+        it was."""
 
     def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
         """From now on a reboot inside the guest ends the run (`Ended.REBOOT`), or again restarts it within."""

@@ -27,10 +27,11 @@ from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import NVRAM, write
 
 from . import agent
-from .base import Event, Glance, Listener
+from .base import Event, Glance, Hypervisor, Listener, Progress, heedless
 from .connections import Connections, Location, is_alive
 from .counters import counters
 from .events import Happenings
+from .migration import followed, move
 from .offers import capabilities
 from .screens import open_screen, screenshot
 
@@ -96,10 +97,7 @@ class LibvirtHypervisor:
                 return self._started_before(domain, run)
             self._happenings.rebooted.discard(run.base.id)
             host = self._capabilities or self.capabilities()
-            files = {
-                name: self._connections.location.files.path(connection, name)
-                for name in {*run.base.boot.files, *run.spec.boot.files}
-            }
+            files = self._files(run)
             if domain is not None:
                 _make_ready(domain, run.base.name)
             nvram = _variables(connection)
@@ -161,11 +159,34 @@ class LibvirtHypervisor:
                 self._wait_for_firmware(machine)
                 _on_reboot(domain, cold=True)
 
-    def suspend(self, machine: UUID) -> None:
+    def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
+        def save() -> None:
+            self._get(machine).managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+
         with self._connections.refusals():
             domain = self._get(machine)
             if domain.isActive() or not domain.hasManagedSaveImage():
-                domain.managedSave(libvirt.VIR_DOMAIN_SAVE_RUNNING)
+                followed(domain, save, progress)
+
+    def prepare(self, run: Run) -> None:
+        with self._connections.refusals():
+            self._files(run)
+
+    def migrate(
+        self, machine: UUID, to: Hypervisor, progress: Progress = heedless, *, address: str = "", paused: bool = False
+    ) -> Observation:
+        if not isinstance(to, LibvirtHypervisor):
+            raise Refusal("HYPERVISOR_REFUSED", None, message="the other host is of another kind")
+        with self._connections.refusals():
+            domain = self._find(machine)
+            run = observe(domain.XMLDesc()).run if domain is not None else None
+            here, there = (self._files(run), to._files(run)) if run else ({}, {})
+            moved = {path: there[name] for name, path in here.items() if path != there[name]}
+            move(machine, self._connections, to._connections, moved, progress, address=address, paused=paused)
+            observation = to.observe(machine)
+        if observation is None:
+            raise Refusal("HYPERVISOR_REFUSED", None, message="the machine has not arrived")
+        return observation
 
     def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
         with self._connections.refusals():
@@ -278,6 +299,11 @@ class LibvirtHypervisor:
         if domain is None:
             raise Refusal("HYPERVISOR_REFUSED", None, message="the host does not know this machine")
         return domain
+
+    def _files(self, run: Run) -> dict[str, str]:
+        """Where the host has what a run boots from, by the names in the boot library."""
+        connection, files = self._connections.mine(), self._connections.location.files
+        return {name: files.path(connection, name) for name in {*run.base.boot.files, *run.spec.boot.files}}
 
     def _wait_for_firmware(self, machine: UUID) -> None:
         """Wait until a reset is followed by no other for a while: SeaBIOS on q35 adds up to six of its own (measured),

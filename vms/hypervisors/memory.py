@@ -20,7 +20,7 @@ from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
 
-from .base import Event, Glance, Listener, Screen
+from .base import Event, Glance, Hypervisor, Listener, Progress, Screen, heedless
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
 _SCREEN: Final = (720, 400)  # black, as before a firmware speaks
@@ -46,6 +46,13 @@ class _Machine:
     ended: Ended | None = None
     cold_reboot: bool = False
     ports: int = field(default=0)
+
+
+def _take_time(progress: Progress) -> None:
+    """As long as it is wanted."""
+    for percent in (0, 50, 99):
+        if not progress(percent):
+            raise Refusal("JOB_CANCELLED")
 
 
 class MemoryHypervisor:
@@ -133,11 +140,38 @@ class MemoryHypervisor:
             self._get(machine, Status.UP)
             self._tell(Event(machine, rebooted=True))
 
-    def suspend(self, machine: UUID) -> None:
+    def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
+        _take_time(progress)
         with self._lock:
             there = self._get(machine, Status.UP, Status.SUSPENDED)
             there.status, there.ended = Status.SUSPENDED, Ended.SAVED
             self._tell(Event(machine))
+
+    def prepare(self, run: Run) -> None:
+        self._require_plugged()
+
+    def migrate(
+        self, machine: UUID, to: Hypervisor, progress: Progress = heedless, *, address: str = "", paused: bool = False
+    ) -> Observation:
+        if not isinstance(to, MemoryHypervisor):
+            raise Refusal("HYPERVISOR_REFUSED", None, message="the other host is of another kind")
+        arrived = to.observe(machine)
+        if arrived is not None and arrived.run is not None and machine not in self._machines:
+            return arrived
+        self._get(machine, Status.UP, Status.PAUSED)
+        _take_time(progress)
+        with self._lock:
+            there = self._get(machine, Status.UP, Status.PAUSED)
+            to._arrive(machine, replace(there, status=Status.PAUSED if paused else there.status))
+            del self._machines[machine]
+            self._tell(Event(machine))
+        return to._observation(machine, to._machines[machine])
+
+    def _arrive(self, key: UUID, machine: _Machine) -> None:
+        with self._lock:
+            self._require_plugged()
+            self._machines[key] = machine
+            self._tell(Event(key))
 
     def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
         with self._lock:

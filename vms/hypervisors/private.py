@@ -19,7 +19,7 @@ import sys
 import tempfile
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 from urllib.parse import quote
@@ -102,6 +102,11 @@ class DaemonUnavailable(Exception):
 class PrivateDaemon:
     """The libvirtd whose whole world lies below `home`; it and its guests go on when this process ends."""
 
+    # What a daemon of another kind has otherwise: how its namespaces are entered, its options, lines of its settings.
+    entering: Sequence[str] = NAMESPACE
+    options: Sequence[str] = ()
+    settings: str = ""
+
     def __init__(self, home: Path) -> None:
         self.home = home.absolute()
         self._run = self.home / "run"
@@ -171,10 +176,11 @@ class PrivateDaemon:
             "/etc/libvirt/libvirtd.conf",
             "--pid-file",
             "/run/libvirt/libvirtd.pid",
+            *self.options,
         ]
         try:
             done = subprocess.run(
-                [sys.executable, "-I", REAPER, *NAMESPACE, "sh", "-c", ENTER, "sh", *binds, "--", *daemon],
+                [sys.executable, "-I", REAPER, *self.entering, "sh", "-c", ENTER, "sh", *binds, "--", *daemon],
                 cwd="/",
                 env=ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
@@ -205,7 +211,8 @@ class PrivateDaemon:
         identity = etc / "host-uuid"
         if not identity.exists():
             _write(identity, str(uuid.uuid4()))
-        _write(etc / "libvirtd.conf", LIBVIRTD_CONF.format(host_uuid=identity.read_text().strip()))
+        settings = LIBVIRTD_CONF.format(host_uuid=identity.read_text().strip())
+        _write(etc / "libvirtd.conf", self.settings + settings)
         _write(etc / "qemu.conf", QEMU_CONF)
 
     def _accounts(self) -> list[tuple[Path, Path]]:

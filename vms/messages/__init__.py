@@ -63,12 +63,14 @@ VERBS: Final[dict[str, Text]] = {
     Verb.REBOOT: _("Reboot"),
     Verb.RESET: _("Reset"),
     Verb.SUSPEND: _("Suspend"),
+    Verb.MIGRATE: _("Migrate"),
     Verb.EDIT: _("Edit"),
     Verb.REMOVE: _("Remove"),
     "console": _("Console"),
     "screenshot": _("Screenshot"),
     "lock_screen": _("Lock the screen"),
     "logout": _("Log out"),
+    "prepare": _("Bring to the destination what it boots from"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
     "headless": _("Make headless"),
@@ -90,6 +92,7 @@ PERMITS: Final[dict[str, Text]] = {
     "reboot_vm": _("reboot virtual machines"),
     "reset_vm": _("reset virtual machines"),
     "hibernate_vm": _("suspend virtual machines"),
+    "migrate_vm": _("migrate virtual machines"),
     "connect_to_vm": _("open consoles"),
     "reconnect_to_vm": _("take over consoles"),
     "connect_to_serial_console": _("open serial consoles"),
@@ -208,7 +211,10 @@ def job_error(error: Mapping[str, Any] | None) -> str:
 
 def sentence(code: str, params: Mapping[str, Any]) -> str:
     """The sentence of a refusal code, its parameters in people's words."""
-    return str(REFUSALS[code if code in KINDS else "ENGINE_FAILED"]) % _spoken(params)
+    told = _spoken(params)
+    if "params" in params:  # it is refused because something else is
+        told["reason"] = job_error(_error_of(params))
+    return str(REFUSALS[code if code in KINDS else "ENGINE_FAILED"]) % told
 
 
 def event(code: str, *, entity: str, actor: str, params: Mapping[str, Any]) -> str:

@@ -32,6 +32,10 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_REBOOT_VM": _("%(actor)s rebooted %(entity)s."),
     "USER_RESET_VM": _("%(actor)s reset %(entity)s."),
     "USER_SUSPEND_VM": _("%(actor)s suspended %(entity)s."),
+    "VM_MIGRATION_START": _("%(actor)s moves %(entity)s from host %(origin)s to host %(host)s."),
+    "VM_MIGRATION_DONE": _("%(entity)s has moved to host %(host)s."),
+    "VM_MIGRATION_CANCELLED": _("%(actor)s called the migration of %(entity)s off."),
+    "USER_CANCELLED_JOB": _("%(actor)s called “%(verb)s” of %(entity)s off."),
     "VM_LOCKED_OUT": _(
         "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
         "answered. %(actor)s accepted that."

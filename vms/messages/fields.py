@@ -15,6 +15,7 @@ FIELDS: Final[dict[str, Text]] = {
     "data_center": _("Data Center"),
     "level": _("Compatibility Version"),
     "uri": _("Address"),
+    "migration_address": _("Migration address"),
     "severity": _("Severity"),
     "description": _("Description"),
     "comment": _("Comment"),

@@ -67,6 +67,26 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_VDS_VM_MEMORY": _(
         "No host of the cluster has %(memory)s MiB left to guarantee; free memory or guarantee less."
     ),
+    "ACTION_TYPE_FAILED_HOST_TOO_SMALL": _(
+        "Host %(host)s has %(left)s MiB left to guarantee; the machine takes %(memory)s MiB."
+    ),
+    "ACTION_TYPE_FAILED_HOST_NOT_CHOSEN": _("Host %(host)s is none of those that the machine may run on."),
+    "ACTION_TYPE_FAILED_MIGRATION_TO_SAME_HOST": _("The machine runs on host %(host)s already."),
+    "ACTION_TYPE_FAILED_VM_IS_PINNED_TO_HOST": _(
+        "%(name)s does not allow migration; its Migration mode says so (Edit, tab Host)."
+    ),
+    "ACTION_TYPE_FAILED_VM_IS_NON_MIGRTABLE_AND_IS_NOT_FORCED_BY_USER_TO_MIGRATE": _(
+        "%(name)s is moved by hand alone; its Migration mode says so (Edit, tab Host)."
+    ),
+    "ACTION_TYPE_FAILED_HOST_OTHER_CLUSTER": _("Host %(host)s belongs to another cluster."),
+    "ACTION_TYPE_FAILED_HOST_OTHER_ACCELERATOR": _(
+        "Host %(host)s runs machines by %(there)s, this machine's by %(here)s: no live migration leads from one to "
+        "the other."
+    ),
+    "ACTION_TYPE_FAILED_VDS_IN_MAINTENANCE": _("Host %(host)s is in maintenance."),
+    "ACTION_TYPE_FAILED_NO_HOST_TO_MOVE_TO": _("There is no other host in cluster %(cluster)s."),
+    "ACTION_TYPE_FAILED_VM_NOT_MIGRATING": _("%(name)s is not migrating."),
+    "VDS_CANNOT_MAINTENANCE_VMS_STAY": _("%(vm)s cannot leave host %(host)s. %(reason)s"),
     "ACTION_TYPE_FAILED_VM_IN_POOL": _("The virtual machine belongs to pool %(pool)s; change it there."),
     "ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS": _("Pool %(pool)s has no virtual machine left to take."),
     "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL": _(
@@ -93,6 +113,9 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST": _("%(name)s is a host with this address already."),
     "JOB_IS_NOT_EXTERNAL": _("“%(name)s” is a job of the engine; only the engine ends it."),
     "JOB_HAS_ENDED": _("“%(name)s” has ended already."),
+    "JOB_CANNOT_BE_CANCELLED": _("“%(verb)s” cannot be cancelled once it has begun."),
+    "JOB_NOT_YOURS": _("Only the person who asked for it can cancel it."),
+    "JOB_CANCELLED": _("It was cancelled."),
     "ACTION_TYPE_FAILED_VM_NOT_FOUND": _("%(name)s is not there any more."),
     "VM_WOULD_BE_LOCKED_OUT": _(
         "Nobody could reach the machine: no graphical and no serial console, no guest agent, no address, no SSH key. "
@@ -143,7 +166,11 @@ ALLOWED: Final[dict[str, Text]] = {
     "nothing without a kernel": _("nothing without a kernel"),
     "one line of printable text": _("one line of printable text"),
     "a shorter text": _("a shorter text"),
-    "an address like qemu+ssh://root@host/system": _("an address like qemu+ssh://root@host/system"),
+    "an address that libvirt connects by": _(
+        "qemu:///system or qemu:///session for this machine, qemu+ssh://root@host/system, qemu+tls://host/system or "
+        "qemu+tcp://host/system for another one, qemu+unix:///system?socket=/a/path for a socket"
+    ),
+    "a name or an IP address": _("a name or an IP address"),
     "any text": _("any text"),
     "one object at most": _("one object at most"),
     "each device once, at least one": _("each device once, and one at least"),

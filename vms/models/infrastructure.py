@@ -10,6 +10,7 @@ from django.utils.translation import pgettext_lazy
 
 from vms.domain.console import SPICE_AND_VNC, Graphics, Level
 from vms.domain.hosts import Capabilities
+from vms.domain.lifecycle import NOT_RUNNING
 
 from .fields import EncryptedField
 from .users import HeldQuerySet
@@ -82,6 +83,7 @@ class HostStatus(models.TextChoices):
     NON_RESPONSIVE = "non_responsive", _("Non Responsive")
     NON_OPERATIONAL = "non_operational", _("Non Operational")
     CONNECTING = "connecting", _("Connecting")
+    PREPARING = "preparing_for_maintenance", _("Preparing For Maintenance")
     MAINTENANCE = "maintenance", _("Maintenance")
 
 
@@ -101,6 +103,8 @@ class Host(models.Model):
     uri = models.CharField(_("libvirt address"), max_length=255, default="auto")
     maintenance = models.BooleanField(_("maintenance"), default=False)
     kept = models.JSONField(default=dict, blank=True, editable=False)
+    # Where other hosts reach it when a machine moves here; empty for the one in its URI.
+    migration_address = models.CharField(_("migration address"), max_length=255, blank=True)
     username = models.CharField(max_length=255, blank=True)
     password = EncryptedField(blank=True, default="", editable=False)
     status = models.CharField(max_length=24, choices=HostStatus, default=HostStatus.CONNECTING)
@@ -119,8 +123,11 @@ class Host(models.Model):
 
     @property
     def shown_status(self) -> HostStatus:
-        """What people are told: its maintenance before whether it answers."""
-        return HostStatus.MAINTENANCE if self.maintenance else HostStatus(self.status)
+        """What people are told: its maintenance before whether it answers, once everything has left it."""
+        if not self.maintenance:
+            return HostStatus(self.status)
+        left = self.vms.exclude(observed__in=NOT_RUNNING).exists()
+        return HostStatus.PREPARING if left else HostStatus.MAINTENANCE
 
     @property
     def capabilities(self) -> Capabilities | None:

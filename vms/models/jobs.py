@@ -45,6 +45,9 @@ class Job(models.Model):
     priority = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)
     error = models.JSONField(null=True, blank=True)
+    # What is done of it in percent, where its hypervisor tells; whether somebody wants it called off.
+    progress = models.PositiveSmallIntegerField(null=True, blank=True)
+    cancelling = models.BooleanField(default=False)
     attempts = models.PositiveSmallIntegerField(default=0)
     lease_owner = models.CharField(max_length=64, blank=True)
     lease_until = models.DateTimeField(null=True, blank=True)

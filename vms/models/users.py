@@ -27,6 +27,7 @@ class ActionGroup(models.TextChoices):
     REBOOT_VM = "reboot_vm"
     RESET_VM = "reset_vm"
     HIBERNATE_VM = "hibernate_vm"
+    MIGRATE_VM = "migrate_vm"
     CONNECT_TO_VM = "connect_to_vm"
     RECONNECT_TO_VM = "reconnect_to_vm"
     CONNECT_TO_SERIAL_CONSOLE = "connect_to_serial_console"

@@ -5,12 +5,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from django.db.models import Case, Count, IntegerField, Q, Value, When
-from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import get_object_or_404
+from django.db.models import Case, Count, IntegerField, Value, When
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from vms import messages
 from vms.actions import many
@@ -26,7 +25,7 @@ from vms.search.languages import VMS as LANGUAGE
 from vms.search.visible import visible
 
 from .kinds import VMS, user_of
-from .pages import STATUS, complain, live, page, reply
+from .pages import STATUS, page, reply
 
 NAMED: Final = 10
 SHOWN: Final = 500  # machines of a report on one page
@@ -191,27 +190,3 @@ def _not_now(verb: str, rows: Any) -> str:
     counted = rows.order_by().values_list("status").annotate(count=Count("pk"))
     refused = sum(number for status, number in counted if Status(status) not in able)
     return _("Not possible at present for %(count)s of them, by their status.") % {"count": refused} if refused else ""
-
-
-@route(Access.ADMINISTRATOR)
-@require_GET
-def task(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """A job over many machines, with what became of each."""
-    job = get_object_or_404(visible(Job, user_of(request)), pk=pk)
-    if not job.many:
-        raise Http404
-    told = Task(job).told()
-    return live(request, "vms/task.html", "vms/_task.html", {"task": told}, busy=told["active"])
-
-
-@route(Access.ADMINISTRATOR)
-@require_POST
-def cancel_task(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """Leave alone what has not had its turn."""
-    job = get_object_or_404(visible(Job, user_of(request)).filter(Q(verb__startswith=many.PREFIX)), pk=pk)
-    at = reverse("task", args=[pk])
-    try:
-        many.cancel(job, by=user_of(request))
-    except Refusal as no:
-        return complain(request, no, at)
-    return reply(request, _("What was left is cancelled."), at, stay=True)

@@ -7,7 +7,6 @@ from django.db.models import Count
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.http import urlencode
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET
 
@@ -16,7 +15,7 @@ from vms.domain.access import Rating
 from vms.domain.errors import Refusal
 from vms.domain.search import parse
 from vms.messages import Text
-from vms.models import VM, AuditEvent, Job, JobState
+from vms.models import VM, AuditEvent, Job
 from vms.models.hardware import IS_HEADLESS
 from vms.routes import Access, route
 from vms.search.find import find
@@ -78,44 +77,13 @@ def dashboard(request: HttpRequest) -> HttpResponse:
 @require_GET
 def events(request: HttpRequest) -> HttpResponse:
     """What has happened, the latest first."""
-    found = _page(request, AuditEvent, ("id",))
+    found = found_page(request, AuditEvent, ("id",))
     context = {**found, "events": trails.lines(found["page"].rows), "at": reverse("events")}
     return live(request, "lists/events.html", "lists/_events.html", context, busy=False)
 
 
-@route(Access.ADMINISTRATOR)
-@require_GET
-def tasks(request: HttpRequest) -> HttpResponse:
-    """What is being done and what was done, the latest first, with how far it is."""
-    found = _page(request, Job, ("created_at", "id"))
-    rows = found["page"].rows
-    many = {job.pk for job in rows if job.many}
-    steps: dict[Any, dict[str, int]] = {}
-    if many:
-        counted = Job.objects.filter(pk__in=many).order_by().values_list("pk", "steps__state")
-        for pk, state, count in counted.annotate(count=Count("steps")):
-            steps.setdefault(pk, {})[state] = count
-    context = {**found, "tasks": [_task(job, steps.get(job.pk, {})) for job in rows], "at": reverse("tasks")}
-    return live(request, "lists/tasks.html", "lists/_tasks.html", context, busy=any(job.active for job in rows))
-
-
-def _task(job: Job, steps: dict[str, int]) -> dict[str, Any]:
-    total = sum(steps.values())
-    return {
-        "at": job.created_at,
-        "title": f"{messages.verb(job.verb)}: {job.machine_name}",
-        "state": JobState(job.state).label,
-        "failed": job.state == JobState.FAILED,
-        "active": job.active,
-        "reason": messages.job_error(job.error),
-        "total": total,
-        "over": total - steps.get(JobState.QUEUED.value, 0),
-        "url": reverse("task", args=[job.pk]) if job.many else reverse("vm_detail", args=[job.machine]),
-        "by": job.created_by.get_username() if job.created_by else _("engine"),
-    }
-
-
-def _page(request: HttpRequest, model: type[Any], columns: tuple[str, ...]) -> dict[str, Any]:
+def found_page(request: HttpRequest, model: type[Any], columns: tuple[str, ...]) -> dict[str, Any]:
+    """A page of what a search finds, the latest first, with the addresses of its neighbours."""
     query = request.GET.get("q", "").replace("\0", "").strip()
     language, refusal = LANGUAGES[model], ""
     sorting = Sorting(model, columns, descending=True)

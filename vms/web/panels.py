@@ -19,6 +19,7 @@ from vms.messages import Text
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, PoolType, Template, User
 
 from . import reasons
+from .moving import moving
 from .words import told
 
 _LABELS: Final[dict[str, Text]] = {
@@ -165,6 +166,8 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         # Asked only by the page that shows them.
         "screenshot": lambda: screenshots.latest(vm),
         "no_screenshot": lambda: reasons.why_no_screenshot(vm, user),
+        "no_migrate": reasons.why_not_moved(vm, held),
+        "moving": moving(vm, user),
         "no_edit": reasons.why_not_edited(vm, held),
         "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
         "no_template": reasons.why_no_template(vm, user, held),

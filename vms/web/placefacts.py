@@ -19,6 +19,7 @@ _ICONS: Final = {
     HostStatus.NON_RESPONSIVE: ("error-circle-o", "danger"),
     HostStatus.NON_OPERATIONAL: ("error-circle-o", "warning"),
     HostStatus.CONNECTING: ("in-progress", "info"),
+    HostStatus.PREPARING: ("in-progress", "info"),
     HostStatus.MAINTENANCE: ("maintenance", "muted"),
 }
 

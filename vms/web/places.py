@@ -18,7 +18,7 @@ from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.forms.places import ClusterForm, DataCenterForm, HostForm, PlaceForm
 from vms.messages import Text
-from vms.models import ActionGroup, Cluster, DataCenter, Host
+from vms.models import ActionGroup, Cluster, DataCenter, Host, HostStatus
 from vms.routes import Access, route
 
 from . import placefacts, reasons, trails
@@ -249,8 +249,8 @@ def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
 
 
 def _why_not(host: Host, verb: str, resting: bool) -> str:
-    if host.maintenance == resting:
-        return ""
+    if host.maintenance == resting or (verb == "maintenance" and host.shown_status == HostStatus.PREPARING):
+        return ""  # what could not leave the first time is asked again
     if verb == "activate":
         return _("The host is active already.")
     return _("The host is in maintenance already.")

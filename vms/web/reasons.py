@@ -3,14 +3,15 @@
 from typing import Any
 
 from vms import messages
-from vms.actions import edit, pools, remove, rights, screenshots
+from vms.actions import cancelling, edit, pools, remove, rights, screenshots
 from vms.actions.rights import Rights, on, require
 from vms.actions.viewing import console_of
 from vms.domain import lifecycle
 from vms.domain.console import NoConsole
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status, Verb
-from vms.models import VM, ActionGroup, Hardware, Template, User
+from vms.domain.machine import MigrationMode
+from vms.models import VM, ActionGroup, Hardware, Job, Template, User
 
 
 def lacking(action_group: ActionGroup, held: Rights) -> str:
@@ -31,6 +32,23 @@ def why_not(vm: VM, verb: Verb, held: Rights) -> str:
         return messages.refusal(no)
     if verb == Verb.REMOVE and vm.delete_protected:
         return messages.sentence("ACTION_TYPE_FAILED_DELETE_PROTECTION_ENABLED", {"name": vm.name})
+    return ""
+
+
+def why_not_moved(vm: VM, held: Rights) -> str:
+    """Why somebody cannot move the machine to another host, as far as it tells by itself; empty when he can."""
+    if told := why_not(vm, Verb.MIGRATE, held):
+        return told
+    pinned = vm.migration == MigrationMode.PINNED
+    return messages.sentence("ACTION_TYPE_FAILED_VM_IS_PINNED_TO_HOST", {"name": vm.name}) if pinned else ""
+
+
+def why_not_cancelled(job: Job, user: User) -> str:
+    """Why somebody cannot call a job off; empty when it is possible."""
+    try:
+        cancelling.require_possible(job, by=user)
+    except Refusal as no:
+        return messages.refusal(no)
     return ""
 
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, consoles, dialogs, live, machines, many, overview, places, tools, viewing, webadmin
+from . import accounts, consoles, dialogs, live, machines, many, overview, places, tasks, tools, viewing, webadmin
 from .kinds import KINDS, Kind
 from .places import PLACES, PlaceKind
 
@@ -53,9 +53,9 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/many", many.many_vms, name="many"),
     path("dashboard/", overview.dashboard, name="dashboard"),
     path("events/", overview.events, name="events"),
-    path("tasks/", overview.tasks, name="tasks"),
-    path("tasks/<uuid:pk>/", many.task, name="task"),
-    path("tasks/<uuid:pk>/cancel", many.cancel_task, name="cancel_task"),
+    path("tasks/", tasks.task_list, name="tasks"),
+    path("tasks/<uuid:pk>/", tasks.task, name="task"),
+    path("tasks/<uuid:pk>/cancel", tasks.cancel_task, name="cancel_task"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
     *(pattern for kind in PLACES for pattern in _of_places(kind)),
     path("hosts/<uuid:pk>/actions/<slug:verb>", places.host_action, name="host_action"),
@@ -73,6 +73,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/clone", webadmin.clone_vm, name="clone_vm"),
     path("vms/<uuid:pk>/template", webadmin.make_template, name="make_template"),
     path("vms/<uuid:pk>/give-back", webadmin.give_back, name="give_back"),
+    path("vms/<uuid:pk>/migrate", webadmin.migrate_vm, name="migrate_vm"),
     path("vms/<uuid:pk>/run-once", webadmin.run_vm_once, name="run_vm_once"),
     path("vms/<uuid:pk>/run-once/preview", webadmin.preview_run_once, name="preview_run_once"),
     path("vms/<uuid:pk>/actions/<slug:verb>", webadmin.vm_action, name="vm_action"),

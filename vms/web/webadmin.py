@@ -7,11 +7,11 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from vms import messages
-from vms.actions import access, create, pools, power, rights
+from vms.actions import access, create, migration, pools, power, rights
 from vms.domain.access import Cure
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
-from vms.forms import CloneForm, NewTemplateForm, RunOnceForm
+from vms.forms import CloneForm, MigrateForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
@@ -81,6 +81,20 @@ def give_back(request: HttpRequest, pk: UUID) -> HttpResponse:
         return complain(request, no, VMS.at(request, vm)["detail"])
     done = _("%(name)s went back to pool %(pool)s.") % {"name": vm, "pool": vm.pool}
     return reply(request, done, VMS.at(request)["list"])
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def migrate_vm(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Choose the host that a running machine goes on on."""
+    vm = VMS.row(request, pk)
+    form = MigrateForm(request.POST or None, vm=vm)
+    if form.is_valid():
+        with refusals_on(form):
+            migration.migrate(vm, to=form.to, by=user_of(request))
+            return reply(request, _asked(vm, Verb.MIGRATE), VMS.at(request, vm)["detail"], stay=True)
+    why_not = reasons.why_not_moved(vm, rights.on(user_of(request), vm))
+    return page(request, "vms/migrate.html", "vms/_migrate.html", {"vm": vm, "form": form, "why_not": why_not})
 
 
 @route(Access.ADMINISTRATOR)

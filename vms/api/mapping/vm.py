@@ -71,6 +71,19 @@ ENTITY: Final = Entity(
         devices.empty("affinity_label", "affinitylabels"),
         devices.watchdogs("vm", "vms"),
     ),
-    actions=("clone", "detach", "reboot", "reset", "screenshot", "shutdown", "start", "stop", "suspend", "ticket"),
+    actions=(
+        "cancelmigration",
+        "clone",
+        "detach",
+        "migrate",
+        "reboot",
+        "reset",
+        "screenshot",
+        "shutdown",
+        "start",
+        "stop",
+        "suspend",
+        "ticket",
+    ),
 )
 FIELDS: Final = ENTITY.fields

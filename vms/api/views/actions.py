@@ -7,13 +7,13 @@ from typing import Any, ClassVar, Final
 from rest_framework.response import Response
 
 from vms import messages
-from vms.actions import create, hosts, pools, power
+from vms.actions import create, hosts, migration, pools, power
 from vms.api.document import Document, Tree
 from vms.api.faults import FAILED, Fault, missing
 from vms.api.mapping import run_once
 from vms.api.mapping import vm as table
 from vms.api.mapping.draft import read, refuse
-from vms.api.mapping.fields import BOOLEAN, Field
+from vms.api.mapping.fields import BOOLEAN, Field, Reference
 from vms.api.mapping.follow import tell_one
 from vms.models import Job, JobState
 
@@ -94,6 +94,35 @@ class Start(Acting):
         allowed = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
         overlay = run_once.overlay(draft, allowed, paused=paused or None, volatile=volatile)
         return self.begun(power.run_once(vm, overlay, by=self.user), looks_itself=looks_itself)
+
+
+class Migrate(Acting):
+    """Move to another host while running."""
+
+    verb = "migrate"
+
+    def post(self, request: Any, key: str) -> Response:
+        """Record the job; the host is the one that is named, else placement's."""
+        vm = self.row(VMS.rows(self.user), key)
+        action = self.body("action")
+        looks_itself = self.looks_itself(action)
+        self.require_same("cluster", vm.cluster, self._asked(action, "clusters", "cluster"))
+        to = self._asked(action, "hosts", "host")
+        return self.begun(migration.migrate(vm, to=to, by=self.user), looks_itself=looks_itself)
+
+    def _asked(self, action: Tree, collection: str, name: str) -> Any:
+        ref = Reference(collection).read(action[name], name) if name in action else None
+        return self.named(collection, ref, name) if ref else None
+
+
+class CancelMigration(Acting):
+    """Stay on the host."""
+
+    def post(self, request: Any, key: str) -> Response:
+        """Have the migration called off."""
+        vm = self.row(VMS.rows(self.user), key)
+        self.body("action")
+        return done(migration.cancel(vm, by=self.user), self.telling)
 
 
 class Begun(Door):

@@ -1,0 +1,47 @@
+"""Jobs that somebody does not want any more."""
+
+from typing import Final
+
+from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Verb
+from vms.models import VM, ActionGroup, Job, User
+
+from . import many, power
+from ._action import action
+from ._audit import record
+from ._authorise import authorise
+from ._calling_off import call_job_off, require_cancellable
+
+GROUPS: Final = {**power.GROUPS, Verb.MIGRATE: ActionGroup.MIGRATE_VM}
+
+
+@action
+def cancel(job: Job, *, by: User) -> None:
+    """Call a job off: one that has not begun, or waits for its guest, ends at once, one that is being carried out as
+    soon as its hypervisor has let go. Whoever asked for it may, and whoever may do the same with the machine."""
+    if job.many:
+        many.cancel(job, by=by)
+        return
+    vm = VM.objects.select_for_update().filter(pk=job.machine).first()
+    require_allowed(job, vm, by)
+    call_job_off(job, vm)
+    if vm is not None:
+        record(by, "USER_CANCELLED_JOB", vm, verb=job.verb)
+
+
+def require_possible(job: Job, *, by: User) -> None:
+    """Refuse to call a job off that nothing stops any more, or for somebody who has no say in it."""
+    require_cancellable(job)
+    if job.many:
+        many.require_own(job, by)
+    else:
+        require_allowed(job, VM.objects.filter(pk=job.machine).first(), by)
+
+
+def require_allowed(job: Job, vm: VM | None, by: User) -> None:
+    """Refuse somebody who has not asked for the job and could not have."""
+    if job.created_by_id == by.pk:
+        return
+    if vm is None or job.verb not in set(GROUPS):
+        raise Refusal("JOB_NOT_YOURS")
+    authorise(by, GROUPS[Verb(job.verb)], vm)

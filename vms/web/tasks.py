@@ -1,0 +1,102 @@
+"""What is being done: the list of tasks, the page of each with its steps, and the button that calls it off."""
+
+from typing import Any
+from uuid import UUID
+
+from django.db.models import Count
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_POST
+
+from vms import messages
+from vms.actions import cancelling
+from vms.domain.errors import Refusal
+from vms.models import Job, JobState
+from vms.routes import Access, route
+from vms.search.visible import visible
+
+from . import reasons
+from .kinds import user_of
+from .many import Task
+from .overview import found_page
+from .pages import complain, live, reply
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def task_list(request: HttpRequest) -> HttpResponse:
+    """What is being done and what was done, the latest first, with how far it is."""
+    found = found_page(request, Job, ("created_at", "id"))
+    rows = found["page"].rows
+    many = {job.pk for job in rows if job.many}
+    steps: dict[Any, dict[str, int]] = {}
+    if many:
+        counted = Job.objects.filter(pk__in=many).order_by().values_list("pk", "steps__state")
+        for pk, state, count in counted.annotate(count=Count("steps")):
+            steps.setdefault(pk, {})[state] = count
+    context = {**found, "tasks": [_line(job, steps.get(job.pk, {})) for job in rows], "at": reverse("tasks")}
+    return live(request, "lists/tasks.html", "lists/_tasks.html", context, busy=any(job.active for job in rows))
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def task(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """A task with its steps; one over many machines with what became of each."""
+    job = get_object_or_404(visible(Job, user_of(request)), pk=pk)
+    no_cancel = reasons.why_not_cancelled(job, user_of(request)) if job.active else ""
+    if job.many:
+        told = {"task": Task(job).told(), "no_cancel": no_cancel}
+        return live(request, "vms/task.html", "vms/_task.html", told, busy=job.active)
+    context = {"task": _line(job, {}), "steps": _steps(job), "no_cancel": no_cancel}
+    return live(request, "lists/task.html", "lists/_task.html", context, busy=job.active)
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def cancel_task(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Call a task off; of one over many machines, what has not had its turn."""
+    job = get_object_or_404(visible(Job, user_of(request)), pk=pk)
+    at = reverse("task", args=[pk])
+    try:
+        cancelling.cancel(job, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, at)
+    done = _("What was left is cancelled.") if job.many else _("The task is called off.")
+    return reply(request, done, at, stay=True)
+
+
+def _line(job: Job, steps: dict[str, int]) -> dict[str, Any]:
+    total = sum(steps.values()) or (100 if job.progress is not None else 0)
+    over = sum(steps.values()) - steps.get(JobState.QUEUED.value, 0) if steps else job.progress or 0
+    return {
+        "pk": job.pk,
+        "at": job.created_at,
+        "title": job.description or f"{messages.verb(job.verb)}: {job.machine_name}",
+        "state": _("Being called off") if job.active and job.cancelling else JobState(job.state).label,
+        "failed": job.state == JobState.FAILED,
+        "active": job.active,
+        "reason": messages.job_error(job.error),
+        "total": total,
+        "over": over if job.state != JobState.FINISHED else total,
+        "told": f"{over}/{total}" if steps else f"{job.progress} %",
+        "url": reverse("task", args=[job.pk]),
+        "by": job.created_by.get_username() if job.created_by else _("engine"),
+        "machine": "" if job.many or job.external else job.machine_name,
+        "machine_url": reverse("vm_detail", args=[job.machine]),
+        "host": job.host.name if job.host else "",
+        "finished_at": job.finished_at,
+    }
+
+
+def _steps(job: Job) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": step.description or messages.verb(step.name),
+            "state": JobState(step.state).label,
+            "at": step.at,
+            "finished_at": step.finished_at,
+        }
+        for step in job.steps.all()
+    ]
