@@ -100,7 +100,7 @@ def test_a_headless_guest_moves_there_and_back_and_stays_headless(sides: tuple[S
     key = run.base.id
     before = here.driver.start(run)
     told: list[int] = []
-    arrived = here.driver.migrate(key, there.driver, lambda percent: told.append(percent) is None)
+    arrived = here.driver.migrate(key, there.driver, lambda percent: told.append(percent) or True)
     assert (arrived.status, arrived.run, arrived.endpoints) == (Status.UP, run, ())
     assert arrived.addresses == before.addresses, "no device has moved"
     assert not here.has(key), "neither the run nor the definition is left behind"

@@ -107,7 +107,7 @@ class Host(models.Model):
     migration_address = models.CharField(_("migration address"), max_length=255, blank=True)
     username = models.CharField(max_length=255, blank=True)
     password = EncryptedField(blank=True, default="", editable=False)
-    status = models.CharField(max_length=24, choices=HostStatus, default=HostStatus.CONNECTING)
+    status = models.CharField(max_length=32, choices=HostStatus, default=HostStatus.CONNECTING)
     reason = models.JSONField(default=dict, blank=True)
     capability_document = models.JSONField(null=True, blank=True)
 
