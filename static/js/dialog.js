@@ -1,5 +1,7 @@
-// Pages that htmx puts into the one dialog: it opens with them, and gives the focus back to what opened it.
+// Pages that are shown in the one dialog: it opens with them, and gives the focus back to what opened it.
 const dialog = document.getElementById("dialog");
+// In rows everything is an opener but the way to the console, which is a page of its own.
+const OPENERS = "a[data-opens], .app-actions > a:not(.app-console)";
 let opener = "";
 
 function firstField() {
@@ -7,12 +9,26 @@ function firstField() {
   return [...fields].find((field) => field.checkVisibility() && field.type !== "hidden");
 }
 
+// What the row or header was drawn anew with meanwhile is found by its id or by where it leads.
+function way(element) {
+  return element.id ? `#${CSS.escape(element.id)}` : `a[href="${CSS.escape(element.getAttribute("href"))}"]`;
+}
+
 if (dialog) {
+  // Listened for here and not at each link: nothing is lost on one that has just been drawn.
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest(OPENERS);
+    if (!link || event.button || event.ctrlKey || event.metaKey || event.shiftKey) return;
+    event.preventDefault();
+    htmx.ajax("GET", link.href, { source: link, target: "#dialog", swap: "innerHTML", push: "false" });
+  });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target !== dialog || dialog.open) return;
-    opener = event.detail.requestConfig.elt.id;
-    dialog.showModal();
-    firstField()?.focus();
+    if (event.detail.target !== dialog) return;
+    if (!dialog.open) {
+      opener = way(event.detail.requestConfig.elt);
+      dialog.showModal();
+    }
+    (firstField() ?? dialog.querySelector("a, button"))?.focus();
   });
   dialog.addEventListener("click", (event) => {
     if (!event.target.closest("[data-close]")) return;
@@ -22,7 +38,13 @@ if (dialog) {
   document.addEventListener("saved", () => dialog.open && dialog.close());
   dialog.addEventListener("close", () => {
     dialog.replaceChildren();
-    // The row or header that held the opener may have been drawn anew meanwhile.
-    document.getElementById(opener)?.focus();
+    document.querySelector(opener)?.focus();
   });
 }
+
+// Verbs: buttons of one form, wherever they stand.
+document.addEventListener("submit", (event) => {
+  if (!event.submitter?.matches("[data-verb], .app-actions > button")) return;
+  event.preventDefault();
+  htmx.ajax("POST", event.submitter.formAction, { source: event.submitter, swap: "none" });
+});

@@ -28,7 +28,7 @@ def test_the_console_goes_with_it_and_is_told(web: Client, headless_vm: VM) -> N
 
 
 def test_it_is_offered_on_the_page_as_a_dialog(web: Client, vm: VM) -> None:
-    assert f'id="do-clone" href="/vms/{vm.pk}/clone" hx-get="/vms/{vm.pk}/clone"' in html_of(web.get(f"/vms/{vm.pk}/"))
+    assert f'id="do-clone" href="/vms/{vm.pk}/clone" data-opens' in html_of(web.get(f"/vms/{vm.pk}/"))
     fragment = html_of(web.get(f"/vms/{vm.pk}/clone", headers=HTMX))
     assert "<html" not in fragment
     assert 'id="dialog-title"' in fragment

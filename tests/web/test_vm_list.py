@@ -23,12 +23,17 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 HTMX = {"HX-Request": "true"}
 
 
-def row_of(web: Client, vm: VM) -> str:
-    """The text of a machine's row, without its mark-up."""
+def marked_up(web: Client, vm: VM) -> str:
+    """A machine's row."""
     html = web.get("/vms/").content.decode()
     found = re.search(rf'<tr [^>]*id="vm-{vm.pk}".*?</tr>', html, re.DOTALL)
     assert found
-    return " ".join(re.sub(r"<[^>]+>", " ", found.group()).split())
+    return found.group()
+
+
+def row_of(web: Client, vm: VM) -> str:
+    """The text of a machine's row, without its mark-up."""
+    return " ".join(re.sub(r"<[^>]+>", " ", marked_up(web, vm)).split())
 
 
 def cell_of(web: Client, vm: VM, label: str) -> str:
@@ -85,9 +90,19 @@ def test_the_last_failure_is_told_until_something_else_is_asked_for(
 
 def test_what_cannot_be_done_says_why(web: Client, headless_vm: VM, vm: VM, host: Host, admin: User) -> None:
     up(headless_vm, host, by=admin)
-    assert "This virtual machine is headless: it has no graphical console." in row_of(web, headless_vm)
+    why = 'aria-disabled="true" aria-description="This virtual machine is headless: it has no graphical console."'
+    assert f'aria-label="Console db" {why}' in marked_up(web, headless_vm)
     VM.objects.filter(pk=vm.pk).update(status="saving_state")
-    assert "“Run” is not possible while the virtual machine is in status “Saving State”." in row_of(web, vm)
+    why = 'aria-description="“Run” is not possible while the virtual machine is in status “Saving State”."'
+    assert f'type="button" aria-label="Run web" aria-disabled="true" {why}' in marked_up(web, vm)
+
+
+def test_everything_else_that_can_be_done_opens_from_the_row(web: Client, vm: VM) -> None:
+    assert f'href="/vms/{vm.pk}/actions/" aria-label="Actions web"' in marked_up(web, vm)
+    html = web.get(f"/vms/{vm.pk}/actions/").content.decode()
+    for done in ("Run Once…", "Edit", "Clone…", "New Template…", "Remove", "Power Off"):
+        assert f">{done}</span>" in html, done
+    assert 'aria-describedby="why-its-stop"' in html
 
 
 def test_a_start_that_has_not_happened_yet_can_be_called_off(web: Client, vm: VM, admin: User) -> None:
@@ -107,7 +122,7 @@ def test_only_the_row_that_changed_is_sent(web: Client, vm: VM, headless_vm: VM,
     seen = mark_of(web.get("/vms/").content.decode())
     up(vm, host, by=admin)
     html = web.get(f"/vms/rows?seen={seen}", headers=HTMX).content.decode()
-    assert f'<tr hx-swap-oob="true" class="pf-v6-c-table__tr" role="row" id="vm-{vm.pk}"' in html
+    assert f'<tr hx-swap-oob="morph" class="pf-v6-c-table__tr" id="vm-{vm.pk}"' in html
     assert str(headless_vm.pk) not in html
     assert web.get(f"/vms/rows?seen={mark_of(html)}", headers=HTMX).status_code == 204
 
@@ -116,7 +131,7 @@ def test_another_machine_brings_the_whole_body(web: Client, vm: VM, admin: User)
     seen = mark_of(web.get("/vms/").content.decode())
     machine("another", by=admin)
     html = web.get(f"/vms/rows?seen={seen}", headers=HTMX).content.decode()
-    assert 'id="vm-rows" hx-swap-oob="true"' in html
+    assert 'id="vm-rows" hx-swap-oob="morph"' in html
     assert str(vm.pk) in html
 
 
@@ -183,6 +198,7 @@ def test_a_long_list_and_its_refresh_ask_little(
     with django_assert_max_num_queries(2 + 4):
         html = web.get("/vms/?q=sortby+status+desc").content.decode()
     assert html.count("<tr ") == 101
+    assert len(html.encode()) < 150_000
     seen = mark_of(html)
     with django_assert_max_num_queries(2 + 3):
         web.get(f"/vms/rows?q=sortby+status+desc&seen={seen}", headers=HTMX)

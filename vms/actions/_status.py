@@ -5,7 +5,7 @@ from typing import Final
 
 from vms.domain import lifecycle
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.models import ACTIVE, VM, Cluster, Host, Job, JobState
+from vms.models import ACTIVE, VM, Cluster, Host, Job, JobState, screens
 from vms.models.texts import fold
 
 from . import access
@@ -34,7 +34,7 @@ def show(vm: VM, jobs: Sequence[Job] = ()) -> None:
     vm.pending_names = list(vm.pending_changes)
     vm.pending = bool(vm.pending_names)
     vm.run_once = run is not None and run.once is not None
-    vm.running_graphics = "+".join(sorted(shown.graphics)) if shown else ""
+    vm.running_graphics = screens.word(shown.graphics) if shown else ""
     vm.running_video = shown.video.value if shown and shown.video else ""
     vm.access = access.of(vm).rating.value
     vm.cluster_name = fold(vm.cluster.name)

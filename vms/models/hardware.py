@@ -22,11 +22,9 @@ from vms.domain.console import (
     MONITORS,
     PROXY_LENGTH,
     SPICE_AND_VNC,
-    Choice,
     Console,
     DisconnectAction,
     Firmware,
-    Graphics,
     Level,
     Offer,
     Protocol,
@@ -62,7 +60,9 @@ from vms.domain.parts import (
     WatchdogAction,
 )
 
-NONE: Final = "none"
+from . import screens
+from .screens import NONE
+
 IS_HEADLESS: Final = Q(display_type=NONE)
 
 
@@ -102,11 +102,6 @@ BOOT_ORDERS: Final = tuple(
     BootOrder(devices=devices).text for count in (1, 2, 3) for devices in permutations(BootDevice, count)
 )
 _VIDEOS: Final = [video.value for video in Video]
-_REMEMBERED: Final[dict[str, Graphics]] = {
-    "vnc": frozenset({Protocol.VNC}),
-    "spice": frozenset({Protocol.SPICE}),
-    "spice+vnc": SPICE_AND_VNC,
-}
 
 
 def _one_of(**choices: Iterable[tuple[str, Any]]) -> Q:
@@ -118,7 +113,7 @@ _LAWS: Final[dict[str, Q]] = {
     | (Q(display_type__in=_VIDEOS) & (Q(vnc=True) | Q(spice=True))),
     "monitors_fit_the_graphics": Q(monitors__in=MONITORS) & (Q(vnc=False) | Q(monitors=1)),
     "only_headless_remembers": Q(last_display_type="", last_graphics="")
-    | Q(display_type=NONE, last_display_type__in=_VIDEOS, last_graphics__in=list(_REMEMBERED)),
+    | Q(display_type=NONE, last_display_type__in=_VIDEOS, last_graphics__in=list(screens.GRAPHICS)),
     "keyboard_is_known": Q(keyboard__in=["", *KEYBOARD_LAYOUTS]),
     "memory_in_range": Q(memory__range=MEMORY_MIB),
     "cpus_in_range": Q(sockets__range=(1, CPUS), cores__range=(1, CPUS), threads__range=(1, CPUS))
@@ -272,28 +267,7 @@ class Hardware(models.Model):
 
     @property
     def console(self) -> Console:
-        shown = {Protocol.VNC: self.vnc, Protocol.SPICE: self.spice}
-        return Console(
-            graphics=frozenset(protocol for protocol, there in shown.items() if there),
-            video=None if self.display_type == NONE else Video(self.display_type),
-            serial=self.serial_console,
-            monitors=self.monitors,
-            wants_usb=self.usb,
-            wants_smartcard=self.smartcard,
-            wants_sound=self.sound,
-            keyboard=self.keyboard,
-            wants_file_transfer=self.file_transfer,
-            wants_copy_paste=self.copy_paste,
-            disconnect_action=DisconnectAction(self.disconnect_action),
-            disconnect_delay=self.disconnect_delay,
-            allow_reconnect=self.allow_reconnect,
-            sso=SingleSignOn(self.sso),
-            spice_proxy=self.spice_proxy,
-            recording=Recording(self.recording),
-            before=Choice(_REMEMBERED[self.last_graphics], Video(self.last_display_type))
-            if self.last_graphics
-            else None,
-        )
+        return screens.configured(*(getattr(self, name) for name in self.CONSOLE_FIELDS))
 
     @console.setter
     def console(self, console: Console) -> None:
@@ -316,7 +290,7 @@ class Hardware(models.Model):
         self.spice_proxy = console.spice_proxy
         self.recording = console.recording.value
         self.last_display_type = before.video.value if before else ""
-        self.last_graphics = "+".join(sorted(before.graphics)) if before else ""
+        self.last_graphics = screens.word(before.graphics) if before else ""
 
     @property
     def spec(self) -> MachineSpec:

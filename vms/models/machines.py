@@ -20,6 +20,7 @@ from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
 from vms.domain.machine import Address, Nic, mac_of
 from vms.domain.runonce import Run
 
+from . import screens
 from .hardware import IS_HEADLESS, Hardware
 from .jobs import ACTIVE, Job
 from .labels import Tag
@@ -86,6 +87,12 @@ class VMQuerySet(HardwareQuerySet["VM"]):
 
     def needing_restart(self) -> Self:
         return self.filter(pending=True)
+
+    def listed(self) -> Self:
+        """With what lists show, and without the documents: those of a hundred runs take longer than all the rest."""
+        recorded = models.ExpressionWrapper(Q(running__isnull=False), models.BooleanField())
+        rows = self.select_related(None).select_related("cluster", "host", "template", "pool")
+        return rows.only(*VM.LISTED_FIELDS).annotate(recorded=recorded)
 
     def taken(self) -> Self:
         """Machines of pools that somebody holds: a role on the very machine says so (as oVirt has it)."""
@@ -261,6 +268,26 @@ class VM(Hardware):
         *("status", "pending", "run_once", "running_graphics", "running_video", "access"),
         *("cluster_name", "host_name", "busy", "failure", "pending_names"),
     )
+    # What lists show of it and sort it by.
+    LISTED_FIELDS: ClassVar[tuple[str, ...]] = (
+        *(
+            "name",
+            "folded",
+            "description",
+            "comment",
+            "memory",
+            "sockets",
+            "cores",
+            "threads",
+            "vcpus",
+            "os",
+            "vm_type",
+        ),
+        *("created_at", "delete_protected", "observed", "up_since", "started_at", "ip", "fqdn", "console_user"),
+        *Hardware.CONSOLE_FIELDS,
+        *PROJECTED_FIELDS,
+        *("cluster__name", "cluster__data_center", "host__name", "template__name", "pool__name"),
+    )
     # What is found by any part of it (`SearchText`), beside the addresses.
     TEXT_FIELDS: ClassVar[tuple[str, ...]] = (
         *("name", "description", "comment", "fqdn", "cpu_model", "emulated_machine"),
@@ -374,6 +401,19 @@ class VM(Hardware):
         return run.spec.console if run else None
 
     @property
+    def has_run(self) -> bool:
+        """Whether it is on record what the present run was started with; lists ask for that alone (`listed`)."""
+        told: bool | None = self.__dict__.get("recorded")
+        return self.running is not None if told is None else told
+
+    @property
+    def running_screen(self) -> Console | None:
+        """The graphics and the card of the present run, without its document: what lists show; None when down."""
+        if Status(self.observed) in NOT_RUNNING or not self.has_run:
+            return None
+        return screens.running(self.running_graphics, self.running_video)
+
+    @property
     def pending_changes(self) -> tuple[str, ...]:
         """The keys of what a restart would change; empty when down."""
         run = self.run
@@ -382,7 +422,7 @@ class VM(Hardware):
     @property
     def graphical_access(self) -> GraphicalAccess:
         reachable = Status(self.status) in REACHABLE
-        return graphical_access(self.console, self.running_console, reachable=reachable, once=self.run_once)
+        return graphical_access(self.console, self.running_screen, reachable=reachable, once=self.run_once)
 
     @property
     def console_holder(self) -> User | None:

@@ -115,6 +115,7 @@ VMS: Final = Kind(
     columns=panels.COLUMNS,
     tabs=(*_DETAIL, ("console", _("Console")), ("guest", _("Guest Info")), ("monitoring", _("Monitoring")), *_EVENTS),
     joined=("host", "cluster__data_center", "template", "instance_type", "pool"),
+    listed=lambda rows: rows.listed(),
     header="vms/_header.html",
     told=panels.vm_header,
     given=("template", "instance_type", "cluster"),

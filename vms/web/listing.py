@@ -16,7 +16,6 @@ from vms import messages
 from vms.actions import rights
 from vms.actions.rights import Rights
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import Verb
 from vms.domain.search import Order, Search, Word, parse
 from vms.messages import Text
 from vms.models import VM
@@ -90,8 +89,8 @@ class Listing:
         return self.query[:start], self.query[start:end], self.query[end:]
 
     def _found(self, search: Search) -> Any:
-        rows = self.kind.listed(self.kind.rows(self.request)) if self.base is None else self.base
-        return find(rows, LANGUAGES[self.kind.model], search, by=user_of(self.request))
+        rows = self.kind.rows(self.request) if self.base is None else self.base
+        return find(self.kind.listed(rows), LANGUAGES[self.kind.model], search, by=user_of(self.request))
 
     @property
     def matching(self) -> Any:
@@ -220,7 +219,7 @@ class Listing:
             return None
         marks = rest.partition(".")[0]
         changed = [row for at, row in enumerate(self.rows) if marks[at * 8 : at * 8 + 8] != marked(row)]
-        return [mark_safe(row.replace("<tr ", '<tr hx-swap-oob="true" ', 1)) for row in changed]  # noqa: S308
+        return [mark_safe(row.replace("<tr ", '<tr hx-swap-oob="morph" ', 1)) for row in changed]  # noqa: S308
 
     @property
     def _order(self) -> str:
@@ -233,6 +232,7 @@ def _cells(listing: Listing, row: Any) -> dict[str, Any]:
         "row": row,
         "kind": listing.kind,
         "columns": listing.columns,
+        "numbers": columns.NUMBERS,
         "at": listing.kind.at(listing.request, row),
         "cells": panels.cells(row),
         "no_edit": reasons.why_not_edited(row, held),
@@ -241,12 +241,11 @@ def _cells(listing: Listing, row: Any) -> dict[str, Any]:
 
 
 def _vm_cells(listing: Listing, vm: VM) -> dict[str, Any]:
-    running, held = vm.running_console, listing.held[vm.pk]
+    running, held = vm.running_screen, listing.held[vm.pk]
     icon, tone = panels.status_icon(vm.status)
-    buttons = {button.verb: button for button in panels.power_buttons(vm, held)}
-    run, shutdown = next(iter(buttons.values())), buttons[Verb.SHUTDOWN]
     return {
         "vm": vm,
+        "at": f"{listing.kind.at(listing.request)['list']}{vm.pk}/",
         "columns": listing.columns,
         "cells": columns.vm_cells(vm),
         "numbers": columns.NUMBERS,
@@ -257,7 +256,6 @@ def _vm_cells(listing: Listing, vm: VM) -> dict[str, Any]:
         "video": panels.video_display(vm, running),
         "pending": columns.pending(vm),
         "failure": panels.failure(vm),
-        "button": shutdown if run.reason and not shutdown.reason else run,
+        "button": panels.first_button(vm, held),
         "no_console": reasons.why_no_console(vm, held),
-        "no_edit": reasons.why_not_edited(vm, held),
     }

@@ -16,7 +16,6 @@ from vms.models import VM, Hardware
 from vms.routes import Access, route
 
 from . import facts, reasons, trails
-from .columns import FIXED
 from .kinds import VMS, Kind, user_of
 from .listing import Listing
 from .many import CHOICES
@@ -123,13 +122,4 @@ def shown(
 
 
 def _listed(request: HttpRequest, kind: Kind) -> dict[str, Any]:
-    listing = Listing(request, kind)
-    shown = dict(listing.columns)
-    choices = [(key, label, key in shown, key in FIXED) for key, label in kind.columns]
-    return {
-        "listing": listing,
-        "kind": kind,
-        "at": kind.at(request),
-        "choices": choices,
-        "many_verbs": CHOICES,
-    }
+    return {"listing": Listing(request, kind), "kind": kind, "at": kind.at(request), "many_verbs": CHOICES}

@@ -124,10 +124,22 @@ def status_icon(status: str) -> tuple[str, str]:
 
 def power_buttons(vm: VM, held: Rights) -> list[Button]:
     """The verbs of a VM's tool bar, each with the reason why it is not possible now."""
-    resumes = lifecycle.allowed(Verb.RESUME, Status(vm.status))
-    first = Verb.RESUME if resumes else Verb.START
-    verbs = ((first, "fa-play"), *_POWER)
-    return [Button(verb.value, messages.VERBS[verb], icon, reasons.why_not(vm, verb, held)) for verb, icon in verbs]
+    return [_button(vm, verb, icon, held) for verb, icon in ((_first(vm), "fa-play"), *_POWER)]
+
+
+def first_button(vm: VM, held: Rights) -> Button:
+    """The verb that a row of a list offers: to run, or to shut down where that is possible instead."""
+    run = _button(vm, _first(vm), "fa-play", held)
+    shutdown = _button(vm, Verb.SHUTDOWN, "fa-power-off", held) if run.reason else None
+    return shutdown if shutdown and not shutdown.reason else run
+
+
+def _first(vm: VM) -> Verb:
+    return Verb.RESUME if lifecycle.allowed(Verb.RESUME, Status(vm.status)) else Verb.START
+
+
+def _button(vm: VM, verb: Verb, icon: str, held: Rights) -> Button:
+    return Button(verb.value, messages.VERBS[verb], icon, reasons.why_not(vm, verb, held))
 
 
 _POWER: Final = (

@@ -8,7 +8,7 @@ from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme, urlencode
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from vms import messages
 from vms.actions import bookmarks as keeping
@@ -16,7 +16,7 @@ from vms.actions import preferences
 from vms.actions import tags as tagging
 from vms.domain.errors import Refusal
 from vms.domain.search import complete, parse, quoted, valued
-from vms.models import Bookmark, Cluster, Host, InstanceType, Pool, Tag, Template
+from vms.models import Bookmark, Cluster, Host, InstanceType, Pool, Tag, Template, User
 from vms.routes import Access, route
 from vms.search.languages import LANGUAGES
 from vms.search.visible import visible
@@ -73,20 +73,30 @@ def _values(request: HttpRequest, field: str, begun: str) -> list[str]:
 
 
 @route(Access.ADMINISTRATOR)
-@require_POST
+@require_http_methods(["GET", "POST"])
 def choose_columns(request: HttpRequest, name: str) -> HttpResponse:
-    """Keep which columns a list has and how narrow its rows are; for whoever asks, in every browser."""
-    kind, user = kind_of(name), user_of(request)
-    wanted = [key for key, _label in kind.columns if key in request.POST.getlist("column") or key in columns.FIXED]
+    """Choose which columns a list has and how narrow its rows are; for whoever asks, in every browser."""
+    kind = kind_of(name)
+    given = request.POST if request.method == "POST" else request.GET
+    safe = url_has_allowed_host_and_scheme(given.get("next", ""), allowed_hosts=None)
+    back = given["next"] if safe else kind.at(request)["list"]
+    if request.method == "POST":
+        _keep_columns(kind, request.POST, user_of(request))
+        return redirect(back)
+    shown = dict(columns.chosen(kind, user_of(request)))
+    choices = [(key, label, key in shown, key in columns.FIXED) for key, label in kind.columns]
+    context = {"kind": kind, "choices": choices, "compact": columns.compact(user_of(request)), "back": back}
+    return page(request, "vms/columns.html", "vms/_columns.html", context)
+
+
+def _keep_columns(kind: Kind, given: Any, user: User) -> None:
+    wanted = [key for key, _label in kind.columns if key in given.getlist("column") or key in columns.FIXED]
     kept = user.preferences.get("columns")
     others = {key: value for key, value in (kept if isinstance(kept, dict) else {}).items() if key != kind.name}
-    reset = bool(request.POST.get("reset"))
+    reset = bool(given.get("reset"))
     preferences.choose("columns", others if reset else {**others, kind.name: wanted}, by=user)
-    density = "roomy" if request.POST.get("density") == "roomy" and not reset else None
+    density = "roomy" if given.get("density") == "roomy" and not reset else None
     preferences.choose("density", density, by=user)
-    back = request.POST.get("next", "")
-    safe = url_has_allowed_host_and_scheme(back, allowed_hosts=None)
-    return redirect(back if safe else kind.at(request)["list"])
 
 
 @route(Access.ADMINISTRATOR)

@@ -76,5 +76,6 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/migrate", webadmin.migrate_vm, name="migrate_vm"),
     path("vms/<uuid:pk>/run-once", webadmin.run_vm_once, name="run_vm_once"),
     path("vms/<uuid:pk>/run-once/preview", webadmin.preview_run_once, name="preview_run_once"),
+    path("vms/<uuid:pk>/actions/", webadmin.vm_actions, name="vm_actions"),
     path("vms/<uuid:pk>/actions/<slug:verb>", webadmin.vm_action, name="vm_action"),
 ]

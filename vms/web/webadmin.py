@@ -15,7 +15,7 @@ from vms.forms import CloneForm, MigrateForm, NewTemplateForm, RunOnceForm
 from vms.models import VM
 from vms.routes import Access, route
 
-from . import facts, guest, monitoring, reasons
+from . import facts, guest, monitoring, panels, reasons
 from .kinds import TEMPLATES, VMS, Kind, user_of
 from .machines import shown
 from .pages import ask, complain, page, refusals_on, reply
@@ -37,6 +37,14 @@ def vm_monitoring(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpRespo
     """How busy it has been."""
     vm = VMS.row(request, pk)
     return shown(request, kind, vm, "monitoring", "vms/_monitoring.html", {"charts": monitoring.charts(vm)})
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def vm_actions(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """All that can be done with a machine, as a row of a list offers it."""
+    vm = VMS.row(request, pk)
+    return page(request, "vms/actions.html", "vms/_actions.html", {"vm": vm, **panels.vm_header(vm, user_of(request))})
 
 
 @route(Access.ADMINISTRATOR)
