@@ -5,6 +5,8 @@ from urllib.parse import urlsplit
 
 from csp.constants import NONCE, NONE, SELF
 
+from vms.domain.transcript import Retention
+
 from .environment import Environment, field_keys, kept_secret, new_field_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -15,6 +17,7 @@ DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 RUN_DIR = DATA_DIR / "run"
 BOOT_DIR = DATA_DIR / "boot"
 SERIAL_DIR = DATA_DIR / "serial"  # what serial consoles said
+SERIAL_RETENTION = Retention(runs=env.number("SERIAL_RUNS", 10, 1, 1000), days=env.number("SERIAL_DAYS", 30, 1, 3650))
 
 PORT = env.number("PORT", 8000, 1, 65535)
 SSH_PORT = env.number("SSH_PORT", 2222, 0, 65535)  # 0: no SSH door

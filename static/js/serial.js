@@ -30,7 +30,7 @@ function draw(socket) {
 }
 
 function tell(told) {
-  if (told.skipped) return terminal.write(`\r\n${typist.dataset.skipped}\r\n`);
+  if (told.skipped) return terminal.write(`\r\n${typist.dataset.skipped.replace("{count}", told.skipped)}\r\n`);
   mine = told.you;
   const { you, other, nobody, off } = typist.dataset;
   const who = told.you ? you : told.typist ? other.replace("{name}", told.typist) : nobody;

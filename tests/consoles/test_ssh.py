@@ -1,9 +1,11 @@
 """Serial consoles over SSH with the real client: a key opens them, and nothing else does."""
 
 import asyncio
+import os
 import shutil
 import subprocess
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import closing
 from dataclasses import replace
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
+import asyncssh
 import pytest
 from pytest_django import Settings
 
@@ -72,6 +75,14 @@ class Place:
         acceptor.close()
         serving.cancel()
         await asyncio.gather(serving, return_exceptions=True)
+
+    def say(self, said: bytes) -> int:
+        """Have the guest say it; how much that is."""
+        asyncio.run_coroutine_threadsafe(self._say(said), self._loop).result(10)
+        return len(said)
+
+    async def _say(self, said: bytes) -> None:
+        self.guest.says(said)
 
     def close(self) -> None:
         self._loop.call_soon_threadsafe(self._end.set)
@@ -180,6 +191,56 @@ def test_a_lost_right_ends_it_with_the_reason(place: Place, line: VM, dora: User
         Permission.objects.filter(user=dora).delete()
         assert client.wait(10) == 1
         assert b"your roles do not allow you" in client.stderr.read()
+
+
+def test_removing_a_key_closes_what_it_opened_and_nothing_else(place: Place, line: VM, dora: User) -> None:
+    keys.add(place.key("other"), by=dora)
+    stays = place.ssh("other", "connect", "--vm-name=quiet")
+    goes = place.ssh("hers", "connect", "--vm-name=quiet")
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen(stays, **pipes) as kept, subprocess.Popen(goes, **pipes) as client:  # type: ignore[call-overload]
+        for each in (kept, client):
+            assert each.stdout.read(7) == b"login: "
+        wait_until(lambda: ConsoleSession.objects.count() == 2, what="both consoles")
+        keys.remove(PublicKey.objects.earliest("created_at"), by=dora)
+        began = time.monotonic()
+        assert client.wait(10) == 1
+        assert time.monotonic() - began < 2, "one second, and one for a machine that is busy"
+        assert b"the key that opened this console was removed" in client.stderr.read()
+        assert kept.poll() is None
+        kept.stdin.write(b"\x1d")
+        kept.stdin.close()
+        assert kept.wait(10) == 0
+
+
+def test_a_connection_whose_key_is_gone_opens_no_second_console(place: Place, line: VM, dora: User) -> None:
+    async def flow() -> None:
+        options = {"client_keys": [str(place.home / "hers")], "known_hosts": None, "config": None}
+        async with asyncssh.connect("127.0.0.1", place.port, username="ovirt-vmconsole", **options) as connection:
+            assert "quiet" in str((await connection.run("list")).stdout)
+            await asyncio.to_thread(PublicKey.objects.all().delete)
+            told = await connection.run("list")
+            assert (told.exit_status, told.stdout) == (1, "")
+            assert "was removed" in str(told.stderr)
+
+    asyncio.run(flow())
+
+
+def test_a_reader_that_stops_reading_holds_up_nobody_and_is_told_what_he_missed(
+    place: Place, line: VM, dora: User
+) -> None:
+    command = place.ssh("hers", "connect", "--vm-name=quiet")
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as slow:
+        assert slow.stdout is not None
+        assert slow.stdout.read(7) == b"login: "
+        sent = sum(place.say(b"x" * 256 * 1024) for _ in range(256))
+        assert "quiet" in place.run("hers", "list").stdout
+        told = b""
+        while b"bytes were left out" not in told[-4096:]:
+            told += os.read(slow.stdout.fileno(), 65536)
+            place.say(b".")
+        slow.kill()
+    assert len(told) < sent / 4, "what nobody reads is not kept"
 
 
 def test_a_key_is_one_line_of_openssh_strong_and_nobody_elses(place: Place, dora: User, admin: User) -> None:

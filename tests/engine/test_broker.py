@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Callable, Coroutine, Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from vms.domain.errors import Refusal
 from vms.domain.scrollback import Scrollback
+from vms.domain.transcript import Retention
 from vms.engine import broker, recorder
 from vms.engine.broker import Broker
 from vms.wire import serial
@@ -244,6 +246,39 @@ def test_a_broker_that_was_started_anew_shows_what_was_written_down(at_table: Ca
     at_table(flow)
 
 
+def test_what_was_said_before_somebodys_time_is_not_told_to_him(at_table: Callable[[Flow], None]) -> None:
+    async def flow(table: Table) -> None:
+        alice = await table.joins("alice")
+        await alice.is_told(open=True)
+        table.guest.says(b"her secret\r\n")
+        await alice.hears(b"her secret")
+        bob = await table.joins("bob", since=time.time())
+        await bob.is_told(open=True)
+        carol = await table.joins("carol", since=time.time() - 60)
+        await carol.hears(b"her secret")
+        table.guest.says(b"login: ")
+        await bob.hears(b"login: ")
+        assert b"secret" not in bob.said
+
+    at_table(flow)
+
+
+def test_a_broker_that_was_started_anew_hides_it_as_well(at_table: Callable[[Flow], None]) -> None:
+    async def flow(table: Table) -> None:
+        place = table.logs / str(MACHINE)
+        place.mkdir(parents=True)
+        (place / "20261101T000000000000.log").write_bytes(b"long ago\r\n")
+        engine = await table.engine()
+        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, record=True, fresh=False))
+        await engine.is_told(attached=True)
+        bob = await table.joins("bob", since=time.time())
+        await bob.is_told(open=True)
+        assert bob.said == b""
+        await (await table.joins("alice")).hears(b"long ago")
+
+    at_table(flow)
+
+
 def test_who_waits_for_a_machine_has_its_start_wait_for_him(at_table: Callable[[Flow], None]) -> None:
     async def flow(table: Table) -> None:
         engine = await table.engine()
@@ -344,10 +379,8 @@ def test_frames_are_put_together_from_any_pieces() -> None:
             list(serial.Frames().feed(wrong))
 
 
-def test_a_long_run_keeps_its_beginning_and_its_end(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(recorder, "HEAD", 10)
-    monkeypatch.setattr(recorder, "TAIL", 10)
-    kept = recorder.Recorder(tmp_path, MACHINE, fresh=True)
+def test_a_long_run_keeps_its_beginning_and_its_end(tmp_path: Path) -> None:
+    kept = recorder.Recorder(tmp_path, MACHINE, fresh=True, retention=Retention(head=10, tail=10))
     for _ in range(20):
         kept.write(b"01234567")
     place = tmp_path / str(MACHINE)
@@ -362,8 +395,12 @@ def test_old_runs_go_and_so_does_everything_with_the_machine(tmp_path: Path) -> 
     for day in range(1, 20):
         (place / f"202611{day:02}T000000000000.log").touch()
     (place / "20200101T000000000000.log").touch()
-    recorder.prune(place)
-    assert len(recorder.runs(place)) == recorder.RUNS - 1
+    recorder.prune_all(tmp_path, Retention(runs=5, days=30))
+    assert recorder.runs(place) == [f"202611{day}T000000000000" for day in range(15, 20)]
+    (place / "20261115T000000000000.tail").touch()
+    recorder.Recorder(tmp_path, MACHINE, fresh=True, retention=Retention(runs=5)).write(b"a new run")
+    assert len(recorder.runs(place)) == 5
+    assert not list(place.glob("20261115*"))
     recorder.forget(tmp_path, MACHINE)
     assert not place.exists()
 

@@ -2,13 +2,11 @@
 
 import re
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
-from pytest_django import Settings
 
 from tests.actions.runs import choosing, claimed, down, up
 from tests.factories import headless, machine
@@ -17,7 +15,7 @@ from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Ended
 from vms.domain.runonce import ConsoleChoice
-from vms.models import VM, Host, Permission, Role, User
+from vms.models import VM, Host, User
 
 pytestmark = pytest.mark.django_db
 
@@ -186,25 +184,6 @@ def test_a_headless_machine_leads_from_its_missing_screen_to_its_serial_line(web
     assert f'href="/vms/{vm.pk}/console/serial"' in web.get(f"/vms/{vm.pk}/console").content.decode()
     html = web.get(f"/vms/{vm.pk}/console/serial").content.decode()
     assert f'data-socket="/consoles/{vm.pk}/serial"' in html
-
-
-def test_what_a_serial_line_said_is_read_by_whoever_may_use_it(
-    web: Client, headless_vm: VM, alice: User, settings: Settings, tmp_path: Path
-) -> None:
-    settings.SERIAL_DIR = tmp_path
-    path = f"/vms/{headless_vm.pk}/console/serial/log"
-    assert "was written down" in web.get(path, follow=True).content.decode()
-    place = tmp_path / str(headless_vm.pk)
-    place.mkdir()
-    for run, said in (("20261101T000000000000", "before"), ("20261102T000000000000", "SeaBIOS\r\n<b>")):
-        (place / f"{run}.log").write_text(said)
-    (place / "20261102T000000000000.tail").write_text("the end")
-    answer = web.get(path)
-    assert (answer["Content-Type"], answer.content) == ("text/plain; charset=utf-8", b"SeaBIOS\r\n<b>the end")
-    web.force_login(alice)
-    assert web.get(f"/portal{path}").status_code == 404
-    Permission.objects.create(user=alice, role=Role.objects.get(name="UserRole"), vm=headless_vm)
-    assert b"SeaBIOS" not in web.get(f"/portal{path}", follow=True).content
 
 
 # -- what a page costs

@@ -17,7 +17,7 @@ from django.utils import timezone
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 from vms.domain.secret import Secret
-from vms.models import VM, ActionGroup, ConsoleKind, ConsolePass, ConsoleSession, User
+from vms.models import VM, ActionGroup, ConsoleKind, ConsolePass, ConsoleSession, PublicKey, User
 
 from . import tickets
 from ._action import action, locked
@@ -36,7 +36,7 @@ GROUPS: Final = {
 }
 
 # Why an open console is closed; whoever serves it says so to the browser.
-RIGHT_LOST, LOGGED_OUT, TAKEN_OVER, ENDED = "right", "session", "taken", "ended"
+RIGHT_LOST, LOGGED_OUT, KEY_REMOVED, TAKEN_OVER, ENDED = "right", "session", "key", "taken", "ended"
 
 
 def mark_of(session_key: str | None) -> str:
@@ -78,8 +78,9 @@ def redeem(told: str, vm: UUID, kind: str, *, session: str, address: str | None 
 
 
 @action
-def enter(vm: VM, kind: ConsoleKind, *, by: User, address: str | None = None) -> ConsoleSession:
-    """Somebody opens a console: refused with the reason where there is none, and beyond what may be open at once."""
+def enter(vm: VM, kind: ConsoleKind, *, by: User, address: str | None = None, fingerprint: str = "") -> ConsoleSession:
+    """Somebody opens a console, perhaps by a key: refused with the reason where there is none, and beyond what may be
+    open at once."""
     vm = locked(vm)
     _require(vm, kind, by=by)
     open_ = ConsoleSession.objects.open()
@@ -89,7 +90,8 @@ def enter(vm: VM, kind: ConsoleKind, *, by: User, address: str | None = None) ->
     if kind != ConsoleKind.SERIAL:
         tickets.claim(vm, Protocol(kind), by=by)
         vm.sessions.graphical().exclude(user=by).update(ended=TAKEN_OVER)
-    made = ConsoleSession.objects.create(user=by, vm=vm, kind=kind, address=address, seen_at=timezone.now())
+    told = {"address": address, "fingerprint": fingerprint, "seen_at": timezone.now()}
+    made = ConsoleSession.objects.create(user=by, vm=vm, kind=kind, **told)
     record(by, "VM_CONSOLE_CONNECTED", vm, console=kind)
     return made
 
@@ -113,7 +115,7 @@ def watch(open_: Mapping[UUID, str]) -> dict[UUID, str]:
     marked as seen."""
     there = {row.pk: row for row in ConsoleSession.objects.filter(pk__in=open_).select_related("user", "vm")}
     alive = _alive({open_[key]: row.user for key, row in there.items() if open_[key]})
-    allowed = _allowed(there.values())
+    allowed, keyless = _allowed(there.values()), _keyless(there.values())
     verdicts = {}
     for key, session_key in open_.items():
         row = there.get(key)
@@ -121,6 +123,8 @@ def watch(open_: Mapping[UUID, str]) -> dict[UUID, str]:
             verdicts[key] = row.ended if row else ENDED
         elif session_key and session_key not in alive:
             verdicts[key] = LOGGED_OUT
+        elif key in keyless:
+            verdicts[key] = KEY_REMOVED
         elif key not in allowed:
             verdicts[key] = RIGHT_LOST
     kept = open_.keys() - verdicts.keys()
@@ -161,6 +165,15 @@ def _belongs(session: Session, user: User) -> bool:
     told = session.get_decoded()
     same_password = secrets.compare_digest(told.get(HASH_SESSION_KEY, ""), user.get_session_auth_hash())
     return told.get(SESSION_KEY) == str(user.pk) and same_password and user.is_active
+
+
+def _keyless(open_: Iterable[ConsoleSession]) -> set[UUID]:
+    """Those of the open consoles whose users have removed the key that opened them."""
+    by_key = {row.fingerprint: row.user_id for row in open_ if row.fingerprint}
+    if not by_key:
+        return set()
+    known = set(PublicKey.objects.filter(fingerprint__in=by_key).values_list("fingerprint", "user_id"))
+    return {row.pk for row in open_ if row.fingerprint and (row.fingerprint, row.user_id) not in known}
 
 
 def _allowed(open_: Iterable[ConsoleSession]) -> set[UUID]:

@@ -6,10 +6,12 @@ import json
 
 from django.conf import settings
 
+from vms.actions import logs
 from vms.models import ConsoleSession
 from vms.wire import serial
 from vms.wire.protocol import WireError
 
+from .guard import in_thread
 from .relay import GONE, HELD, LEFT, Receive, Send, until_one_ends
 
 NO_BROKER = "ENGINE_NOT_RUNNING"
@@ -22,13 +24,20 @@ async def watch(console: ConsoleSession, receive: Receive, send: Send, closing: 
         reader, writer = await serial.connect(settings.RUN_DIR)
     except OSError:
         return NO_BROKER
-    writer.write(serial.control(join=str(vm.pk), host=str(vm.host_id), name=name, may_type=True))
+    since = await in_thread(heard_since, console)
+    writer.write(serial.control(join=str(vm.pk), host=str(vm.host_id), name=name, may_type=True, since=since))
     try:
         return await until_one_ends(_to_browser(reader, send), _from_browser(receive, writer), closing)
     finally:
         writer.close()
         with contextlib.suppress(OSError):
             await writer.wait_closed()
+
+
+def heard_since(console: ConsoleSession) -> float:
+    """From when on what the line said is for whoever opened it, in seconds of the epoch; 0 for all of it."""
+    first = logs.since(console.vm, console.user)
+    return first.timestamp() if first else 0
 
 
 async def _to_browser(reader: asyncio.StreamReader, send: Send) -> str:

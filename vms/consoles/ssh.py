@@ -25,7 +25,7 @@ from vms.wire.protocol import WireError
 
 from .guard import Guard, in_thread
 from .relay import GONE, HELD, LEFT, until_one_ends
-from .serial import NO_BROKER
+from .serial import NO_BROKER, heard_since
 
 logger = logging.getLogger(__name__)
 
@@ -104,9 +104,13 @@ def _host_key(path: Path) -> asyncssh.SSHKey:
 
 async def _serve(process: "asyncssh.SSHServerProcess[bytes]", guard: Guard) -> int:
     """The exit status: 0 when somebody left, 1 for everything that did not work out."""
-    user: User = process.get_extra_info("vms_user")
+    fingerprint: str = process.get_extra_info("vms_key")
     address = (process.get_extra_info("peername") or [None])[0]
-    await in_thread(keys.used, process.get_extra_info("vms_key"))
+    # Asked again: one connection may carry many sessions, and the key may be gone since the first.
+    user = await in_thread(keys.owner, fingerprint)
+    if user is None:
+        return _say(process, texts.CLOSED[passes.KEY_REMOVED])
+    await in_thread(keys.used, fingerprint)
     try:
         asked = _parser().parse_args(shlex.split(process.command or ""))
     except ValueError as error:
@@ -116,7 +120,7 @@ async def _serve(process: "asyncssh.SSHServerProcess[bytes]", guard: Guard) -> i
             process.stdout.write(line.encode())
         return 0
     try:
-        console = await in_thread(_enter, user, asked, address)
+        console = await in_thread(_enter, user, asked, address, fingerprint)
     except Refusal as no:
         return _say(process, await in_thread(messages.refusal, no))
     try:
@@ -140,13 +144,13 @@ def _listed(user: User) -> list[str]:
     return [f"{vm.pk} {vm.name}\r\n" for vm in _visible(user) if vm.has_serial_line and vm.run]
 
 
-def _enter(user: User, asked: argparse.Namespace, address: str | None) -> ConsoleSession:
+def _enter(user: User, asked: argparse.Namespace, address: str | None, fingerprint: str) -> ConsoleSession:
     named = asked.vm_id or asked.vm_name
     found = next((vm for vm in _visible(user) if named in {str(vm.pk), vm.name}), None)
     if found is None:
         raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=named)
     with coming_from(address, ""):
-        return passes.enter(found, ConsoleKind.SERIAL, by=user, address=address)
+        return passes.enter(found, ConsoleKind.SERIAL, by=user, address=address, fingerprint=fingerprint)
 
 
 async def _watch(
@@ -157,7 +161,8 @@ async def _watch(
     except OSError:
         return NO_BROKER
     vm, name = console.vm, console.user.get_username()
-    writer.write(serial.control(join=str(vm.pk), host=str(vm.host_id), name=name, may_type=True, take=take))
+    told = {"join": str(vm.pk), "host": str(vm.host_id), "since": await in_thread(heard_since, console)}
+    writer.write(serial.control(**told, name=name, may_type=True, take=take))
     try:
         return await until_one_ends(_to_terminal(reader, process), _from_terminal(process, writer), closing)
     finally:
@@ -173,6 +178,8 @@ async def _to_terminal(reader: asyncio.StreamReader, process: "asyncssh.SSHServe
             for said in frames.feed(piece):
                 if isinstance(said, bytes):
                     process.stdout.write(said)
+                elif "skipped" in said:
+                    process.stdout.write(f"\r\n{texts.SKIPPED % {'count': said['skipped']}}\r\n".encode())
                 elif "typist" in said and not said["you"] and said["typist"] != typist:
                     typist = said["typist"]
                     process.stdout.write(f"\r\n[{typist or '-'}: connect --take]\r\n".encode())

@@ -17,9 +17,11 @@ from uuid import UUID
 
 from vms.domain.errors import Refusal
 from vms.domain.scrollback import Scrollback
+from vms.domain.transcript import Retention
 from vms.wire.protocol import WireError, peer_uid, short_address
 from vms.wire.serial import LIMIT, SOCKET_NAME, Frames, connect, control, data
 
+from . import recorder
 from .recorder import Recorder
 
 logger = logging.getLogger(__name__)
@@ -28,6 +30,7 @@ HELD: Final = 1024 * 1024  # bytes that wait for a watcher who does not read; wh
 RETRY_AFTER: Final = 1.0  # seconds between attempts at a line that people wait for
 ORPHANED: Final = 60.0  # seconds without an engine after which the broker ends; polite engines say when they go
 DISMISSED: Final = 6.0
+TIDY_EVERY: Final = 3600.0  # seconds between two looks for logs that are too old
 
 
 class OpenLine(Protocol):
@@ -92,9 +95,10 @@ class SerialLine:
     def needed(self) -> bool:
         return bool(self.watchers) or self._open is not None
 
-    def join(self, watcher: Watcher, *, take: bool) -> None:
+    def join(self, watcher: Watcher, *, take: bool, since: float = 0) -> None:
+        """Somebody comes; what was said before `since` is not for him."""
         self.watchers.append(watcher)
-        if scrollback := self._scrollback.text:
+        if self._scrollback.began >= since and (scrollback := self._scrollback.text):
             watcher.say(scrollback)
         if watcher.may_type and (take or self._typist is None):
             self._typist = watcher
@@ -154,10 +158,11 @@ class SerialLine:
         self.hang_up()
         self._scrollback.clear()
 
-    def remember(self, said: bytes) -> None:
-        """What was said before, for whoever joins."""
+    def remember(self, said: bytes, began: float) -> None:
+        """What was said before, from then on, for whoever joins."""
         if said:
             self._scrollback.add(said)
+            self._scrollback.began = began
 
     def hang_up(self) -> None:
         if self._open is not None:
@@ -184,8 +189,9 @@ class SerialLine:
 class Broker:
     """Serves the lines on the socket in `run_dir`; what is recorded lies below `logs`."""
 
-    def __init__(self, run_dir: Path, logs: Path, opener: Opener) -> None:
+    def __init__(self, run_dir: Path, logs: Path, opener: Opener, retention: Retention = recorder.KEPT) -> None:
         self._run_dir, self._logs, self._opener = run_dir, logs, opener
+        self._retention = retention
         self._lines: dict[UUID, SerialLine] = {}
         self._hosts: dict[str, Mapping[str, str]] = {}
         self._engines = 0
@@ -204,9 +210,18 @@ class Broker:
             server = await asyncio.start_unix_server(self._serve, address, limit=LIMIT)
         path.chmod(0o600)
         self._leave_after(ORPHANED)
-        async with server:
-            await self._end
+        tidying = asyncio.ensure_future(self._tidy())
+        try:
+            async with server:
+                await self._end
+        finally:
+            tidying.cancel()
         path.unlink(missing_ok=True)
+
+    async def _tidy(self) -> None:
+        while True:
+            await asyncio.to_thread(recorder.prune_all, self._logs, self._retention)
+            await asyncio.sleep(TIDY_EVERY)
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         connection: socket.socket = writer.get_extra_info("socket")
@@ -234,7 +249,7 @@ class Broker:
         line = self._line(UUID(told["join"]))
         line.host = str(told.get("host") or line.host)
         watcher = Watcher(writer, str(told.get("name", "")), may_type=bool(told.get("may_type")))
-        line.join(watcher, take=bool(told.get("take")))
+        line.join(watcher, take=bool(told.get("take")), since=float(told.get("since") or 0))
         try:
             async for said in messages:
                 if isinstance(said, bytes):
@@ -287,9 +302,9 @@ class Broker:
         if not told.get("record"):
             line.recorder = None
         elif fresh or line.recorder is None:
-            line.recorder = Recorder(self._logs, line.machine, fresh=fresh)
+            line.recorder = Recorder(self._logs, line.machine, fresh=fresh, retention=self._retention)
             if not fresh:  # a broker that was started anew knows what was said before it from the log alone
-                line.remember(line.recorder.said())
+                line.remember(line.recorder.said(), line.recorder.began)
         return await line.attach()
 
     def _leave_after(self, seconds: float | None) -> None:
@@ -310,21 +325,22 @@ async def _messages(reader: asyncio.StreamReader) -> Messages:
             yield told
 
 
-async def _run(run_dir: Path, logs: Path) -> None:
+async def _run(run_dir: Path, logs: Path, retention: Retention) -> None:
     from vms.hypervisors.lines import Lines  # needs libvirt, and the loop that it hooks into
 
-    await Broker(run_dir, logs, Lines().open).serve()
+    await Broker(run_dir, logs, Lines().open, retention).serve()
 
 
 def main() -> None:
-    """`python -m vms.engine.broker RUN_DIR LOG_DIR`"""
+    """`python -m vms.engine.broker RUN_DIR LOG_DIR RUNS DAYS`"""
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO)
     run_dir, logs = (Path(word) for word in sys.argv[1:3])
+    runs, days = (int(word) for word in sys.argv[3:5])
     with contextlib.suppress(ImportError):
         import uvloop  # four times as quick, where it is installed
 
         asyncio.set_event_loop_policy(uvloop.EventLoopPolicy())
-    asyncio.run(_run(run_dir, logs))
+    asyncio.run(_run(run_dir, logs, Retention(runs=runs, days=days)))
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from uuid import UUID
 
 from vms.domain.hosts import Observation
 from vms.domain.runonce import Run
+from vms.domain.transcript import Retention
 from vms.hypervisors.base import Hypervisor, Progress
 from vms.wire import serial
 from vms.wire.protocol import short_address
@@ -29,8 +30,8 @@ STARTS_WITHIN: Final = 5.0
 class SerialLines:
     """One connection to the broker, made anew when it is lost; every call is bounded and none fails its caller."""
 
-    def __init__(self, run_dir: Path, logs: Path) -> None:
-        self._run_dir, self.logs = run_dir, logs
+    def __init__(self, run_dir: Path, logs: Path, retention: Retention = recorder.KEPT) -> None:
+        self._run_dir, self.logs, self._retention = run_dir, logs, retention
         self._guard = threading.Lock()
         self._line: socket.socket | None = None
         self._hosts: dict[UUID, Mapping[str, str]] = {}
@@ -100,7 +101,8 @@ class SerialLines:
         if self._process is None or self._process.poll() is not None:
             # Of its own session: what ends the engine, a terminal's Ctrl-C included, does not end it.
             words = [sys.executable, "-m", "vms.engine.broker", str(self._run_dir), str(self.logs)]
-            self._process = subprocess.Popen(words, start_new_session=True)
+            kept = [str(self._retention.runs), str(self._retention.days)]
+            self._process = subprocess.Popen([*words, *kept], start_new_session=True)
         deadline = time.monotonic() + STARTS_WITHIN
         while time.monotonic() < deadline and self._process.poll() is None:
             if self._open():

@@ -3,17 +3,17 @@
 import logging
 import re
 import shutil
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 from uuid import UUID
 
+from vms.domain.transcript import Retention
+
 logger = logging.getLogger(__name__)
 
-HEAD: Final = 1024 * 1024  # bytes of a run's beginning, firmware and kernel, that nothing pushes out
-TAIL: Final = 1024 * 1024  # of what follows, at least so much of its end, at most twice that
-RUNS: Final = 10
-DAYS: Final = 30
+KEPT: Final = Retention()
 
 _RUN: Final = re.compile(r"[0-9]{8}T[0-9]{12}")
 
@@ -21,14 +21,15 @@ _RUN: Final = re.compile(r"[0-9]{8}T[0-9]{12}")
 class Recorder:
     """Writes down one run of a machine; a disk that is full ends the recording, and nothing else."""
 
-    def __init__(self, directory: Path, machine: UUID, *, fresh: bool) -> None:
+    def __init__(self, directory: Path, machine: UUID, *, fresh: bool, retention: Retention = KEPT) -> None:
+        self._retention = retention
         self._place = directory / str(machine)
         self._place.mkdir(mode=0o700, parents=True, exist_ok=True)
         known = runs(self._place)
         self._run = known[-1] if known and not fresh else datetime.now(UTC).strftime("%Y%m%dT%H%M%S%f")
         self._failed = False
         if fresh:
-            prune(self._place)
+            prune(self._place, replace(retention, runs=retention.runs - 1))
 
     def write(self, said: bytes) -> None:
         if self._failed:
@@ -39,18 +40,24 @@ class Recorder:
             self._failed = True
             logger.exception("the serial log of %s cannot be written", self._place.name)
 
+    @property
+    def began(self) -> float:
+        """When the run began, in seconds of the epoch."""
+        return began(self._run).timestamp()
+
     def said(self) -> bytes:
         """What the run has said so far, as far as it was kept."""
         parts = (self._place / f"{self._run}{part}" for part in (".log", ".tail.1", ".tail"))
         return b"".join(path.read_bytes() for path in parts if path.exists())
 
     def _append(self, said: bytes) -> None:
+        most = self._retention.head
         head, tail = self._place / f"{self._run}.log", self._place / f"{self._run}.tail"
         size = head.stat().st_size if head.exists() else 0
         with head.open("ab") as file:
-            file.write(said[: HEAD - size])
-        if rest := said[max(0, HEAD - size) :]:
-            if tail.exists() and tail.stat().st_size > TAIL:
+            file.write(said[: most - size])
+        if rest := said[max(0, most - size) :]:
+            if tail.exists() and tail.stat().st_size > self._retention.tail:
                 tail.replace(tail.with_suffix(".tail.1"))
             with tail.open("ab") as file:
                 file.write(rest)
@@ -63,14 +70,25 @@ def runs(place: Path) -> list[str]:
     return sorted(path.stem for path in place.glob("*.log") if _RUN.fullmatch(path.stem))
 
 
-def prune(place: Path) -> None:
-    """Keep the last runs, and none that began too long ago."""
-    oldest = (datetime.now(UTC) - timedelta(days=DAYS)).strftime("%Y%m%dT%H%M%S%f")
+def prune(place: Path, retention: Retention = KEPT) -> None:
+    """Keep the last runs of a machine, and none that began too long ago."""
+    oldest = (datetime.now(UTC) - timedelta(days=retention.days)).strftime("%Y%m%dT%H%M%S%f")
     known = runs(place)
     for run in known:
-        if run < oldest or run in known[: -(RUNS - 1)]:
+        if run < oldest or run in known[: len(known) - retention.runs]:
             for path in place.glob(f"{run}.*"):
                 path.unlink(missing_ok=True)
+
+
+def prune_all(directory: Path, retention: Retention = KEPT) -> None:
+    """The same for every machine; one that never starts again is kept no longer, either."""
+    for place in directory.iterdir() if directory.is_dir() else ():
+        prune(place, retention)
+
+
+def began(run: str) -> datetime:
+    """When a run began, by its name."""
+    return datetime.strptime(run, "%Y%m%dT%H%M%S%f").replace(tzinfo=UTC)
 
 
 def forget(directory: Path, machine: UUID) -> None:

@@ -21,6 +21,7 @@ from vms.actions._audit import chain
 from vms.actions._changes import forget
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
+from vms.domain.transcript import Retention
 from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
 
@@ -28,6 +29,7 @@ from .door import Door
 from .hands import Hands
 from .leadership import Leadership
 from .lines import SerialLines, heard
+from .recorder import KEPT
 from .requests import Requests
 from .watcher import Busy, Watcher
 from .worker import carry_out, limit
@@ -60,7 +62,13 @@ class Engine:
     stand by until its lease has run out.
     """
 
-    def __init__(self, run_dir: Path, hypervisor_for: Callable[[Host], Hypervisor], logs: Path | None = None) -> None:
+    def __init__(
+        self,
+        run_dir: Path,
+        hypervisor_for: Callable[[Host], Hypervisor],
+        logs: Path | None = None,
+        retention: Retention = KEPT,
+    ) -> None:
         self._run_dir = run_dir
         self._hypervisor_for = hypervisor_for
         # The same for the engine that comes after this one: it need not wait for the lease of a predecessor, for the
@@ -76,7 +84,7 @@ class Engine:
         self._rings = 0
         self._watchers: dict[UUID, Watcher] = {}
         self._requests = Requests(self._driver)
-        self._lines = SerialLines(run_dir, logs or run_dir.parent / "serial")
+        self._lines = SerialLines(run_dir, logs or run_dir.parent / "serial", retention)
 
     def run(self) -> None:
         """Take the lock, and lead whenever no other engine does, until stopped."""

@@ -5,7 +5,7 @@ from typing import Final
 from django.utils.text import format_lazy
 from django.utils.translation import gettext_lazy as _
 
-from vms.actions.passes import ENDED, LOGGED_OUT, RIGHT_LOST, TAKEN_OVER
+from vms.actions.passes import ENDED, KEY_REMOVED, LOGGED_OUT, RIGHT_LOST, TAKEN_OVER
 
 from . import Text
 
@@ -20,9 +20,13 @@ STATES: Final[dict[str, Text]] = {
 CLOSED: Final[dict[str, Text]] = {
     RIGHT_LOST: _("Closed: your roles do not allow you to use this console any more."),
     LOGGED_OUT: _("Closed: you have logged out, or your session has ended."),
+    KEY_REMOVED: _("Closed: the key that opened this console was removed."),
     TAKEN_OVER: _("Closed: somebody else has taken this console over."),
     ENDED: _("Closed by the server."),
 }
+
+# For one who reads more slowly than the line speaks.
+SKIPPED: Final = _("[… %(count)s bytes were left out: they came faster than they were read …]")
 
 # Keys that a browser or a desktop keeps for itself: how they are called, and their X11 codes, pressed in this order.
 _CONTROL, _ALT, _F1 = 0xFFE3, 0xFFE9, 0xFFBE

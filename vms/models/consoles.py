@@ -61,13 +61,17 @@ class ConsoleSessionQuerySet(models.QuerySet["ConsoleSession"]):
 
 
 class ConsoleSession(models.Model):
-    """A console that somebody has open; `ended` says why it is to be closed, which whoever serves it does."""
+    """A console that somebody has open; `ended` says why it is to be closed, which whoever serves it does.
+
+    `fingerprint` is that of the key by which it was opened over SSH; empty for a browser's.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     user = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="consoles")
     vm = models.ForeignKey("VM", models.CASCADE, related_name="sessions")
     kind = models.CharField(max_length=8, choices=ConsoleKind)
     address = models.GenericIPAddressField(null=True, blank=True)
+    fingerprint = models.CharField(max_length=64, blank=True, editable=False)
     opened_at = models.DateTimeField(auto_now_add=True)
     seen_at = models.DateTimeField(db_index=True)
     ended = models.CharField(max_length=24, blank=True)

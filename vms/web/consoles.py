@@ -10,7 +10,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
-from vms.actions import logs, passes, rights, tickets, viewing
+from vms.actions import passes, rights, tickets, viewing
 from vms.domain.console import ConsoleState, Protocol
 from vms.domain.errors import Refusal
 from vms.domain.viewing import Opener
@@ -21,7 +21,7 @@ from vms.routes import Access, route
 from . import reasons
 from .kinds import VMS, Kind, user_of
 from .machines import shown
-from .pages import STATUS, address, complain
+from .pages import STATUS, address
 
 # xterm.js draws with style sheets that it makes; those of this page's own scripts alone are let in.
 _own_styles: Any = csp_update({"style-src": [NONCE]})
@@ -53,31 +53,17 @@ def vm_console(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse
 @require_GET
 @_own_styles
 def vm_serial(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
-    """Serial: the machine's serial line, or why there is none and the way out; what it said since its last start."""
+    """Serial: the machine's serial line, or why there is none and the way out."""
     vm = VMS.row(request, pk)
     no_serial = reasons.why_no_serial(vm, rights.on(user_of(request), vm))
     context = {
         "no_serial": no_serial,
         "no_options": reasons.why_no_options(vm, rights.on(user_of(request), vm)),
-        "runs_recorded": not no_serial and logs.runs(vm),
+        "skipped": texts.SKIPPED % {"count": "{count}"},
+        "recorded": (vm.running_console or vm.console).recorded,
         **_in_browser(request, vm, ConsoleKind.SERIAL),
     }
     return shown(request, kind, vm, "console", "vms/_serial.html", context, template="vms/serial.html")
-
-
-@route(Access.ADMINISTRATOR)
-@require_GET
-@never_cache
-def serial_log(request: HttpRequest, pk: UUID) -> HttpResponse:
-    """What the serial line said since the machine's last start, from the firmware's first line, as a text file."""
-    vm = VMS.row(request, pk)
-    try:
-        text = logs.read(vm, by=user_of(request))
-    except Refusal as no:
-        return complain(request, no, address(request, "vm_serial", vm.pk))
-    answer = HttpResponse(text, content_type="text/plain; charset=utf-8")
-    answer["Content-Disposition"] = f'attachment; filename="{vm.name}-serial.txt"'
-    return answer
 
 
 @route(Access.ADMINISTRATOR)

@@ -5,7 +5,21 @@ from typing import Final
 
 from django.urls import URLPattern, path
 
-from . import accounts, consoles, dialogs, live, machines, many, overview, places, tasks, tools, viewing, webadmin
+from . import (
+    accounts,
+    consoles,
+    dialogs,
+    live,
+    machines,
+    many,
+    overview,
+    places,
+    serials,
+    tasks,
+    tools,
+    viewing,
+    webadmin,
+)
 from .kinds import KINDS, Kind
 from .places import PLACES, PlaceKind
 
@@ -61,7 +75,8 @@ urlpatterns: Final[list[URLPattern]] = [
     path("hosts/<uuid:pk>/actions/<slug:verb>", places.host_action, name="host_action"),
     path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
     path("vms/<uuid:pk>/console/serial", consoles.vm_serial, name="vm_serial"),
-    path("vms/<uuid:pk>/console/serial/log", consoles.serial_log, name="serial_log"),
+    path("vms/<uuid:pk>/console/log", serials.serial_log, name="serial_log"),
+    path("vms/<uuid:pk>/console/log/text", serials.serial_text, name="serial_text"),
     path("vms/<uuid:pk>/screenshot", viewing.vm_screenshot, name="vm_screenshot"),
     path("vms/<uuid:pk>/console/options", viewing.console_options, name="console_options"),
     path("vms/<uuid:pk>/console/viewer", viewing.vm_viewer, name="vm_viewer"),

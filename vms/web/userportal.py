@@ -17,7 +17,7 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import consoles, dialogs, facts, machines, viewing, webadmin
+from . import consoles, dialogs, facts, machines, serials, viewing, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
@@ -88,7 +88,8 @@ vm_console = _for_everybody(consoles.vm_console)
 vm_guest = _for_everybody(webadmin.vm_guest)
 vm_monitoring = _for_everybody(webadmin.vm_monitoring)
 vm_serial = _for_everybody(consoles.vm_serial)
-serial_log = _for_everybody(consoles.serial_log)
+serial_log = _for_everybody(serials.serial_log)
+serial_text = _for_everybody(serials.serial_text)
 console_options = _for_everybody(viewing.console_options)
 vm_screenshot = _for_everybody(viewing.vm_screenshot)
 vm_viewer = _for_everybody(viewing.vm_viewer)

@@ -17,7 +17,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         logging.getLogger("vms").setLevel(logging.INFO)
-        engine = Engine(settings.RUN_DIR, runtime.hypervisor_for, settings.SERIAL_DIR)
+        engine = Engine(settings.RUN_DIR, runtime.hypervisor_for, settings.SERIAL_DIR, settings.SERIAL_RETENTION)
         for number in (signal.SIGTERM, signal.SIGINT):
             # A thread of its own: the handler may have interrupted the holder of a lock that stopping needs.
             signal.signal(number, lambda *_: threading.Thread(target=engine.stop).start())
