@@ -24,16 +24,18 @@ cat >"$root/usr/sbin/grub-probe" <<PROBE
 case "\$*" in
 *fs_uuid*) echo $FILESYSTEM ;;
 *partmap*) echo msdos ;;
-*hint*) echo hd0,msdos1 ;;
+*hints_string*) echo --hint-bios=hd0,msdos1 ;;
+*compatibility_hint*) echo hd0,msdos1 ;;
 *drive*) echo "(hd0,msdos1)" ;;
 *target=fs*) echo ext2 ;;
 *target=device*) echo /dev/vda1 ;;
 esac
 PROBE
 chmod +x "$root/usr/sbin/grub-probe"
-mkdir -p "$root/dev/disk/by-uuid" "$root/boot/grub"
+mkdir -p "$root/dev/disk/by-uuid" "$root/boot/grub/fonts"
 : >"$root/dev/disk/by-uuid/$FILESYSTEM"
 cp -r "$root/usr/lib/grub/i386-pc" "$root/boot/grub/"
+cp "$root/usr/share/grub/unicode.pf2" "$root/boot/grub/fonts/" # without it GRUB does without graphics
 sed 's/^GRUB_TIMEOUT=.*/GRUB_TIMEOUT=1/' "$root/usr/share/grub/default/grub" >"$root/etc/default/grub"
 mkdir -p "$root/etc/default/grub.d"
 for settings in "$SETTINGS"/*; do

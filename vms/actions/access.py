@@ -18,7 +18,11 @@ def facts(row: Hardware) -> Facts:
     """
     if not isinstance(row, VM):
         return Facts()
-    return Facts(agent=Seen(row.agent), addresses=tuple(row.ip.split()))
+    return Facts(
+        agent=Seen(row.agent),
+        addresses=tuple(row.ip.split()),
+        serial_heard=row.login_seen_at is not None,
+    )
 
 
 def of(row: Hardware, console: Console | None = None, *, by: User | None = None) -> Access:

@@ -14,7 +14,7 @@ from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
-from . import guests, pools, power, screenshots
+from . import boots, guests, pools, power, screenshots
 from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
@@ -115,7 +115,9 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     """Bring a locked VM's observed columns up to what was seen, and go on with what waited for it."""
     was, known = Status(vm.observed), (vm.running, vm.pinned)
     _set_observed(vm, seen, host)
-    vm.save(update_fields={*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS})
+    if rebooted:
+        boots.begin(vm)
+    vm.save(update_fields={*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS, *VM.BOOT_FIELDS})
     if (vm.running, vm.pinned) != known:
         sync_devices(vm)
     restart = _settle(vm, seen, was, rebooted=rebooted)
@@ -146,7 +148,7 @@ def _is_known(vm: VM, seen: Observation, host: Host) -> bool:
 
 def _columns(vm: VM) -> list[Any]:
     """What is observed, with documents as their texts: those of the database have lists for our tuples."""
-    values = (getattr(vm, name) for name in (*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS))
+    values = (getattr(vm, name) for name in (*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS, *VM.BOOT_FIELDS))
     documents = (dict, list, tuple)
     return [msgspec.json.encode(one, order="deterministic") if isinstance(one, documents) else one for one in values]
 
@@ -165,11 +167,14 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
     if not running:
         vm.console_user = vm.console_until = None
         guests.forget_the_run(vm)
+        boots.forget_the_run(vm)
     elif not seen.agent:
         guests.agent_is_gone(vm)
     if running:
         vm.run = seen.run or vm.run
         vm.started_at = vm.started_at or timezone.now()
+        if vm.booted_at is None:
+            boots.begin(vm)
     elif seen.status != Status.SUSPENDED:
         vm.run, vm.started_at, vm.left_at = None, None, None
 

@@ -54,8 +54,8 @@ class Seen(StrEnum):
 class Facts:
     """What is known of a machine besides its console; nothing is, of one that has never run.
 
-    `serial_heard`: its guest has written to the serial line after the firmware. `guest_key`: its first boot gives it
-    an SSH key. `own_key`: whoever asks has a key for serial consoles by SSH; None where nobody can have one.
+    `serial_heard`: a prompt has stood on its serial line. `guest_key`: its first boot gives it an
+    SSH key. `own_key`: whoever asks has a key for serial consoles by SSH; None where nobody can have one.
     """
 
     agent: Seen = Seen.NEVER

@@ -3,7 +3,7 @@
 import logging
 import re
 import shutil
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
@@ -14,6 +14,7 @@ from vms.domain.transcript import Retention
 logger = logging.getLogger(__name__)
 
 KEPT: Final = Retention()
+BEFORE: Final = 60.0  # seconds that a run may have been recorded before its start was seen
 
 _RUN: Final = re.compile(r"[0-9]{8}T[0-9]{12}")
 
@@ -68,6 +69,31 @@ def runs(place: Path) -> list[str]:
     if not place.is_dir():
         return []
     return sorted(path.stem for path in place.glob("*.log") if _RUN.fullmatch(path.stem))
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """The end of what a line has said in its present run, and when it spoke last (seconds since 1970)."""
+
+    text: str
+    at: float
+
+
+def heard(directory: Path, machine: UUID, most: int, *, since: float) -> Heard | None:
+    """At most so many bytes that the last run has said; None where nothing was written down since then.
+
+    A run's file is begun a moment before its machine is."""
+    place = directory / str(machine)
+    if not (known := runs(place)):
+        return None
+    head, tail = (place / f"{known[-1]}{part}" for part in (".log", ".tail"))
+    path = tail if tail.exists() else head
+    told = path.stat()
+    if told.st_mtime < since - BEFORE:
+        return None
+    with path.open("rb") as file:
+        file.seek(max(0, told.st_size - most))
+        return Heard(file.read().decode(errors="replace"), told.st_mtime)
 
 
 def prune(place: Path, retention: Retention = KEPT) -> None:

@@ -25,6 +25,7 @@ from vms.domain.transcript import Retention
 from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
 
+from .doctor import Doctor
 from .door import Door
 from .hands import Hands
 from .leadership import Leadership
@@ -129,12 +130,14 @@ class Engine:
         self._follow_hosts()
         works = {"dispatch": self._hand_out, "many": self._deal_with_many}
         threads = [threading.Thread(target=self._work, args=(work,), name=name) for name, work in works.items()]
-        for thread in threads:
+        doctor = Doctor(self._ready, self._lines.logs)
+        for thread in (*threads, doctor):
             thread.daemon = True
             thread.start()
         try:
             self._keep_house()
         finally:
+            doctor.stop()
             self._stand_down(threads)
 
     def _driver(self, host: UUID) -> Hypervisor:
@@ -149,6 +152,11 @@ class Engine:
     def _heard(self, host: UUID) -> Hypervisor:
         """The driver of another host that answers, with the broker at the lines of what comes there."""
         return heard(self._driver(host), self._lines, host)
+
+    def _ready(self) -> dict[UUID, Hypervisor]:
+        """The drivers of the hosts that answer."""
+        watchers = list(self._watchers.items())
+        return {key: watcher.hypervisor for key, watcher in watchers if watcher.ready.is_set()}
 
     def _follow_hosts(self) -> None:
         """Watch the hosts that have been added, and leave those that have been removed."""
@@ -285,8 +293,7 @@ class Engine:
 
     def _keep_lines(self) -> None:
         """Have a serial broker at work; one that was started anew is told of the runs that it writes down."""
-        ready = {key: watcher.hypervisor for key, watcher in self._watchers.items() if watcher.ready.is_set()}
-        hosts = {key: at for key, driver in ready.items() if (at := driver.serial_at())}
+        hosts = {key: at for key, driver in self._ready().items() if (at := driver.serial_at())}
         if self._lines.keep(hosts):
             for host, machine in reports.recorded(hosts):
                 self._lines.attach(host, machine, record=True, fresh=False)

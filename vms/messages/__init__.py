@@ -15,6 +15,7 @@ from vms.models.hardware import DISCONNECT_ACTIONS
 from vms.models.machines import AGENTS as _AGENTS
 from vms.models.machines import STATUSES as _STATUSES
 
+from .doctor import FINDINGS
 from .events import EVENTS, FAILED
 from .fields import CHANGES, FIELDS
 from .refusals import ALLOWED, REFUSALS
@@ -188,6 +189,7 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "permit": PERMITS,
     "allowed": ALLOWED,
     "ended": {ended.value: text for ended, text in ENDED.items()},
+    "finding": {finding.value: text for finding, text in FINDINGS.items()},
     "done": dict(DISCONNECT_ACTIONS),
     "console": CONSOLES,
     "no_console": {reason.value: text for reason, text in NO_CONSOLE.items()},

@@ -62,6 +62,7 @@ EVENTS: Final[dict[str, Text]] = {
     "USER_VDC_LOGIN": _("%(entity)s logged in."),
     "USER_VDC_LOGOUT": _("%(entity)s logged out."),
     "VM_DOWN": _("%(entity)s is down: %(ended)s."),
+    "VM_BOOT_NEEDS_ATTENTION": _("%(entity)s does not come up: %(finding)s."),
     "HA_VM_FAILED": _("Highly available %(entity)s failed; it is started again."),
     "EXCEEDED_MAXIMUM_NUM_OF_RESTART_HA_VM_ATTEMPTS": _(
         "Highly available %(entity)s failed %(tries)s times in a short time; it stays down until somebody looks."

@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.domain.access import Seen
 from vms.domain.console import Console, GraphicalAccess, graphical_access
+from vms.domain.doctor import Diagnosis
 from vms.domain.document import run_from_document, run_to_document
 from vms.domain.guest import GuestAddress, Told
 from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
@@ -245,7 +246,7 @@ class Pool(Hardware):
 class VM(Hardware):
     """A virtual machine: configured by the columns of `Hardware`, observed in those of this class.
 
-    `observed` to `guest_seen_at` are written by the engine's reports alone, edits never touch them; `PROJECTED_FIELDS`
+    `observed` to `ssh_seen_at` are written by the engine's reports alone, edits never touch them; `PROJECTED_FIELDS`
     are for lists and search, written by `vms.actions._status`: `failure` is the verb that came to nothing last, with
     its error, and `pending_names` are the keys of what a restart would change.
     """
@@ -264,6 +265,8 @@ class VM(Hardware):
     GUEST_FIELDS: ClassVar[tuple[str, ...]] = (
         *("agent", "agent_seen_at", "fqdn", "ip", "ip_addresses", "guest_document", "guest_seen_at"),
     )
+    # What a boot has come to, and what was ever heard of the guest; written by `vms.actions.boots`.
+    BOOT_FIELDS: ClassVar[tuple[str, ...]] = ("diagnosis_document", "booted_at", "login_seen_at", "ssh_seen_at")
     PROJECTED_FIELDS: ClassVar[tuple[str, ...]] = (
         *("status", "pending", "run_once", "running_graphics", "running_video", "access"),
         *("cluster_name", "host_name", "busy", "failure", "pending_names"),
@@ -331,6 +334,11 @@ class VM(Hardware):
     guest_document = models.JSONField(default=dict, blank=True, editable=False)
     guest_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
 
+    diagnosis_document = models.JSONField(default=dict, blank=True, editable=False)
+    booted_at = models.DateTimeField(null=True, blank=True, editable=False, db_index=True)
+    login_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+    ssh_seen_at = models.DateTimeField(null=True, blank=True, editable=False)
+
     status = models.CharField(_("status"), max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False)
     busy = models.BooleanField(default=False, editable=False)
     failure = models.JSONField(null=True, blank=True, editable=False)
@@ -382,6 +390,15 @@ class VM(Hardware):
     @guest.setter
     def guest(self, told: Told) -> None:
         self.guest_document = msgspec.to_builtins(told, order="deterministic")
+
+    @property
+    def diagnosis(self) -> Diagnosis | None:
+        """What its last boot in this run has come to; None when it is down, or nobody listens to its serial line."""
+        return msgspec.convert(self.diagnosis_document, Diagnosis) if self.diagnosis_document else None
+
+    @diagnosis.setter
+    def diagnosis(self, diagnosis: Diagnosis | None) -> None:
+        self.diagnosis_document = msgspec.to_builtins(diagnosis) if diagnosis else {}
 
     @property
     def addresses(self) -> tuple[GuestAddress, ...]:

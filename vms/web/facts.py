@@ -13,7 +13,7 @@ from vms.domain.machine import FROM_INSTANCE_TYPE, MachineSpec
 from vms.messages import Text
 from vms.models import VM, Cluster, Hardware, InstanceType, Pool, Template
 
-from . import guest
+from . import doctor, guest
 from .panels import Display, graphics_display, pool_type, version_of, video_display
 from .tables import Fact
 from .words import told
@@ -26,7 +26,7 @@ def general(row: Hardware, *, with_host: bool = True) -> list[tuple[str, list[Fa
     heading, identity = _IDENTITIES[type(row)]
     running = row.running_console if isinstance(row, VM) else None
     spec = row.spec
-    summary = [(_("Guest"), guest.summary(row))] if isinstance(row, VM) else []
+    summary = [(_("Guest"), [*doctor.fact(row), *guest.summary(row)])] if isinstance(row, VM) else []
     return [
         (str(heading), [*_texts(row), *_run_on(row, with_host), *identity(row)]),
         *summary,

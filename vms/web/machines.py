@@ -15,7 +15,7 @@ from vms.domain.errors import Refusal
 from vms.models import VM, Hardware
 from vms.routes import Access, route
 
-from . import facts, reasons, trails
+from . import doctor, facts, reasons, trails
 from .kinds import VMS, Kind, user_of
 from .listing import Listing
 from .many import CHOICES
@@ -116,6 +116,7 @@ def shown(
         "tab": tab,
         "tabs": [(key, label, at[key]) for key, label in kind.tabs],
         "reach": reach,
+        "boot": doctor.panel(request, row) if isinstance(row, VM) else None,
         **told,
     }
     return live(request, template, fragment, {**header, **context}, busy=header.get("busy", False))

@@ -1,0 +1,137 @@
+"""What a boot has come to is told from real traces: each finding by its sign, and no hang where there is none.
+
+The traces in `traces/` were taken second by second from QEMU with the guests of `tests.distribution`: age in seconds,
+seconds of processor used, requests to read from disks, what the serial line said.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from vms.domain.doctor import HANG, Diagnosis, Finding, Signs, diagnose
+
+TRACES: Final = Path(__file__).with_name("traces")
+# Trace → what is found on the way, in this order and nothing else.
+LABELS: Final = {
+    "no-disk": (Finding.BOOTING, Finding.NO_BOOT_DEVICE),
+}
+
+
+def looks(name: str) -> Iterator[tuple[str, Signs]]:
+    """What the doctor sees of a trace, once a second."""
+    said, spoke, moved, used, read, at = "", 0.0, 0.0, 0.0, 0, 0.0
+    for age, cpu, reads, heard in json.loads((TRACES / f"{name}.json").read_text()):
+        said += heard
+        spoke = age if heard else spoke
+        moved = age if reads != read else moved
+        busy = (cpu - used) / (age - at) if age > at else None
+        used, read, at = cpu, reads, age
+        yield said, Signs(age=age, quiet=age - spoke, still=age - moved, busy=busy, screen="with-screen" in name)
+
+
+def course(name: str) -> list[Finding]:
+    """What is found in a trace, each once after the other."""
+    found: list[Finding] = []
+    for said, signs in looks(name):
+        finding = diagnose(said, signs).finding
+        if not found or found[-1] is not finding:
+            found.append(finding)
+    return found
+
+
+@pytest.mark.parametrize("name", LABELS)
+def test_a_real_boot_is_found_for_what_it_is(name: str) -> None:
+    assert course(name) == list(LABELS[name])
+
+
+def test_every_trace_has_its_label() -> None:
+    assert {path.stem for path in TRACES.glob("*.json")} == set(LABELS)
+
+
+def test_no_boot_that_goes_on_is_ever_called_a_hang() -> None:
+    for name in LABELS:
+        if Finding.GRUB_HANGS not in LABELS[name]:
+            assert not set(course(name)) & {Finding.GRUB_HANGS, Finding.GRUB_SILENT, Finding.BOOT_LOOP}
+
+
+WELCOME: Final = (
+    "SeaBIOS (version 1.16.2)\r\n\r\nBooting from Hard Disk...\r\nGRUB loading.\r\nWelcome to GRUB!\r\n\r\n"
+)
+HUNG: Final = Signs(age=HANG + 15, quiet=HANG + 5, still=HANG + 5, busy=1.0)
+
+
+def finding(said: str, signs: Signs) -> Finding:
+    return diagnose(said, signs).finding
+
+
+def test_grub_that_hangs_says_reads_and_answers_nothing_and_takes_a_processor() -> None:
+    assert finding(WELCOME, HUNG) is Finding.GRUB_HANGS
+    otherwise = {
+        "it has just spoken": replace(HUNG, quiet=2.0),
+        "its disk is read": replace(HUNG, still=1.0),
+        "nobody has measured": replace(HUNG, busy=None),
+        "a hidden menu may still end": replace(HUNG, quiet=HANG - 5, still=HANG - 5),
+        "its processor rests": replace(HUNG, busy=0.05),
+        "its agent answers": replace(HUNG, answers=True),
+        "its screen may show a menu": replace(HUNG, screen=True),
+    }
+    assert [why for why, signs in otherwise.items() if finding(WELCOME, signs) is Finding.GRUB_HANGS] == []
+
+
+def test_legacy_grub_hangs_alike() -> None:
+    said = "SeaBIOS (version 1.16.2)\r\nGRUB Loading stage1.5.\r\n\r\nGRUB loading, please wait...\r\n"
+    assert finding(said, HUNG) is Finding.GRUB_HANGS
+
+
+def test_the_words_of_a_panic_are_told() -> None:
+    said = "[    2.134567] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\r\n"
+    told = diagnose(said, Signs(age=7, quiet=1))
+    assert (told.finding, told.words) == (Finding.PANIC, "VFS: Unable to mount root fs on unknown-block(0,0)")
+
+
+def test_a_reboot_begins_anew() -> None:
+    came_up = WELCOME + "Loading Linux 6.1 ...\r\n\r\ndebian login: "
+    assert finding(came_up, Signs(age=60, quiet=1)) is Finding.LOG_IN
+    assert finding(came_up + "\r\n" + WELCOME, Signs(age=90, quiet=1)) is Finding.BOOTING
+    assert finding(came_up + "\r\n" + WELCOME, HUNG) is Finding.GRUB_HANGS
+
+
+def test_a_guest_that_begins_again_and_again_is_in_a_loop_unless_it_comes_up() -> None:
+    assert finding(WELCOME * 3, Signs(age=60, quiet=1)) is Finding.BOOTING
+    assert finding(WELCOME * 4, Signs(age=80, quiet=1)) is Finding.BOOT_LOOP
+    assert finding(WELCOME * 4 + "debian login: ", Signs(age=80, quiet=1)) is Finding.LOG_IN
+
+
+def test_a_shell_without_a_log_in_counts_as_one() -> None:
+    assert finding("HEADLESS-GUEST-UP\r\n~ # ", Signs(age=9, quiet=1)) is Finding.LOG_IN
+    assert finding("Progress: 50 # of 100\r\n", Signs(age=9, quiet=1)) is Finding.BOOTING
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("error: unknown filesystem.\r\nEntering rescue mode...\r\ngrub rescue> ", Finding.GRUB_SHELL),
+        ("Loading Linux 6.1 ...\r\nGave up waiting for root.\r\n(initramfs) ", Finding.NO_ROOT),
+        ("You are in emergency mode. After logging in, type\r\nGive root password for maintenance", Finding.EMERGENCY),
+        ("UEFI Interactive Shell v2.2\r\nShell> ", Finding.FIRMWARE_SHELL),
+    ],
+)
+def test_what_waits_for_commands_is_told_apart_after_a_pause(said: str, expected: Finding) -> None:
+    assert finding(said, Signs(age=40, quiet=1)) is Finding.BOOTING
+    assert finding(said, Signs(age=60, quiet=20, still=20)) is expected
+
+
+def test_anything_may_be_said() -> None:
+    for said in ("", "\x00" * 10, "\x1b]0;title\x07\x1b[2J", "\ufffd" * 100_000, "login: " * 20_000, "\r" * 100_000):
+        assert isinstance(diagnose(said, Signs(age=5, quiet=1)), Diagnosis)
+
+
+def test_only_what_stands_still_has_cures() -> None:
+    for each in Finding:
+        told = Diagnosis(finding=each)
+        assert bool(told.cures) or each in {Finding.BOOTING, Finding.LOG_IN}
+        assert each.needs_attention or not each.alarming

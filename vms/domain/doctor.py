@@ -1,0 +1,273 @@
+"""What a booting guest is at, read from its serial line and from what it uses; and what would help it on.
+
+A guest says the same to a person who watches the line. What tells a boot that hangs from one that is slow, or busy
+somewhere else, is what it uses meanwhile: the hang of GRUB in graphics mode without a video card (the feature page's
+limitation) takes a whole processor, reads nothing and says nothing.
+"""
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+from .guest import text as printable
+
+__all__ = ["HEARD", "PAUSE", "Cure", "Diagnosis", "Finding", "Signs", "diagnose"]
+
+
+class Finding(StrEnum):
+    """What a boot has come to; only the first two need nobody's attention."""
+
+    BOOTING = "booting"
+    LOG_IN = "log_in"  # a prompt stands on the line
+    ANSWERS = "answers"  # it runs, and says nothing on the line
+    NOTHING_HEARD = "nothing_heard"
+    NO_BOOT_DEVICE = "no_boot_device"
+    FIRMWARE_SHELL = "firmware_shell"
+    MENU_WAITS = "menu_waits"
+    ON_SCREEN = "on_screen"  # the boot loader went on where only somebody at the screen can see it
+    GRUB_SILENT = "grub_silent"  # not long enough yet to call it a hang
+    GRUB_HANGS = "grub_hangs"
+    GRUB_SHELL = "grub_shell"
+    KERNEL_SILENT = "kernel_silent"
+    PANIC = "panic"
+    NO_ROOT = "no_root"
+    EMERGENCY = "emergency"
+    BOOT_LOOP = "boot_loop"
+    STANDS_STILL = "stands_still"
+
+    @property
+    def settled(self) -> bool:
+        """Whether nothing more is expected: who looks for the next thing may look less often."""
+        return self in _SETTLED
+
+    @property
+    def needs_attention(self) -> bool:
+        """Whether a person should look, now or when the guest is wanted."""
+        return self not in {Finding.BOOTING, Finding.LOG_IN, Finding.ANSWERS}
+
+    @property
+    def alarming(self) -> bool:
+        """Whether the guest will not come up by itself: people are told who do not look."""
+        return self in _ALARMING
+
+
+class Cure(StrEnum):
+    """What a person may do about it, each a button."""
+
+    PREPARE = "prepare"  # the wizard that sets GRUB and kernel to the serial line
+    RUN_ONCE_WITH_VNC = "run_once_with_vnc"
+    OPEN_SERIAL = "open_serial"
+    OPEN_SCREEN = "open_screen"
+    BOOT_OPTIONS = "boot_options"
+    READ_LOG = "read_log"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Signs:
+    """What can be seen of a running machine from outside.
+
+    `age`: seconds since its start. `quiet`: seconds since the line last said something (or since the start). `still`:
+    seconds since it last read from a disk. `busy`: processors that it used meanwhile, 1.0 is a whole one; None where
+    nobody has measured. `answers`: its agent is connected or an address of it is known. `screen`: it has one.
+    """
+
+    age: float
+    quiet: float
+    still: float = 0.0
+    busy: float | None = None
+    answers: bool = False
+    screen: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Diagnosis:
+    """What a boot has come to, with the guest's own words where it gave a reason; `after` seconds since the start."""
+
+    finding: Finding
+    after: int = 0
+    words: str = ""
+
+    @property
+    def cures(self) -> tuple[Cure, ...]:
+        """What would help, the likeliest first."""
+        return CURES.get(self.finding, ())
+
+
+CURES: Final[dict[Finding, tuple[Cure, ...]]] = {
+    Finding.ANSWERS: (Cure.PREPARE,),
+    Finding.NOTHING_HEARD: (Cure.RUN_ONCE_WITH_VNC,),
+    Finding.NO_BOOT_DEVICE: (Cure.BOOT_OPTIONS,),
+    Finding.FIRMWARE_SHELL: (Cure.OPEN_SERIAL, Cure.BOOT_OPTIONS),
+    Finding.MENU_WAITS: (Cure.OPEN_SERIAL,),
+    Finding.ON_SCREEN: (Cure.OPEN_SCREEN,),
+    Finding.GRUB_SILENT: (Cure.OPEN_SERIAL, Cure.RUN_ONCE_WITH_VNC),
+    Finding.GRUB_HANGS: (Cure.PREPARE, Cure.RUN_ONCE_WITH_VNC),
+    Finding.GRUB_SHELL: (Cure.OPEN_SERIAL, Cure.BOOT_OPTIONS),
+    Finding.KERNEL_SILENT: (Cure.PREPARE, Cure.RUN_ONCE_WITH_VNC),
+    Finding.PANIC: (Cure.READ_LOG, Cure.RUN_ONCE_WITH_VNC),
+    Finding.NO_ROOT: (Cure.OPEN_SERIAL, Cure.BOOT_OPTIONS),
+    Finding.EMERGENCY: (Cure.OPEN_SERIAL, Cure.READ_LOG),
+    Finding.BOOT_LOOP: (Cure.READ_LOG, Cure.RUN_ONCE_WITH_VNC),
+    Finding.STANDS_STILL: (Cure.READ_LOG, Cure.RUN_ONCE_WITH_VNC),
+}
+
+_SETTLED: Final = frozenset(
+    {Finding.LOG_IN, Finding.ANSWERS, Finding.PANIC, Finding.NO_BOOT_DEVICE, Finding.GRUB_HANGS, Finding.KERNEL_SILENT}
+)
+_ALARMING: Final = frozenset(
+    {
+        *(Finding.NO_BOOT_DEVICE, Finding.FIRMWARE_SHELL, Finding.GRUB_HANGS, Finding.GRUB_SHELL, Finding.PANIC),
+        *(Finding.NO_ROOT, Finding.EMERGENCY, Finding.BOOT_LOOP),
+    }
+)
+
+# Seconds, measured with Debian 12 on emulated processors; with KVM everything is quicker.
+PAUSE: Final = 8.0  # a prompt or a menu that says nothing for so long waits for somebody
+SILENCE: Final = 12.0  # GRUB's own countdown draws every second; this is no pause any more
+HANG: Final = 35.0  # longer than the hidden countdowns that distributions set (0 to 30 s)
+LONG: Final = 90.0  # file system checks and slow disks are quicker, or they say something
+BUSY: Final = 0.5  # of one processor: GRUB that hangs takes all that the host gives it
+IDLE: Final = 0.2
+LOOPS: Final = 4  # beginnings of the firmware within one run, none of which came to a log-in
+
+
+class _Mile(StrEnum):
+    """What the line has said last that tells how far the boot has come."""
+
+    NOTHING = "nothing"
+    FIRMWARE = "firmware"
+    NO_DEVICE = "no_device"
+    SHELL = "shell"
+    LOADER = "loader"
+    MENU = "menu"
+    GRUB_SHELL = "grub_shell"
+    KERNEL = "kernel"
+    PANIC = "panic"
+    NO_ROOT = "no_root"
+    EMERGENCY = "emergency"
+    LOG_IN = "log_in"
+
+
+_MILES: Final[tuple[tuple[_Mile, re.Pattern[str]], ...]] = tuple(
+    (mile, re.compile(pattern, re.MULTILINE))
+    for mile, pattern in {
+        _Mile.FIRMWARE: r"SeaBIOS \(version|^UEFI firmware|BdsDxe: (?:loading|starting)|Booting from ",
+        _Mile.NO_DEVICE: r"No bootable device|BdsDxe: No bootable option|No mapping found|Boot failed: not a bootable",
+        _Mile.SHELL: r"UEFI Interactive Shell|^Shell> ",
+        _Mile.LOADER: r"Welcome to GRUB!|GRUB [Ll]oading|error: no suitable video mode found",
+        _Mile.MENU: r"GNU GRUB +version|Press any key to enter the menu",
+        _Mile.GRUB_SHELL: r"^grub(?: rescue)?> ",
+        _Mile.KERNEL: r"Loading Linux |Loading initial ramdisk|Booting a command list|\[ +0\.0000\d\d\] |EFI stub: ",
+        _Mile.PANIC: r"Kernel panic - not syncing: (?P<words>[^\n]*)",
+        _Mile.NO_ROOT: r"^\(initramfs\) |^dracut:/# |(?P<words>ALERT! +\S+ does not exist[^\n]*)",
+        _Mile.EMERGENCY: r"You are in (?:emergency|rescue) mode|^(?:Give root password|Press Enter) for maintenance",
+        _Mile.LOG_IN: r"^[\w.-]+ login: |^[^\n]{0,80}[~/\w] ?[#$] ?\Z",
+    }.items()
+)
+_FIRST_WORDS: Final = re.compile(r"SeaBIOS \(version|^UEFI firmware \(version", re.MULTILINE)
+# Sequences that move the cursor or colour the text: a screen's matter. A line that is drawn over begins anew.
+_ESCAPES: Final = re.compile(
+    r"\x1b(?:\[[0-?]*[ -/]*[@-~]|\][^\x07\x1b]*(?:\x07|\x1b\\)|[@-Z\\-_=>c78])|[\x00\x07\x0e\x0f]"
+)
+_LINE_ENDS: Final = re.compile(r"\r+\n?|\x0b|\x0c")
+HEARD: Final = 64 * 1024  # characters of the line's end that are looked at
+
+
+def diagnose(said: str, signs: Signs) -> Diagnosis:
+    """What the boot has come to, after what its serial line has said since the start."""
+    mile, words = _last_mile(_plain(said))
+    finding = _MEANS[mile](signs)
+    if finding is Finding.BOOTING and len(_FIRST_WORDS.findall(said[-HEARD:])) >= LOOPS:
+        finding = Finding.BOOT_LOOP
+    return Diagnosis(finding=finding, after=int(signs.age), words=printable(words, 160))
+
+
+def _plain(said: str) -> str:
+    """The end of what was said, as lines of text; of several boots in one run, the last one."""
+    lines = _LINE_ENDS.sub("\n", _ESCAPES.sub("", said[-HEARD:]))
+    begun = [found.start() for found in _FIRST_WORDS.finditer(lines)]
+    return lines[begun[-1] :] if begun else lines
+
+
+def _last_mile(lines: str) -> tuple[_Mile, str]:
+    """The mile that was passed last; of a reason given with it, the words."""
+    last, words, at = _Mile.NOTHING, "", -1
+    for mile, pattern in _MILES:
+        for found in pattern.finditer(lines):
+            if found.start() >= at:
+                last, at = mile, found.start()
+                words = found.groupdict().get("words") or ""
+    if last is _Mile.NOTHING and lines.strip():
+        last = _Mile.FIRMWARE
+    return last, words
+
+
+def _goes_on_elsewhere(signs: Signs, otherwise: Finding) -> Finding:
+    """The line is quiet: either something else says that the guest runs, or it does not."""
+    return Finding.ANSWERS if signs.answers else otherwise
+
+
+def _nothing(signs: Signs) -> Finding:
+    return Finding.BOOTING if signs.quiet < SILENCE else _goes_on_elsewhere(signs, Finding.NOTHING_HEARD)
+
+
+def _firmware(signs: Signs) -> Finding:
+    if signs.quiet < SILENCE:
+        return Finding.BOOTING
+    idle = signs.busy is not None and signs.busy < IDLE and signs.still > SILENCE
+    waits = Finding.ON_SCREEN if signs.screen else Finding.STANDS_STILL
+    return _goes_on_elsewhere(signs, waits if idle or signs.quiet > LONG else Finding.BOOTING)
+
+
+def _loader(signs: Signs) -> Finding:
+    """GRUB has said its welcome, and went on where the line does not show it."""
+    if signs.answers:
+        return Finding.ANSWERS
+    if signs.quiet < SILENCE or signs.still < SILENCE or signs.busy is None:
+        return Finding.BOOTING if signs.quiet < LONG else Finding.STANDS_STILL
+    if signs.screen:
+        return Finding.ON_SCREEN
+    hangs = signs.busy >= BUSY and min(signs.quiet, signs.still) >= HANG
+    return Finding.GRUB_HANGS if hangs else Finding.GRUB_SILENT
+
+
+def _menu(signs: Signs) -> Finding:
+    """A countdown is drawn anew every second."""
+    if signs.quiet < PAUSE:
+        return Finding.BOOTING
+    return _goes_on_elsewhere(signs, Finding.MENU_WAITS if signs.still >= PAUSE else Finding.BOOTING)
+
+
+def _kernel(signs: Signs) -> Finding:
+    """A kernel that has been loaded and says nothing, while its disk is read, was told of no serial console."""
+    if signs.quiet < SILENCE:
+        return Finding.BOOTING
+    if signs.answers:
+        return Finding.KERNEL_SILENT
+    return Finding.STANDS_STILL if min(signs.quiet, signs.still) >= LONG else Finding.BOOTING
+
+
+def _at_once(finding: Finding) -> Callable[[Signs], Finding]:
+    return lambda _signs: finding
+
+
+def _after_a_pause(finding: Finding) -> Callable[[Signs], Finding]:
+    return lambda signs: finding if signs.quiet >= PAUSE else Finding.BOOTING
+
+
+_MEANS: Final[dict[_Mile, Callable[[Signs], Finding]]] = {
+    _Mile.NOTHING: _nothing,
+    _Mile.FIRMWARE: _firmware,
+    _Mile.NO_DEVICE: _after_a_pause(Finding.NO_BOOT_DEVICE),
+    _Mile.SHELL: _after_a_pause(Finding.FIRMWARE_SHELL),
+    _Mile.LOADER: _loader,
+    _Mile.MENU: _menu,
+    _Mile.GRUB_SHELL: _after_a_pause(Finding.GRUB_SHELL),
+    _Mile.KERNEL: _kernel,
+    _Mile.PANIC: _at_once(Finding.PANIC),
+    _Mile.NO_ROOT: _after_a_pause(Finding.NO_ROOT),
+    _Mile.EMERGENCY: _after_a_pause(Finding.EMERGENCY),
+    _Mile.LOG_IN: _at_once(Finding.LOG_IN),
+}
