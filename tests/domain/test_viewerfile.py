@@ -1,7 +1,9 @@
 """The file that a remote viewer opens a console with."""
 
+from dataclasses import replace
+
 from vms.domain.console import SPICE, Console, Protocol, Video
-from vms.domain.hosts import Endpoint
+from vms.domain.hosts import Doorway, Endpoint
 from vms.domain.secret import Secret
 from vms.domain.viewerfile import write
 from vms.domain.viewing import Options
@@ -26,6 +28,16 @@ def test_a_port_that_does_not_listen_is_not_told() -> None:
 def test_a_password_is_told_where_there_is_one() -> None:
     endpoint = Endpoint(protocol=Protocol.VNC, address="host", port=5900)
     assert "password=secret" in lines(endpoint, password=Secret("secret"))
+
+
+def test_where_the_host_has_certificates_the_viewer_is_told_whose() -> None:
+    endpoint = Endpoint(protocol=Protocol.SPICE, address="host", tls_port=5902)
+    doorway = Doorway(listen="10.0.0.1", secure=True, authority="-----BEGIN\r\nabc\n-----END", subject="CN=host")
+    told = write(endpoint, title="web", doorway=doorway).splitlines()
+    assert "ca=-----BEGIN\\nabc\\n-----END" in told
+    assert "host-subject=CN=host" in told
+    plain = replace(endpoint, port=5901, tls_port=-1)
+    assert "ca=" not in write(plain, title="web", doorway=doorway), "it would be believed to be safe"
 
 
 def test_it_names_the_machine_and_is_deleted_after_use() -> None:

@@ -3,8 +3,11 @@
 import re
 from typing import Any, Final
 
+from cryptography.x509 import load_pem_x509_certificates
+
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
+from vms.domain.runonce import LOOPBACK
 from vms.models import ActionGroup, Cluster, Host
 
 from . import migration
@@ -39,6 +42,7 @@ def create(name: str, *, cluster: Cluster, uri: str = AUTO, by: Actor, **columns
     """A new host; the engine connects to it by itself. `columns` is a comment."""
     authorise(by, ActionGroup.CREATE_HOST, cluster)
     host = Host(cluster=cluster, **_checked({"name": name, "uri": uri, **columns}))
+    _ = host.doorway  # refused where it makes no sense
     added(host)
     record(by, "USER_ADD_VDS", host)
     return host
@@ -58,6 +62,7 @@ def edit(host: Host, *, by: Actor, **columns: Any) -> Host:
         if not host.maintenance:
             raise Refusal("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", "cluster", name=host.name)
     before, after = changed(host, _checked(columns))
+    _ = host.doorway  # refused where it makes no sense
     if after:
         record(by, "USER_UPDATE_VDS", host, before, after)
     if "name" in after:
@@ -110,4 +115,17 @@ def _checked(columns: dict[str, Any]) -> dict[str, Any]:
         raise Refusal("ILLEGAL_VALUE", "uri", value=uri[:80], allowed="an address that libvirt connects by")
     if not _ADDRESS.fullmatch(address := columns.get("migration_address", "")):
         raise Refusal("ILLEGAL_VALUE", "migration_address", value=address[:80], allowed="a name or an IP address")
-    return columns
+    return columns | _doorway(columns)
+
+
+def _doorway(columns: dict[str, Any]) -> dict[str, Any]:
+    """The columns about consoles, tidied; refused where the authority is none."""
+    authority = str(columns.get("console_authority", "")).strip()
+    if authority:
+        try:
+            load_pem_x509_certificates(authority.encode())
+        except ValueError as error:
+            allowed = "certificates as PEM: -----BEGIN CERTIFICATE----- …"
+            raise Refusal("ILLEGAL_VALUE", "console_authority", value=authority[:40], allowed=allowed) from error
+    tidied = {"console_listen": columns.get("console_listen") or LOOPBACK, "console_authority": authority}
+    return {name: value for name, value in tidied.items() if name in columns}

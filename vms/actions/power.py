@@ -1,6 +1,7 @@
 """Verbs that change whether and how a VM runs; each records a job that the engine carries out."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final
 
 from vms.domain import lifecycle
@@ -136,6 +137,8 @@ def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lo
     offer.check(console)
     access.require_way_in(vm, None, console, accepted=accept_lockout)
     host = choose_host(vm, run.spec)
+    if not console.headless:
+        run = replace(run, listen=host.doorway.listen, secure=host.doorway.secure)
     job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run))
     access.tell(vm, None, console, by=by)
     return job

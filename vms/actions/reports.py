@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from vms.domain.devices import OUR_ALIAS
 from vms.domain.errors import Refusal
-from vms.domain.hosts import Capabilities, Ended, Observation
+from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
+from vms.domain.runonce import LOOPBACK
 from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
 from . import boots, guests, pools, power, screenshots
@@ -158,7 +159,7 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
     vm.observed = seen.status.value
     vm.ended = seen.ended.value if seen.ended else ""
     vm.host = host or vm.host
-    vm.endpoints = msgspec.to_builtins(seen.endpoints) if running else []
+    vm.endpoints = msgspec.to_builtins(_told(seen.endpoints, vm.host)) if running else []
     vm.cold_reboot = running and seen.cold_reboot
     if seen.machine:
         ours = {alias: address for alias, address in seen.addresses.items() if alias.startswith(OUR_ALIAS)}
@@ -177,6 +178,14 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
             boots.begin(vm)
     elif seen.status != Status.SUSPENDED:
         vm.run, vm.started_at, vm.left_at = None, None, None
+
+
+def _told(endpoints: Collection[Endpoint], host: Host | None) -> list[Endpoint]:
+    """Where screens listen, as viewers are told; whoever looked may have known the host before it was opened."""
+    if host is None or all(endpoint.address == LOOPBACK for endpoint in endpoints):
+        return list(endpoints)
+    doorway = Host.objects.get(pk=host.pk).doorway
+    return [doorway.told(endpoint) for endpoint in endpoints]
 
 
 def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:

@@ -54,4 +54,5 @@ def file(vm: VM, protocol: Protocol, *, by: User) -> str:
         options=options_of(vm, by),
         console=console_of(vm),
         os=vm.os,
+        doorway=vm.host.doorway if vm.host else viewerfile.CLOSED,
     )

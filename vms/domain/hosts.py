@@ -1,14 +1,21 @@
 """What a host can do, as its hypervisor tells, and what it says of the machines on it."""
 
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
+from ipaddress import IPv4Address, IPv6Address, ip_address
+from typing import Final
 from uuid import UUID
 
 from .console import SPICE_AND_VNC, Firmware, Graphics, Protocol
+from .errors import Refusal
 from .lifecycle import Status
 from .machine import HOST_PASSTHROUGH, Address, MachineSpec
-from .runonce import Run
+from .runonce import LOOPBACK, Run
+
+SUBJECT_LENGTH: Final = 255
+_ADDRESS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +72,55 @@ class Endpoint:
     address: str
     port: int = -1
     tls_port: int = -1
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Doorway:
+    """How viewers elsewhere reach the screens of a host; as long as it listens on its loopback they do not.
+
+    `address` is what they are told, `secure` that the host's QEMU has certificates: `authority` (PEM) made them, for
+    `subject`. An address that stands for all of the host's is told to nobody.
+    """
+
+    listen: str = LOOPBACK
+    address: str = ""
+    secure: bool = False
+    authority: str = ""
+    subject: str = ""
+
+    def __post_init__(self) -> None:
+        listening = _ip(self.listen)
+        if listening is None:
+            raise Refusal("ILLEGAL_VALUE", "console_listen", value=self.listen[:60], allowed="an IP address")
+        if self.address and not _ADDRESS.fullmatch(self.address):
+            allowed = "a name or an IP address"
+            raise Refusal("ILLEGAL_VALUE", "console_address", value=self.address[:60], allowed=allowed)
+        if listening.is_unspecified and not self.address:
+            allowed = "the name or IP address by which viewers reach the host"
+            raise Refusal("ILLEGAL_VALUE", "console_address", value="", allowed=allowed)
+        if len(self.subject) > SUBJECT_LENGTH or not self.subject.isprintable():
+            allowed = "a subject like C=DE,O=Example,CN=host.example.org"
+            raise Refusal("ILLEGAL_VALUE", "console_subject", value=self.subject[:60], allowed=allowed)
+
+    @property
+    def open(self) -> bool:
+        """Whether anybody elsewhere reaches them."""
+        listening = _ip(self.listen)
+        return listening is not None and not listening.is_loopback
+
+    def told(self, endpoint: Endpoint) -> Endpoint:
+        """Where a screen listens, as viewers are told: a run that began before the doorway was opened stays closed."""
+        listening = _ip(endpoint.address)
+        if listening is None or listening.is_loopback:
+            return endpoint
+        return replace(endpoint, address=self.address or self.listen)
+
+
+def _ip(text: str) -> IPv4Address | IPv6Address | None:
+    try:
+        return ip_address(text)
+    except ValueError:
+        return None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

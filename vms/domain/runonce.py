@@ -10,6 +10,8 @@ from .console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Graphics, Off
 from .machine import MachineSpec
 from .parts import Boot, BootOrder
 
+LOOPBACK: Final = "127.0.0.1"
+
 
 class ConsoleChoice(StrEnum):
     """The console of one run, as the dialog offers it."""
@@ -104,11 +106,16 @@ _MACHINE_FIELDS: Final = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Run:
-    """One run of a machine: what was configured when it was started, what was laid over it, and by which job."""
+    """One run of a machine: what was configured when it was started, what was laid over it, and by which job.
+
+    `listen` is the address at which its screens listen on their host, `secure` whether SPICE's does so by TLS alone.
+    """
 
     base: MachineSpec
     once: RunOnce | None = None
     job: UUID | None = None
+    listen: str = LOOPBACK
+    secure: bool = False
 
     def __post_init__(self) -> None:
         if self.once:

@@ -4,11 +4,13 @@ from collections.abc import Iterator
 from typing import Final
 
 from .console import Console, Protocol
-from .hosts import Endpoint
+from .hosts import Doorway, Endpoint
 from .secret import Secret
 from .viewing import DEFAULT, Options, without_effect
 
-NO_PASSWORD = Secret("")
+NO_PASSWORD: Final = Secret("")
+CLOSED: Final = Doorway()
+_NEW_LINE: Final = "\\n"
 # What a slow line is spared (oVirt: WAN options).
 _SPARED: Final = ("color-depth=16", "disable-effects=all")
 
@@ -21,6 +23,7 @@ def write(
     options: Options = DEFAULT,
     console: Console | None = None,
     os: str = "other",
+    doorway: Doorway = CLOSED,
 ) -> str:
     """The text of a `.vv` file for a console that listens; without a password the viewer asks for one.
 
@@ -31,7 +34,7 @@ def write(
         f"type={endpoint.protocol}",
         f"host={endpoint.address}",
         *([f"port={endpoint.port}"] if endpoint.port != -1 else []),
-        *([f"tls-port={endpoint.tls_port}"] if endpoint.tls_port != -1 else []),
+        *(_secured(endpoint, doorway) if endpoint.tls_port != -1 else ()),
         *([f"password={password.reveal()}", "# The password is valid for a short time."] if password else []),
         "delete-this-file=1",
         f"fullscreen={options.full_screen:d}",
@@ -42,6 +45,14 @@ def write(
         *(_spice(options, console, os) if console and endpoint.protocol == Protocol.SPICE else ()),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _secured(endpoint: Endpoint, doorway: Doorway) -> Iterator[str]:
+    yield f"tls-port={endpoint.tls_port}"
+    if doorway.authority:  # a file of keys has one line for each
+        yield f"ca={doorway.authority.replace(chr(13), '').replace(chr(10), _NEW_LINE)}"
+    if doorway.subject:
+        yield f"host-subject={doorway.subject}"
 
 
 def _spice(options: Options, console: Console, os: str) -> Iterator[str]:

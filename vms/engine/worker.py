@@ -2,6 +2,7 @@
 
 import logging
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Final
 from uuid import UUID
@@ -16,7 +17,6 @@ from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.domain.runonce import Run
 from vms.hypervisors.base import Hypervisor, Progress
 from vms.models import VM, Host, Job
 
@@ -128,7 +128,7 @@ def _start(hypervisor: Hypervisor, job: Job) -> None:
     if run is None:
         raise Refusal("ENGINE_FAILED")
     # The job's id goes into the live definition: a start that was cut off is recognised when it is begun again.
-    hypervisor.start(Run(base=run.base, once=run.once, job=job.pk))
+    hypervisor.start(replace(run, job=job.pk))
 
 
 def _resume(hypervisor: Hypervisor, job: Job) -> None:

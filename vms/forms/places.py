@@ -9,6 +9,7 @@ from vms import messages
 from vms.actions.hosts import AUTO
 from vms.domain.console import Frozen
 from vms.domain.errors import Refusal
+from vms.domain.runonce import LOOPBACK
 from vms.messages import FIELDS, Text
 from vms.models import Cluster, DataCenter, User
 
@@ -97,9 +98,34 @@ class HostForm(PlaceForm):
         help_text=_("Where other hosts reach it when a machine moves here; empty for the one in the address above."),
     )
     comment = forms.CharField(max_length=4000, required=False)
+    console_listen = forms.CharField(
+        max_length=45,
+        required=False,
+        help_text=_(
+            "127.0.0.1 keeps screens closed to viewers elsewhere; 0.0.0.0 or an address of the host lets in whoever "
+            "has a valid ticket. It holds for machines that start afterwards."
+        ),
+    )
+    console_address = forms.CharField(
+        max_length=255, required=False, help_text=_("The name or address that viewers are told.")
+    )
+    console_tls = forms.BooleanField(
+        required=False,
+        help_text=_("SPICE by TLS alone; the host's qemu.conf must have spice_tls = 1 and its certificates."),
+    )
+    console_authority = forms.CharField(
+        max_length=20_000,
+        required=False,
+        widget=forms.Textarea(attrs={"rows": 4, "spellcheck": "false"}),
+        help_text=_("Told to viewers, so that they know the host's certificate; PEM."),
+    )
+    console_subject = forms.CharField(
+        max_length=255, required=False, help_text=_("Of that certificate, where it is not the address above.")
+    )
 
     def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
         super().__init__(data, row=row, by=by)
+        self.initial.setdefault("console_listen", LOOPBACK)
         self.initial.setdefault("uri", "qemu+ssh://root@")
 
     def why_fixed(self, name: str) -> Text:

@@ -1,9 +1,10 @@
 """Ways to a running console, and pictures of it: for a host at hand a descriptor of QEMU's, so that nobody has to
-listen anywhere; for one behind SSH a tunnel to its loopback address."""
+listen anywhere; for one behind SSH a tunnel to where it listens; for any other, where it is open, as viewers go."""
 
 import socket
 import subprocess
 import threading
+from ipaddress import ip_address
 from typing import Any, Final
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,10 +12,14 @@ import libvirt
 
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
+from vms.domain.hosts import Endpoint
 from vms.domain.picture import as_png
+from vms.domain.runonce import LOOPBACK
 from vms.libvirtxml.observe import observe
 
 CONNECTS_WITHIN: Final = 10  # seconds
+# Where a console that listens at all addresses of its host is found there.
+_ANYWHERE: Final = {"0.0.0.0": LOOPBACK, "::": "::1"}  # noqa: S104
 PICTURE: Final = 256 * 1024 * 1024  # bytes; the largest screens take less
 
 
@@ -26,10 +31,13 @@ def open_screen(domain: Any, screen: Protocol) -> socket.socket:
     if not urlsplit(uri).hostname:
         descriptor = domain.openGraphicsFD(seen.graphics.index(screen), libvirt.VIR_DOMAIN_OPEN_GRAPHICS_SKIPAUTH)
         return socket.socket(fileno=descriptor)
-    port = next((console.port for console in seen.endpoints if console.protocol == screen), -1)
-    if urlsplit(uri).scheme != "qemu+ssh" or port < 0:
-        raise Refusal("CONSOLE_OUT_OF_REACH", None, host=urlsplit(uri).hostname)
-    return _through(tunnel(uri, port))
+    found = next((console for console in seen.endpoints if console.protocol == screen), None)
+    if found is not None and found.port > 0:
+        if urlsplit(uri).scheme == "qemu+ssh":
+            return _through(tunnel(uri, found.port, _ANYWHERE.get(found.address, found.address)))
+        if not ip_address(found.address).is_loopback:
+            return _straight(uri, found)
+    raise Refusal("CONSOLE_OUT_OF_REACH", None, host=urlsplit(uri).hostname)
 
 
 def screenshot(domain: Any) -> bytes:
@@ -52,7 +60,7 @@ def screenshot(domain: Any) -> bytes:
         raise Refusal("HYPERVISOR_REFUSED", None, message=str(error)) from error
 
 
-def tunnel(uri: str, port: int) -> list[str]:
+def tunnel(uri: str, port: int, listening: str = LOOPBACK) -> list[str]:
     """The command whose input and output are a connection to a port of the host's own, the way that libvirt goes."""
     address, asked = urlsplit(uri), parse_qs(urlsplit(uri).query)
     options = ["-o", "BatchMode=yes", "-o", f"ConnectTimeout={CONNECTS_WITHIN}"]
@@ -60,7 +68,17 @@ def tunnel(uri: str, port: int) -> list[str]:
         options += ["-o", "StrictHostKeyChecking=no"]
     for flag, value in (("-p", address.port), ("-l", address.username), ("-i", asked.get("keyfile", [""])[0])):
         options += [flag, str(value)] if value else []
-    return ["ssh", "-T", *options, "-W", f"127.0.0.1:{port}", "--", address.hostname or ""]
+    there = f"[{listening}]:{port}" if ":" in listening else f"{listening}:{port}"
+    return ["ssh", "-T", *options, "-W", there, "--", address.hostname or ""]
+
+
+def _straight(uri: str, found: Endpoint) -> socket.socket:
+    """To a host that lets in whoever has a ticket."""
+    there = urlsplit(uri).hostname or "" if found.address in _ANYWHERE else found.address
+    try:
+        return socket.create_connection((there, found.port), CONNECTS_WITHIN / 2)
+    except OSError as error:
+        raise Refusal("CONSOLE_OUT_OF_REACH", None, host=urlsplit(uri).hostname) from error
 
 
 def _through(command: list[str]) -> socket.socket:

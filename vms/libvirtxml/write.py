@@ -6,7 +6,7 @@ from typing import Final
 
 from lxml import etree
 
-from vms.domain.console import Firmware
+from vms.domain.console import Firmware, Protocol
 from vms.domain.document import run_to_document
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import HOST_PASSTHROUGH, MachineSpec
@@ -58,7 +58,7 @@ def write(
         e("on_poweroff", "destroy"),
         e("on_reboot", "destroy" if cold_reboot or (run is not None and run.volatile) else "restart"),
         e("on_crash", "destroy"),
-        write_devices(spec, host, boot_file),
+        _listening(write_devices(spec, host, boot_file), run),
     )
     etree.indent(domain)
     return etree.tostring(domain, encoding="unicode") + "\n"
@@ -75,6 +75,18 @@ def _metadata(spec: MachineSpec, run: Run | None) -> list[Element]:
         carried.text = json.dumps(run_to_document(run), sort_keys=True)
         told.append(carried)
     return [e("metadata", *told)] if told else []
+
+
+def _listening(devices: Element, run: Run | None) -> Element:
+    """The devices with screens that listen where the run says; those of a definition listen on the loopback."""
+    if run is None:
+        return devices
+    for graphics in devices.iterfind("graphics"):
+        for listen in graphics.iterfind("listen"):
+            listen.set("address", run.listen)
+        if run.secure and graphics.get("type") == Protocol.SPICE:
+            graphics.set("defaultMode", "secure")
+    return devices
 
 
 def _memory(spec: MachineSpec) -> Iterator[Element]:

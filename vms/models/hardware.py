@@ -267,7 +267,7 @@ class Hardware(models.Model):
 
     @property
     def console(self) -> Console:
-        return screens.configured(*(getattr(self, name) for name in self.CONSOLE_FIELDS))
+        return screens.configured(*(getattr(self, name) for name in Hardware.CONSOLE_FIELDS))
 
     @console.setter
     def console(self, console: Console) -> None:

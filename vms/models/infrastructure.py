@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from vms.domain.console import SPICE_AND_VNC, Graphics, Level
-from vms.domain.hosts import Capabilities
+from vms.domain.hosts import SUBJECT_LENGTH, Capabilities, Doorway
 from vms.domain.lifecycle import NOT_RUNNING
+from vms.domain.runonce import LOOPBACK
 
 from .fields import EncryptedField
 from .users import HeldQuerySet
@@ -104,6 +105,11 @@ class Host(models.Model):
     maintenance = models.BooleanField(_("maintenance"), default=False)
     kept = models.JSONField(default=dict, blank=True, editable=False)
     # Where other hosts reach it when a machine moves here; empty for the one in its URI.
+    console_listen = models.CharField(_("consoles listen at"), max_length=45, default=LOOPBACK)
+    console_address = models.CharField(_("display address"), max_length=255, blank=True)
+    console_tls = models.BooleanField(_("TLS for consoles"), default=False)
+    console_authority = models.TextField(_("certificate authority"), max_length=20_000, blank=True)
+    console_subject = models.CharField(_("host subject"), max_length=SUBJECT_LENGTH, blank=True)
     migration_address = models.CharField(_("migration address"), max_length=255, blank=True)
     username = models.CharField(max_length=255, blank=True)
     password = EncryptedField(blank=True, default="", editable=False)
@@ -128,6 +134,17 @@ class Host(models.Model):
             return HostStatus(self.status)
         left = self.vms.exclude(observed__in=NOT_RUNNING).exists()
         return HostStatus.PREPARING if left else HostStatus.MAINTENANCE
+
+    @property
+    def doorway(self) -> Doorway:
+        """How viewers elsewhere reach its screens."""
+        return Doorway(
+            listen=self.console_listen,
+            address=self.console_address,
+            secure=self.console_tls,
+            authority=self.console_authority,
+            subject=self.console_subject,
+        )
 
     @property
     def capabilities(self) -> Capabilities | None:

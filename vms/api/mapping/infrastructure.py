@@ -155,6 +155,7 @@ def _figures(host: Host, _telling: Telling) -> Iterable[Figure]:
         yield Figure("hosts", host.pk, "memory.total", "Total memory", "bytes", memory)
 
 
+_AUTHORITY: Final = "attribute.console_authority"
 HOST: Final = Entity(
     name="host",
     collection="hosts",
@@ -171,6 +172,12 @@ HOST: Final = Entity(
         Field("cpu/topology/threads", NUMBER, _offered(lambda _offered: 1)),
         Field("libvirt_version/full_version", TEXT, _offered(lambda offered: offered.hypervisor or None)),
         Field("cluster", Reference("clusters"), lambda it: it.cluster_id, "reference.cluster"),
+        Field("display/address", TEXT, lambda it: it.console_address or None, "attribute.console_address"),
+        # Ours: at which of its addresses screens listen, and whether its QEMU has certificates for them.
+        Field("display/listen", TEXT, lambda it: it.console_listen, "attribute.console_listen"),
+        Field("display/secure", BOOLEAN, lambda it: it.console_tls, "attribute.console_tls"),
+        Field("display/certificate/content", TEXT, lambda it: it.console_authority or None, _AUTHORITY),
+        Field("display/certificate/subject", TEXT, lambda it: it.console_subject or None, "attribute.console_subject"),
         *_kept(
             {
                 "os/custom_kernel_cmdline": (TEXT, ""),
@@ -178,7 +185,6 @@ HOST: Final = Entity(
                 "power_management/kdump_detection": (BOOLEAN, True),
                 "spm/priority": (NUMBER, 5),
                 "override_iptables": (BOOLEAN, None),
-                "display/address": (TEXT, None),
                 "vgpu_placement": (Words({"consolidated": "consolidated", "separated": "separated"}), "consolidated"),
                 "ssh/port": (NUMBER, 22),
             }
