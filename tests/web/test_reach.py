@@ -10,10 +10,11 @@ from django.test import Client
 from tests.actions.runs import up
 from tests.factories import headless, machine
 from tests.web.kinds import html_of, text_of
-from vms.actions import create
+from vms.actions import create, guests
 from vms.domain.access import Cure, Facts, Proof, Rating, Way, rate
 from vms.domain.changes import Changes
 from vms.domain.console import Console
+from vms.domain.guest import Guest, GuestAddress, Source
 from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
 from vms.models import VM, Cluster, Host, PublicKey, User
 from vms.web.reach import reach
@@ -72,3 +73,15 @@ def test_every_rating_way_and_cure_has_words() -> None:
     assert set(STATES) == {(way, proof) for way in Way for proof in Proof} - impossible
     for facts in (Facts(), Facts(addresses=("192.0.2.7",), guest_key=True)):
         assert all(way.state for way in reach(rate(Console(), facts), pages={}).ways)
+
+
+def test_the_command_for_a_terminal_is_there_with_the_age_of_its_address(
+    web: Client, vm: VM, host: Host, admin: User
+) -> None:
+    up(vm, host, by=admin)
+    address = GuestAddress(address="192.0.2.7", source=Source.LEASE)
+    local = GuestAddress(address="fe80::5", source=Source.LEASE)
+    guests.seen(host, vm.pk, Guest(addresses={Source.LEASE: (address, local)}))
+    text = text_of(web, f"/vms/{vm.pk}/")
+    assert "ssh root@192.0.2.7 (DHCP lease, 0 minutes ago)" in text.replace("\xa0", " ")
+    assert "ssh root@fe80" not in text

@@ -6,12 +6,15 @@ from typing import Final
 
 from django.http import HttpRequest
 from django.urls import reverse
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
 
 from vms.actions import access as ways_in
 from vms.domain.access import Access, Cure, Proof, Rating, Way
-from vms.messages import Text
+from vms.messages import SOURCES, Text
 from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
-from vms.models import Hardware
+from vms.models import VM, Hardware
 
 from .kinds import user_of
 from .pages import address
@@ -58,6 +61,14 @@ class CureLine:
 
 
 @dataclass(frozen=True)
+class Terminal:
+    """What to type for a terminal in the guest, and why that should work: who told the address, and when."""
+
+    command: str
+    told: str
+
+
+@dataclass(frozen=True)
 class Reach:
     """What the panel says."""
 
@@ -68,10 +79,16 @@ class Reach:
     locked_out: bool
     ways: list[WayLine]
     cures: list[CureLine]
+    terminals: list[Terminal]
 
 
 def reach(
-    access: Access, *, before: Access | None = None, pages: Mapping[Cure, str], buttons: Iterable[Cure] = ()
+    access: Access,
+    *,
+    before: Access | None = None,
+    pages: Mapping[Cure, str],
+    buttons: Iterable[Cure] = (),
+    terminals: Iterable[Terminal] = (),
 ) -> Reach:
     """The panel for `access`; `before` is what it becomes from. A cure that has neither page nor button is left out."""
     tone, icon = _LOOKS[access.rating]
@@ -84,6 +101,7 @@ def reach(
         locked_out=access.locked_out,
         ways=list(_ways(access, before or access)),
         cures=[CureLine(cure.value, CURES[cure], there[cure]) for cure in access.cures if cure in there],
+        terminals=list(terminals),
     )
 
 
@@ -96,7 +114,21 @@ def configured(request: HttpRequest, row: Hardware, *, edit: str, no_edit: str, 
     pages[Cure.ADD_SSH_KEY] = reverse("account")
     if no_run_once == "":
         pages[Cure.RUN_ONCE_WITH_VNC] = f"{address(request, 'run_vm_once', row.pk)}?console=vnc"
-    return reach(ways_in.of(row, by=user_of(request)), pages=pages)
+    terminals = _terminals(row) if isinstance(row, VM) else ()
+    return reach(ways_in.of(row, by=user_of(request)), pages=pages, terminals=terminals)
+
+
+def _terminals(vm: VM) -> Iterable[Terminal]:
+    """A command for each address that others could use; for the user that was seen in the guest, or else its root."""
+    users = vm.guest.users
+    name = users[0].name if users else "root"
+    for one in vm.addresses:
+        if one.reaches:
+            ago = timesince(one.seen_at, timezone.now(), depth=1) if one.seen_at else ""
+            told = {"source": SOURCES[one.source], "ago": ago}
+            seen = _("%(source)s, %(ago)s ago") % told if ago else str(told["source"])
+            answers = vm.ssh_seen_at is not None and one.address == vm.ip.partition(" ")[0]
+            yield Terminal(f"ssh {name}@{one.address}", f"{seen}; {_('SSH answers')}" if answers else seen)
 
 
 def _ways(access: Access, before: Access) -> Iterable[WayLine]:
