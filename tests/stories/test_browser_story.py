@@ -102,6 +102,8 @@ def page(installation: Installation) -> Iterator[Page]:
         page.get_by_label("Username").fill("admin")
         page.get_by_label("Password", exact=True).fill(PASSWORD)
         page.keyboard.press("Enter")
+        expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+        page.get_by_role("link", name="Virtual Machines", exact=True).click()
         expect(page.get_by_role("heading", name="Virtual Machines")).to_be_visible()
         yield page
         with contextlib.suppress(Exception):

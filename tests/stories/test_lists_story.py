@@ -63,6 +63,8 @@ def logged_in(chromium: Browser, url: str) -> Page:
     page.get_by_label("Username").fill("admin")
     page.get_by_label("Password", exact=True).fill(PASSWORD)
     page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Dashboard")).to_be_visible()
+    page.get_by_role("link", name="Virtual Machines", exact=True).click()
     expect(page.get_by_role("heading", name="Virtual Machines")).to_be_visible()
     return page
 

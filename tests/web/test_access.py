@@ -108,9 +108,9 @@ def test_a_get_does_nothing(web: Client, url: str, vm: VM) -> None:
     assert VM.objects.get(pk=vm.pk).status == "down"
 
 
-def test_logging_in_leads_to_the_machines(admin: User, client: Client) -> None:
+def test_logging_in_leads_to_the_dashboard(admin: User, client: Client) -> None:
     answer = client.post("/accounts/login/", {"username": "admin", "password": "admin-password"}, follow=True)
-    assert answer.redirect_chain == [("/vms/", 302)]
+    assert answer.redirect_chain == [("/", 302)]
 
 
 def test_a_wrong_password_is_told_in_one_sentence(admin: User, client: Client) -> None:

@@ -19,11 +19,13 @@ def test_the_dashboard_counts_and_leads_to_what_it_counts(
     web: Client, vm: VM, headless_vm: VM, host: Host, admin: User
 ) -> None:
     edit.edit(up(vm, host, by=admin), Changes(machine={"memory": 2048}), by=admin)
-    text = text_of(web, "/dashboard/")
+    text = text_of(web, "/")
     for told in ("All virtual machines 2", "Up 1", "Down 1", "Headless without a way in 1", "Restart pending 1"):
         assert told in text
+    assert "Headless 1 VNC 1 SPICE 0 SPICE + VNC 0" in text
+    assert "Hosts Up 1" in text
     assert "Nobody could reach these: db" in text
-    (found,) = re.findall(r'href="(/vms/\?q=pending[^"]*)"', html_of(web.get("/dashboard/")))
+    (found,) = re.findall(r'href="(/vms/\?q=pending[^"]*)"', html_of(web.get("/")))
     assert ">web</a>" in html_of(web.get(found))
 
 
@@ -41,7 +43,7 @@ def test_events_are_told_in_sentences_found_and_paged(web: Client, vm: VM, admin
 def test_who_sees_few_machines_is_told_of_few(client: Client, vm: VM, headless_vm: VM) -> None:
     dora = person("dora", role="SuperUser", vm=vm)
     client.force_login(dora)
-    text = text_of(client, "/dashboard/")
+    text = text_of(client, "/")
     assert "All virtual machines 1" in text
     assert "db" not in re.findall(r"\w+", text)
     assert "db" not in re.findall(r"\w+", text_of(client, "/events/"))

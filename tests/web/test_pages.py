@@ -93,8 +93,8 @@ def test_playing_is_never_mistaken_for_running(
         assert ("No real machines" in web.get(path).content.decode()) == told
 
 
-def test_everybody_begins_at_the_list(web: Client) -> None:
-    assert web.get("/")["Location"] == "/vms/"
+def test_administrators_begin_on_the_dashboard(web: Client) -> None:
+    assert "<h1 class=\"pf-v6-c-title pf-m-2xl\">Dashboard</h1>" in web.get("/").content.decode()
 
 
 def test_the_language_can_be_chosen(web: Client) -> None:

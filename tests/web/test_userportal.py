@@ -113,14 +113,14 @@ def test_every_address_is_everybodys() -> None:
     assert set(found.values()) == {Access.USER}
 
 
-@pytest.mark.parametrize(("name", "door"), [("admin", "/vms/"), ("alice", "/portal/"), ("carol", "/portal/")])
+@pytest.mark.parametrize(("name", "door"), [("admin", "/"), ("alice", "/portal/"), ("carol", "/portal/")])
 def test_logging_in_leads_to_ones_own_door(
     name: str, door: str, request: pytest.FixtureRequest, client: Client
 ) -> None:
     request.getfixturevalue(name)
     answer = client.post("/accounts/login/", {"username": name, "password": f"{name}-password"}, follow=True)
     assert answer.redirect_chain == [(door, 302)]
-    assert client.get("/")["Location"] == door
+    assert client.get("/", follow=True).request["PATH_INFO"] == door
 
 
 def test_a_stranger_is_sent_to_the_log_in(client: Client, mine: str) -> None:

@@ -1,9 +1,12 @@
 """What happened, for ever: appended inside the action that did it, chained by one writer."""
 
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from django.conf import settings
 from django.db import models
+
+# What people should know of without looking for it.
+ALERTS: Final = ("warning", "error", "alert")
 
 
 class AuditEvent(models.Model):
@@ -32,6 +35,7 @@ class AuditEvent(models.Model):
 
     class Meta:
         ordering = ("-id",)
+        indexes = (models.Index(fields=("severity", "id"), name="event_by_severity"),)
 
     def __str__(self) -> str:
         return f"{self.code} {self.entity_name}"

@@ -45,14 +45,9 @@ class _LogIn(LoginView):
 log_in = route(Access.PUBLIC)(_LogIn.as_view())
 
 
-@route(Access.USER)
-def home(request: HttpRequest) -> HttpResponse:
-    """Where everybody begins: administrators in WebAdmin, all others in UserPortal."""
-    return redirect(_begin(request))
-
-
 def _begin(request: HttpRequest) -> str:
-    return reverse("vm_list" if is_administrator(request.user) else f"{PORTAL}:vm_list")
+    """Where everybody begins: administrators on the dashboard, all others in UserPortal."""
+    return reverse("home" if is_administrator(request.user) else f"{PORTAL}:vm_list")
 
 
 @route(Access.USER)

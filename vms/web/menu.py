@@ -32,8 +32,12 @@ class Section:
 
 def sections(request: HttpRequest) -> list[Section]:
     """Every section with its address."""
-    entries: list[tuple[Text, str, str]] = [(_("Dashboard"), reverse("dashboard"), "fa-tachometer-alt")]
+    entries: list[tuple[Text, str, str]] = [(_("Dashboard"), reverse("home"), "fa-tachometer-alt")]
     entries += [(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
     entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in places.PLACES]
     entries += [(title, reverse(name), icon) for name, title, icon in _WHOLE]
-    return [Section(title, url, icon, request.path.startswith(url)) for title, url, icon in entries]
+    return [Section(title, url, icon, _is_in(request.path, url)) for title, url, icon in entries]
+
+
+def _is_in(path: str, url: str) -> bool:
+    return path.startswith(url) if url != "/" else path == url

@@ -1,10 +1,12 @@
 """What goes on as a whole: the dashboard, what has happened, what is being done."""
 
+from collections import Counter
 from dataclasses import dataclass
 from typing import Any, Final
 
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
 from django.urls import reverse
 from django.utils.http import urlencode
 from django.utils.translation import gettext_lazy
@@ -15,19 +17,27 @@ from vms.domain.access import Rating
 from vms.domain.errors import Refusal
 from vms.domain.search import parse
 from vms.messages import Text
-from vms.models import VM, AuditEvent, Job
+from vms.models import VM, AuditEvent, Host, HostStatus, Job, User
 from vms.models.hardware import IS_HEADLESS
-from vms.routes import Access, route
+from vms.routes import Access, administers, route
 from vms.search.find import find
 from vms.search.languages import LANGUAGES
 from vms.search.paging import Page, Sorting
 from vms.search.visible import visible
 
-from . import panels, trails
+from . import panels, placefacts, trails
 from .kinds import user_of
-from .pages import live
+from .pages import PORTAL, live
 
 RECENT: Final = 10
+LOST: Final = "headless = true and access = none"
+# SPICE, VNC → what that is called, and what the search language calls it.
+_PROTOCOLS: Final[tuple[tuple[tuple[bool, bool], Text, str], ...]] = (
+    ((False, False), gettext_lazy("Headless"), "none"),
+    ((False, True), "VNC", "vnc"),
+    ((True, False), "SPICE", "spice"),
+    ((True, True), "SPICE + VNC", "both"),
+)
 PAGE: Final = 50
 
 
@@ -39,38 +49,54 @@ class Figure:
     count: int
     url: str
     icon: str = ""
-    tone: str = ""
 
 
 def _found(query: str) -> str:
     return f"{reverse('vm_list')}?{urlencode({'q': query})}"
 
 
-@route(Access.ADMINISTRATOR)
+@route(Access.USER)
 @require_GET
-def dashboard(request: HttpRequest) -> HttpResponse:
-    """How many machines are how, which of them nobody could reach, which wait for a restart, what happened last."""
-    rows = visible(VM, user_of(request)).order_by()
+def home(request: HttpRequest) -> HttpResponse:
+    """Where everybody begins: administrators on the dashboard, all others in UserPortal."""
+    if not administers(request):
+        return redirect(f"{PORTAL}:vm_list")
+    user = user_of(request)
+    rows = visible(VM, user).order_by()
     counted = dict(rows.values_list("status").annotate(count=Count("pk")))
     lost = rows.filter(IS_HEADLESS, access=Rating.LOCKED_OUT.value)
     context = {
         "total": Figure(gettext_lazy("All virtual machines"), sum(counted.values()), reverse("vm_list")),
         "statuses": [
-            Figure(messages.STATUSES[status], count, _found(f"status = {status}"), *panels.status_icon(status))
+            Figure(messages.STATUSES[status], count, _found(f"status = {status}"), panels.status_icon(status)[0])
             for status, count in sorted(counted.items())
         ],
-        "figures": [
-            Figure(gettext_lazy("Headless"), rows.filter(IS_HEADLESS).count(), _found("headless = true")),
-            Figure(
-                gettext_lazy("Headless without a way in"), lost.count(), _found("headless = true and access = none")
-            ),
+        "screens": _screens(rows),
+        "waiting": [
+            Figure(gettext_lazy("Headless without a way in"), lost.count(), _found(LOST)),
             Figure(gettext_lazy("Restart pending"), rows.filter(pending=True).count(), _found("pending = true")),
             Figure(gettext_lazy("Run once"), rows.filter(run_once=True).count(), _found("run_once = true")),
         ],
-        "lost": list(lost.order_by("folded", "name")[:RECENT]),
-        "events": trails.lines(visible(AuditEvent, user_of(request)).order_by("-id")[:RECENT]),
+        "lost": list(lost.order_by("folded", "name").only("name")[:RECENT]),
+        "hosts": _hosts(user),
+        "new": reverse("new_vm"),
+        "events": trails.lines(visible(AuditEvent, user).order_by("-id")[:RECENT]),
     }
     return live(request, "lists/dashboard.html", "lists/_dashboard.html", context, busy=False)
+
+
+def _screens(rows: QuerySet[VM]) -> list[Figure]:
+    """How many show which protocols; the headless ones first, for they are what this is about."""
+    counted = {(spice, vnc): count for spice, vnc, count in rows.values_list("spice", "vnc").annotate(Count("pk"))}
+    return [Figure(label, counted.get(shown, 0), _found(f"graphics = {word}")) for shown, label, word in _PROTOCOLS]
+
+
+def _hosts(user: User) -> list[Figure]:
+    counted = Counter((host.shown_status, placefacts.status_icon(host)[0]) for host in visible(Host, user))
+    return [
+        Figure(HostStatus(status).label, count, reverse("host_list"), icon)
+        for (status, icon), count in sorted(counted.items())
+    ]
 
 
 @route(Access.ADMINISTRATOR)

@@ -1,5 +1,6 @@
 """What is being done: the list of tasks, the page of each with its steps, and the button that calls it off."""
 
+from collections.abc import Iterable, Mapping
 from typing import Any
 from uuid import UUID
 
@@ -23,6 +24,8 @@ from .many import Task
 from .overview import found_page
 from .pages import complain, live, reply
 
+Steps = Mapping[UUID, Mapping[str, int]]
+
 
 @route(Access.ADMINISTRATOR)
 @require_GET
@@ -30,13 +33,8 @@ def task_list(request: HttpRequest) -> HttpResponse:
     """What is being done and what was done, the latest first, with how far it is."""
     found = found_page(request, Job, ("created_at", "id"))
     rows = found["page"].rows
-    many = {job.pk for job in rows if job.many}
-    steps: dict[Any, dict[str, int]] = {}
-    if many:
-        counted = Job.objects.filter(pk__in=many).order_by().values_list("pk", "steps__state")
-        for pk, state, count in counted.annotate(count=Count("steps")):
-            steps.setdefault(pk, {})[state] = count
-    context = {**found, "tasks": [_line(job, steps.get(job.pk, {})) for job in rows], "at": reverse("tasks")}
+    steps = counted_steps(rows)
+    context = {**found, "tasks": [line(job, steps) for job in rows], "at": reverse("tasks")}
     return live(request, "lists/tasks.html", "lists/_tasks.html", context, busy=any(job.active for job in rows))
 
 
@@ -49,7 +47,7 @@ def task(request: HttpRequest, pk: UUID) -> HttpResponse:
     if job.many:
         told = {"task": Task(job).told(), "no_cancel": no_cancel}
         return live(request, "vms/task.html", "vms/_task.html", told, busy=job.active)
-    context = {"task": _line(job, {}), "steps": _steps(job), "no_cancel": no_cancel}
+    context = {"task": line(job, {}), "steps": _steps(job), "no_cancel": no_cancel}
     return live(request, "lists/task.html", "lists/_task.html", context, busy=job.active)
 
 
@@ -67,7 +65,19 @@ def cancel_task(request: HttpRequest, pk: UUID) -> HttpResponse:
     return reply(request, done, at, stay=True)
 
 
-def _line(job: Job, steps: dict[str, int]) -> dict[str, Any]:
+def counted_steps(rows: Iterable[Job]) -> Steps:
+    """How many machines are in which state, of the jobs over many of them; one query, or none."""
+    found: dict[UUID, dict[str, int]] = {}
+    if many := {job.pk for job in rows if job.many}:
+        counted = Job.objects.filter(pk__in=many).order_by().values_list("pk", "steps__state")
+        for pk, state, count in counted.annotate(count=Count("steps")):
+            found.setdefault(pk, {})[state] = count
+    return found
+
+
+def line(job: Job, counted: Steps) -> dict[str, Any]:
+    """A task as lists tell it: what it is, how it stands, how far it is."""
+    steps = counted.get(job.pk, {})
     total = sum(steps.values()) or (100 if job.progress is not None else 0)
     over = sum(steps.values()) - steps.get(JobState.QUEUED.value, 0) if steps else job.progress or 0
     return {

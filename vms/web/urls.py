@@ -9,6 +9,7 @@ from . import (
     accounts,
     consoles,
     dialogs,
+    drawers,
     live,
     machines,
     many,
@@ -55,7 +56,7 @@ def _of_places(kind: PlaceKind) -> Iterator[URLPattern]:
 
 
 urlpatterns: Final[list[URLPattern]] = [
-    path("", accounts.home, name="home"),
+    path("", overview.home, name="home"),
     path("account/", accounts.account, name="account"),
     path("account/keys/<uuid:pk>/remove", accounts.remove_key, name="remove_key"),
     path("healthz", accounts.healthz, name="healthz"),
@@ -65,7 +66,9 @@ urlpatterns: Final[list[URLPattern]] = [
     path("bookmarks", tools.bookmarks, name="bookmarks"),
     path("tags", tools.tags, name="tags"),
     path("vms/many", many.many_vms, name="many"),
-    path("dashboard/", overview.dashboard, name="dashboard"),
+    path("badges", drawers.badges, name="badges"),
+    path("notifications/", drawers.notifications, name="notifications"),
+    path("tasks/recent", drawers.recent_tasks, name="recent_tasks"),
     path("events/", overview.events, name="events"),
     path("tasks/", tasks.task_list, name="tasks"),
     path("tasks/<uuid:pk>/", tasks.task, name="task"),
