@@ -94,7 +94,7 @@ def test_playing_is_never_mistaken_for_running(
 
 
 def test_administrators_begin_on_the_dashboard(web: Client) -> None:
-    assert "<h1 class=\"pf-v6-c-title pf-m-2xl\">Dashboard</h1>" in web.get("/").content.decode()
+    assert '<h1 class="pf-v6-c-title pf-m-2xl">Dashboard</h1>' in web.get("/").content.decode()
 
 
 def test_the_language_can_be_chosen(web: Client) -> None:

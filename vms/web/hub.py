@@ -1,7 +1,7 @@
 """One hub in each web process: it reads what has changed and tells every open page what its reader may see of it.
 
-It reads a short table five times a second instead of waiting for a notification of the database: so it works alike on
-SQLite and PostgreSQL and through every pool of connections, and nothing is lost while a connection is away.
+What has changed stands in a short table, so that nothing is lost while a connection is away; an `Alarm` says when to
+look there.
 """
 
 import asyncio
@@ -16,21 +16,25 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.contrib.sessions.models import Session
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError, close_old_connections, connections
+from django.db.models import UUIDField
 from django.utils import timezone
 
-from vms.models import VM, Change, InstanceType, Job, Pool, Template, User
+from vms.models import Change, User
+from vms.search.languages import LANGUAGES
 from vms.search.visible import visible
+
+from .alarm import Alarm
 
 logger = logging.getLogger(__name__)
 
-EVERY: Final = 0.2  # seconds between two looks
 CHECKED: Final = 5.0  # seconds after which it is asked anew whether a reader is still logged in
 ALIVE: Final = 15.0  # seconds of silence after which a page is told that the line is open
 MOST, MOST_OF_ONE = 500, 20  # open pages of a process, and of one person
 _BEHIND: Final = 1000  # numbers that a transaction may have taken before others and shows after them
+# What of it somebody may see is said by its searches; events, whose ids are numbers, come with what they are about.
 _MODELS: Final[dict[str, type[Any]]] = {
-    model._meta.model_name or "": model for model in (VM, Template, Pool, InstanceType, Job)
+    model._meta.model_name or "": model for model in LANGUAGES if isinstance(model._meta.pk, UUIDField)
 }
 
 Told = dict[str, list[str]]
@@ -78,6 +82,7 @@ class Hub:
         self._guard = threading.Lock()
         self._streams: set[Stream] = set()
         self._thread: threading.Thread | None = None
+        self.reads = threading.Event()  # whatever changes from now on is passed on
 
     def join(self, user: UUID, session: str, loop: asyncio.AbstractEventLoop) -> Stream | None:
         """A line for one more page; None when there are too many."""
@@ -97,15 +102,20 @@ class Hub:
             self._streams.discard(stream)
 
     def _run(self) -> None:
-        reader, checked = Reader(), time.monotonic()
-        while True:
-            with self._guard:
-                streams = set(self._streams)
-                if not streams:
-                    self._thread = None
-                    close_old_connections()
-                    return
+        alarm = Alarm()
+        try:
+            alarm.hang()  # before the first look: what comes in between rings
+            self._serve(alarm)
+        finally:
+            alarm.close()
+            connections.close_all()
+
+    def _serve(self, alarm: Alarm) -> None:
+        reader, checked = None, time.monotonic()
+        while streams := self._listening():
             try:
+                reader = reader or Reader()
+                self.reads.set()
                 self._pass_on(reader.fresh(), streams)
                 if time.monotonic() > checked + CHECKED:
                     checked = time.monotonic()
@@ -114,7 +124,14 @@ class Hub:
                 logger.exception("the hub: the database does not answer")
                 close_old_connections()
                 time.sleep(1)
-            time.sleep(EVERY)
+            alarm.wait(lambda: bool(self._streams))
+
+    def _listening(self) -> set[Stream]:
+        """The open pages; when there is none, the thread is given up in the same breath."""
+        with self._guard:
+            if not self._streams:
+                self._thread = None
+            return set(self._streams)
 
     def _pass_on(self, changes: list[tuple[str, UUID]], streams: Iterable[Stream]) -> None:
         if not changes:
