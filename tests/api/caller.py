@@ -29,7 +29,7 @@ class Answer:
     def tree(self) -> dict[str, Any]:
         if "json" in self.response["Content-Type"]:
             return _texts(json.loads(self.text))  # type: ignore[no-any-return]
-        return dict(_of(etree.fromstring(self.text.encode())) or {})
+        return tree(self.text.encode())
 
     @property
     def root(self) -> str:
@@ -87,6 +87,11 @@ class Caller:
         told = {name.replace("_", "-"): value for name, value in told.items()}
         address = path if path.startswith("/ovirt-engine") else f"{BASE}{path}"
         return Answer(self._client.generic(method.upper(), address, body, content_type=mime, headers=told))
+
+
+def tree(document: bytes) -> dict[str, Any]:
+    """An XML document as plain data."""
+    return dict(_of(etree.fromstring(document)) or {})
 
 
 def _of(element: Any) -> Any:

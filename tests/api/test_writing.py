@@ -9,13 +9,14 @@ from asgiref.sync import async_to_sync
 from django.http import StreamingHttpResponse
 
 from tests.actions.runs import choosing, up
-from tests.api.caller import Caller
+from tests.api.caller import Caller, tree
 from tests.factories import headless, machine
 from vms.actions import consoles, create, edit
 from vms.api import streaming
 from vms.domain.changes import Changes
 from vms.domain.console import Protocol
 from vms.domain.runonce import ConsoleChoice
+from vms.management import whole
 from vms.models import VM, Host, User
 
 NAMES = {
@@ -64,6 +65,18 @@ def test_a_list_tells_the_same_as_each_entity_by_itself(api: Caller, admin: User
             assert told or (path == "hosts" and more == "?filter=true"), path
             for each in told[:12]:
                 assert api.get(f"{each['href']}{more}").tree == each
+
+
+@pytest.mark.django_db
+def test_what_the_measurement_writes_by_hand_is_the_same_list(xml: Caller, admin: User, host: Host) -> None:
+    for name in ("off", "on"):
+        machine(name, by=admin)
+    machine("bare", by=admin, console=headless)
+    up(VM.objects.get(name="on"), host, by=admin)
+    ours = {vm["name"]: vm for vm in xml.get("/vms").all("vm")}
+    assert {vm["name"]: vm for vm in tree(whole.by_hand(admin))["vm"]} == ours
+    framework = {vm["name"]: vm for vm in json.loads(whole.serialized(admin))}
+    assert [framework[name]["link"] for name in ours] == [vm["link"] for vm in ours.values()]
 
 
 @pytest.mark.django_db

@@ -1,6 +1,6 @@
 """Types as a whole: their words, their tables, what hangs on them and what can be done with them."""
 
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -20,15 +20,18 @@ def _same(subject: Any, _telling: Telling) -> Any:
 class Part:
     """Fields that are told of some columns alone: many rows have the same values there, whose text is made once.
 
-    `of` makes of a row what the fields are told of; `more` is what they depend on beside the columns, and a row that
-    has too much to tell there is told `alone`.
+    `of` makes of a row what the fields are told of; `more` is what they depend on beside the columns; where there
+    is none, the `rare` of them have nothing to tell. `slots` are those whose values differ from row to row, and
+    `filled` has them of a row, as `of` would tell them.
     """
 
     fields: tuple[Field, ...]
     columns: tuple[str, ...]
     of: Callable[[Any], Any] = lambda row: row
     more: Callable[[Any], Hashable] = lambda _row: None
-    alone: Callable[[Any], bool] = lambda _row: False
+    rare: tuple[Field, ...] = ()
+    slots: tuple[str, ...] = ()
+    filled: Callable[[Any], tuple[Any, ...]] = lambda _row: ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +57,13 @@ class Entity:
     called: Callable[[QuerySet[Any], str], QuerySet[Any]] = lambda rows, name: rows.filter(name=name)
 
     @property
+    def told(self) -> Iterator[tuple[tuple[Field, ...], Callable[[Any], Any]]]:
+        """The fields, each group with what makes of a subject what they are told of."""
+        yield self.own, lambda subject: subject
+        for part in self.parts:
+            yield part.fields, part.of
+
+    @property
     def fields(self) -> tuple[Field, ...]:
         """All fields, for reading and for describing."""
         return (*self.own, *(field for part in self.parts for field in part.fields))
@@ -67,9 +77,9 @@ class Entity:
         key = str(row.pk)
         href = f"{place or f'{telling.base}/{self.collection}'}/{key}"
         subject = self.subject(row, telling)
-        tree: dict[str, Node] = {"href": href, "id": key, **self._acts(href), **tell(self.own, subject, telling)}
-        for part in self.parts:
-            tree |= tell(part.fields, part.of(subject), telling)
+        tree: dict[str, Node] = {"href": href, "id": key, **self._acts(href)}
+        for fields, of in self.told:
+            tree |= tell(fields, of(subject), telling)
         for path, node in (contents or {}).items():
             _put(tree, path, node)
         return tree | self._links(href, contents or {})

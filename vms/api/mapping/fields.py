@@ -76,6 +76,9 @@ class _Boolean(Type):
     def schema(self) -> Schema:
         return {"type": "string", "enum": ["true", "false"]}
 
+    def tell(self, value: Any, telling: Telling) -> Node:
+        return bool(value)  # SQLite has numbers for them
+
     def read(self, node: Node, path: str) -> Any:
         word = str(node).lower() if isinstance(node, str | bool) else ""
         if word not in _BOOLEANS:

@@ -13,7 +13,7 @@ from vms.models.machines import BLANK
 
 from .devices import bare
 from .entity import Entity
-from .fields import TEXT, Field, Schema, Telling, Type, list_of, object_of
+from .fields import TEXT, Field, Reference, Schema, Telling, Type, list_of, object_of
 from .people import AUTHZ, DOMAIN_ID
 
 _NAMESPACE: Final = UUID("6f0c5a0e-5d0c-4a52-9d8a-0d2b3f9a7c11")
@@ -61,6 +61,10 @@ _OPTIONS: Final = {
 }
 
 
+# The pictures of whatever has one; portals show them beside it.
+ICONS_OF: Final = tuple(Field(f"{size}_icon", Reference("icons"), lambda _it: ICON_ID) for size in ("large", "small"))
+
+
 def _option(name: str, value: object) -> Fixed:
     return Fixed(name, {"name": name, "values": str(value)})
 
@@ -75,15 +79,13 @@ class _Values(Type):
         return {"system_option_value": [{"value": value, "version": "general"}]}
 
 
-def _fixed(name: str, collection: str, plural: str, *members: str) -> Entity:
+def _fixed(name: str, collection: str, plural: str, *members: str, more: tuple[Field, ...] = ()) -> Entity:
     own = tuple(Field(member, TEXT, lambda it, member=member: it.told.get(member)) for member in members)  # type: ignore[misc]
-    return Entity(name=name, collection=collection, plural=plural, own=own)
+    return Entity(name=name, collection=collection, plural=plural, own=(*own, *more))
 
 
 _OF_SYSTEM: Final = ("name", "description", "architecture", "tpm_support")
-SYSTEM: Final = _fixed(
-    "operating_system", "operatingsystems", "operating_systems", "name", "description", "architecture", "tpm_support"
-)
+SYSTEM: Final = _fixed("operating_system", "operatingsystems", "operating_systems", *_OF_SYSTEM, more=ICONS_OF)
 ICON: Final = _fixed("icon", "icons", "icons", "media_type", "data")
 OPTION: Final = Entity(
     name="system_option",

@@ -44,9 +44,11 @@ def tell_all(entity: Entity, rows: Sequence[Any], telling: Telling, places: Sequ
             if link.rel in telling.follow:
                 _follow_link(link, rows, hrefs, telling, contents)
         subjects = [entity.subject(row, telling) for row in rows]
-        for field in entity.own:
-            if isinstance(field.type, Reference) and field.step in telling.follow:
-                _follow_reference(field, field.type.collection, subjects, telling, contents)
+        for fields, of in entity.told:
+            told = [of(subject) for subject in subjects]
+            for field in fields:
+                if isinstance(field.type, Reference) and field.step in telling.follow:
+                    _follow_reference(field, field.type.collection, told, telling, contents)
     return [entity.tell(row, telling, place, inside) for row, place, inside in zip(rows, at, contents, strict=True)]
 
 

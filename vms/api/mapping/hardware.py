@@ -1,17 +1,18 @@
 """What VM, template, pool and instance type share: how their rows are told, whole and in long lists."""
 
-from collections import namedtuple
 from copy import copy
 from dataclasses import replace
 from typing import Any, Final
 
+from django.db.models import Expression
+
 from vms.domain.console import Console
 from vms.models import VM, Hardware
 
-from . import kept, machine
+from . import columns, kept, machine
 from .entity import Part
 from .fields import BOOLEAN, TEXT, TIME, Field, Telling
-from .screen import CONSOLE, screen
+from .screen import CONSOLE, ENDPOINT, listening, screen
 
 
 def shown(row: Any, telling: Telling) -> Any:
@@ -22,7 +23,7 @@ def shown(row: Any, telling: Telling) -> Any:
     """
     if telling.next_run or not getattr(row, "running", None) or not (row.pending or row.run_once):
         return row
-    seen: VM = copy(row) if isinstance(row, VM) else VM(**row._asdict())
+    seen: VM = copy(row) if isinstance(row, VM) else columns.whole(row)
     if (run := seen.run) is None:
         return row
     configured, now = seen.spec, run.spec.console
@@ -63,9 +64,9 @@ IDENTITY: Final = (
 OWN: Final = (
     *IDENTITY,
     Field("creation_time", TIME, lambda it: it.created_at),
-    Field("delete_protected", BOOLEAN, lambda it: it.delete_protected, "attribute.delete_protected"),
     *machine.OWN,
 )
+PROTECTED: Final = Field("delete_protected", BOOLEAN, lambda it: it.delete_protected, "attribute.delete_protected")
 
 
 # What a machine may be made with in oVirt and is not here yet.
@@ -76,31 +77,26 @@ NOT_OFFERED: Final = (
 )
 
 
-def _listens(it: Any) -> bool:
-    return bool(getattr(it, "endpoints", ()))
-
-
 _NOT_SHARED: Final = frozenset({"name", "host_ids", "migration", "custom_properties", *Hardware.CONSOLE_FIELDS})
 PARTS: Final = (
     Part(
         fields=(*machine.FIELDS, *kept.FIELDS),
         columns=tuple(name for name in Hardware.SPEC_FIELDS if name not in _NOT_SHARED),
         more=lambda it: repr(it.kept) if it.kept else "",
+        rare=kept.FIELDS,
     ),
-    Part(fields=CONSOLE, columns=Hardware.CONSOLE_FIELDS, of=screen, alone=_listens),
+    Part(fields=CONSOLE, columns=Hardware.CONSOLE_FIELDS, of=screen, slots=tuple(ENDPOINT), filled=listening),
 )
 
 
 # What the fields of every kind are told of, beside the columns of the parts.
 _TOLD: Final = (
-    *("id", "created_at", "name", "description", "comment", "delete_protected", "host_ids", "migration"),
-    *("custom_properties", "kept"),
+    *("id", "created_at", "name", "description", "comment", "host_ids", "migration", "custom_properties", "kept"),
 )
 
 
-def light(model: type[Hardware], *more: str) -> type[Any]:
+def light(model: type[Hardware], *more: str, parts: tuple[Part, ...] = PARTS, **made: Expression) -> type[Any]:
     """A class for rows of a long list that are told from these columns alone; those of a part stand together."""
-    shared = [column for part in PARTS for column in part.columns]
-    make: Any = namedtuple  # mypy takes literals alone
-    bare = make("Columns", [*_TOLD, *more, *shared])
-    return type(f"{model.__name__}Columns", (bare,), {"__slots__": (), "pk": bare.id, "console": Hardware.console})
+    shared = [column for part in parts for column in part.columns]
+    kind: type[Any] = columns.light(model, (*_TOLD, *more, *shared), {"console": Hardware.console}, **made)
+    return kind

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from vms.api.document import Node
 from vms.api.faults import invalid
-from vms.domain.console import Console, DisconnectAction, Recording, SingleSignOn
+from vms.domain.console import Console, DisconnectAction, Protocol, Recording, SingleSignOn
 
 from .console import first
 from .fields import BOOLEAN, NUMBER, TEXT, Field, Schema, Telling, Type, Words, list_of, listed, object_of
@@ -27,23 +27,33 @@ class Screen:
 def screen(row: Any) -> Screen:
     """What the columns of a row show."""
     console: Console = row.console
-    protocol = first(console.graphics)
-    listening = getattr(row, "endpoints", ())
-    return Screen(console, next((each for each in listening if each["protocol"] == protocol), {}))
+    return Screen(console, _endpoint_of(row, first(console.graphics)))
+
+
+def listening(row: Any) -> tuple[Any, ...]:
+    """Where the first protocol of a row listens, without a look at the rest of its console."""
+    if not getattr(row, "endpoints", ()):
+        return _NOWHERE
+    found = _endpoint_of(row, Protocol.SPICE if row.spice else Protocol.VNC if row.vnc else None)
+    return tuple([_there(found.get(name)) for name in ENDPOINT.values()])
+
+
+def _endpoint_of(row: Any, protocol: Protocol | None) -> dict[str, Any]:
+    return next((each for each in getattr(row, "endpoints", ()) if each["protocol"] == protocol), {})
+
+
+def _there(value: Any) -> Any:
+    """An address, or a port that listens; -1 stands for none."""
+    return None if value == -1 else value
+
+
+# Told inside `display`, by the name that it has in a run.
+ENDPOINT: Final = {"display/address": "address", "display/port": "port", "display/secure_port": "tls_port"}
+_NOWHERE: Final = (None,) * len(ENDPOINT)
 
 
 def _display(ask: Callable[[Console], Any]) -> Callable[[Screen], Any]:
     return lambda it: ask(it.console) if not it.console.headless else None
-
-
-def _endpoint(name: str) -> Callable[[Screen], Any]:
-    """An address, or a port that listens; -1 stands for none."""
-
-    def told(it: Screen) -> Any:
-        value = it.endpoint.get(name)
-        return None if value == -1 else value
-
-    return told
 
 
 class _Action(Type):
@@ -85,9 +95,10 @@ class _Methods(Type):
 DISPLAY: Final = (
     Field("display/type", PROTOCOL, _display(lambda console: first(console.graphics)), "console.type"),
     Field("display/video_type", VIDEO, _display(lambda console: console.video), "console.video"),
-    Field("display/address", TEXT, _endpoint("address")),
-    Field("display/port", NUMBER, _endpoint("port")),
-    Field("display/secure_port", NUMBER, _endpoint("tls_port")),
+    *(
+        Field(path, TEXT if name == "address" else NUMBER, lambda it, name=name: _there(it.endpoint.get(name)))  # type: ignore[misc]
+        for path, name in ENDPOINT.items()
+    ),
     Field("display/monitors", NUMBER, _display(lambda console: console.monitors), "console.monitors"),
     Field("display/keyboard_layout", TEXT, _display(lambda console: console.keyboard or None), "console.keyboard"),
     Field(

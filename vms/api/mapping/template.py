@@ -8,7 +8,8 @@ from vms.search.visible import visible
 from . import consoles, devices, labels
 from .entity import Entity
 from .fields import NUMBER, TEXT, Field, Reference
-from .hardware import NOT_OFFERED, OWN, PARTS, light, shown
+from .fixed import ICONS_OF
+from .hardware import NOT_OFFERED, OWN, PARTS, PROTECTED, light, shown
 from .people import permissions_on
 
 
@@ -22,7 +23,9 @@ ENTITY: Final = Entity(
     plural="templates",
     own=(
         *OWN,
+        PROTECTED,
         Field("status", TEXT, lambda _it: "ok"),
+        *ICONS_OF,
         Field("version/version_number", NUMBER, lambda it: it.version_number),
         Field("version/version_name", TEXT, lambda it: it.version_name or None, "attribute.version_name"),
         Field("version/base_template", Reference("templates"), lambda it: it.base_id or it.id, "reference.base"),
@@ -33,7 +36,7 @@ ENTITY: Final = Entity(
     rows=_rows,
     subject=shown,
     not_offered=NOT_OFFERED,
-    light=light(Template, "cluster_id", "base_id", "version_number", "version_name"),
+    light=light(Template, "delete_protected", "cluster_id", "base_id", "version_number", "version_name"),
     links=(
         consoles.of("template", "templates"),
         devices.cdroms("template", "templates"),

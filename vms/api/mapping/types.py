@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from vms.api.document import Node
 from vms.api.faults import invalid
+from vms.domain.access import Rating
 from vms.domain.console import Firmware, Protocol, Video
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
@@ -27,6 +28,7 @@ VM_STATUS: Final = Words(
         "migrating": Status.MIGRATING_FROM,
     }
 )
+RATING: Final = Words({rating.value: rating for rating in Rating})
 HOST_STATUS: Final = Words({status.value: status for status in HostStatus})
 JOB_STATUS: Final = Words(
     {
