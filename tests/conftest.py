@@ -13,6 +13,7 @@ from django.db import connections
 from django.template import Context, Template
 from django.template.context import RequestContext
 from django.test.signals import template_rendered
+from django.utils import translation
 from pytest_django.plugin import DjangoDbBlocker
 
 from tests.cast import Cast
@@ -62,6 +63,7 @@ def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     settings.RUN_DIR, settings.BOOT_DIR = home / "run", home / "boot"
     for directory in (home, settings.RUN_DIR, settings.BOOT_DIR):
         directory.mkdir()
+    translation.activate(settings.LANGUAGE_CODE)  # a page that spoke another leaves it to its thread
 
 
 @pytest.fixture(scope="session")
