@@ -13,6 +13,7 @@ import shutil
 import struct
 import subprocess
 import tempfile
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ SIZE: Final = 1024**3  # bytes of the disk; blocks that hold nothing take no roo
 START: Final = 1024**2  # bytes before the partition; GRUB's core image lies there
 SECTOR: Final = 512
 BLOCK: Final = 64 * 1024
+WEEK: Final = 7 * 86_400  # seconds
 FILESYSTEM: Final = "8a3f0f6e-6d1c-4b51-9d3e-2f5d2f8a9b10"
 SUITE: Final = "bookworm"
 PACKAGES: Final = (
@@ -73,7 +75,8 @@ def build(cache: Path) -> dict[str, Path]:
         place = cache / _key()
         if not place.exists():
             for old in cache.glob("debian-*"):
-                shutil.rmtree(old)
+                if old.stat().st_mtime < time.time() - 2 * WEEK:  # another checkout may still use a young one
+                    shutil.rmtree(old)
             _make(place)
     return {name: place / f"{name}.qcow2" for name in SETTINGS}
 

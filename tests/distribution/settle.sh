@@ -13,8 +13,8 @@ printf '[Match]\nName=en* eth*\n[Network]\nDHCP=ipv4\n' >"$root/etc/systemd/netw
 chroot "$root" systemctl --quiet enable systemd-networkd
 chroot "$root" systemctl --quiet disable apt-daily.timer apt-daily-upgrade.timer e2scrub_all.timer fstrim.timer \
     dpkg-db-backup.timer systemd-networkd-wait-online.service
-# Only a machine that gets a seed runs cloud-init; asked for one data source alone, it would look for it for ever.
-echo 'datasource_list: [NoCloud, None]' >"$root/etc/cloud/cloud.cfg.d/90_source.cfg"
+# Only a machine that gets a seed runs cloud-init; with one data source alone in the list it would run always.
+echo 'datasource_list: [NoCloud, ConfigDrive]' >"$root/etc/cloud/cloud.cfg.d/90_source.cfg"
 echo 'policy: search,found=all,maybe=none,notfound=disabled' >"$root/etc/cloud/ds-identify.cfg"
 
 # The disk does not exist yet, so that what asks for it is told what it will be.

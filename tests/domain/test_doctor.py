@@ -7,13 +7,17 @@ seconds of processor used, requests to read from disks, what the serial line sai
 import json
 from collections.abc import Iterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Final
 
 import pytest
 
 from vms.domain.doctor import HANG, Diagnosis, Finding, Signs, diagnose
+from vms.domain.statistics import Counters
+from vms.engine.doctor import AFTERWARDS, Patient
 
+BEGIN: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
 TRACES: Final = Path(__file__).with_name("traces")
 # Trace → what is found on the way, in this order and nothing else.
 LABELS: Final = {
@@ -23,14 +27,23 @@ LABELS: Final = {
 
 def looks(name: str) -> Iterator[tuple[str, Signs]]:
     """What the doctor sees of a trace, once a second."""
-    said, spoke, moved, used, read, at = "", 0.0, 0.0, 0.0, 0, 0.0
+    said, spoke, read, watch = "", 0.0, None, Patient()
     for age, cpu, reads, heard in json.loads((TRACES / f"{name}.json").read_text()):
         said += heard
         spoke = age if heard else spoke
-        moved = age if reads != read else moved
-        busy = (cpu - used) / (age - at) if age > at else None
-        used, read, at = cpu, reads, age
-        yield said, Signs(age=age, quiet=age - spoke, still=age - moved, busy=busy, screen="with-screen" in name)
+        watch.measured(Counters(at=BEGIN + timedelta(seconds=age), cpu=cpu, disk=reads), age)
+        read = watch.read_at
+        yield (
+            said,
+            Signs(
+                age=age,
+                quiet=age - spoke,
+                still=age - watch.still_since,
+                read=read is not None and read > spoke + AFTERWARDS,
+                busy=watch.busy,
+                screen="with-screen" in name,
+            ),
+        )
 
 
 def course(name: str) -> list[Finding]:
@@ -73,9 +86,10 @@ def test_grub_that_hangs_says_reads_and_answers_nothing_and_takes_a_processor() 
     otherwise = {
         "it has just spoken": replace(HUNG, quiet=2.0),
         "its disk is read": replace(HUNG, still=1.0),
+        "its disk was read since": replace(HUNG, read=True),
         "nobody has measured": replace(HUNG, busy=None),
         "a hidden menu may still end": replace(HUNG, quiet=HANG - 5, still=HANG - 5),
-        "its processor rests": replace(HUNG, busy=0.05),
+        "its processor rests": replace(HUNG, busy=0.03),
         "its agent answers": replace(HUNG, answers=True),
         "its screen may show a menu": replace(HUNG, screen=True),
     }

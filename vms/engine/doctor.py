@@ -16,7 +16,7 @@ from django.db import DatabaseError, close_old_connections, connections
 
 from vms.actions import boots
 from vms.actions.boots import Booting
-from vms.domain.doctor import HEARD, PAUSE, Diagnosis, Signs, diagnose
+from vms.domain.doctor import HEARD, Diagnosis, Signs, diagnose
 from vms.domain.statistics import Counters
 from vms.hypervisors.base import Hypervisor
 
@@ -26,6 +26,7 @@ from .hands import Hands
 logger = logging.getLogger(__name__)
 
 EVERY: Final = 1.0  # seconds between two looks at all that boots
+AFTERWARDS: Final = 4.0  # seconds after its last word in which a loader still reads what it has announced
 ASKED: Final = 5.0  # seconds after which a machine that is asked what it uses counts as hanging
 KNOCKS_EVERY: Final = 5.0  # seconds between two attempts to reach an SSH server
 SSH: Final = 22
@@ -38,20 +39,29 @@ Drivers = Callable[[], dict[UUID, Hypervisor]]
 class Patient:
     """What is remembered of one boot between two looks."""
 
-    counters: Counters | None = None
-    moved: float | None = None  # when a disk was last read or written
-    busy: float | None = None
+    last: Counters | None = None
+    still: Counters | None = None  # as they were when a disk was last seen to have been read, or at the first look
+    still_since: float = 0.0
+    read_at: float | None = None
     asked: "Future[Counters] | None" = None
     asked_at: float = 0.0
     knocked: float = 0.0
 
+    @property
+    def busy(self) -> float | None:
+        """Processors used since nothing is read any more."""
+        if self.still is None or self.last is None:
+            return None
+        seconds = (self.last.at - self.still.at).total_seconds()
+        return (self.last.cpu - self.still.cpu) / seconds if seconds > 0 else None
+
     def measured(self, now: Counters, at: float) -> None:
-        """Compare with the time before: whether a disk moved, and how much of a processor was used."""
-        before, self.counters = self.counters, now
+        """Compare with the time before: whether a disk was read since."""
+        before, self.last = self.last, now
+        if before is not None and now.disk != before.disk:
+            self.read_at = at
         if before is None or now.disk != before.disk:
-            self.moved = at
-        if before is not None and (seconds := (now.at - before.at).total_seconds()) > 0:
-            self.busy = (now.cpu - before.cpu) / seconds
+            self.still, self.still_since = now, at
 
 
 class Doctor(threading.Thread):
@@ -108,16 +118,18 @@ class Doctor(threading.Thread):
         heard = recorder.heard(self._logs, booting.machine, HEARD, since=since)
         if heard is None:
             return  # nobody listens to its line
+        spoke = max(heard.at, since)
         signs = Signs(
             age=now - since,
-            quiet=now - max(heard.at, since),
-            still=0.0 if patient.moved is None else now - patient.moved,
+            quiet=now - spoke,
+            still=now - patient.still_since if patient.still else 0.0,
+            read=patient.read_at is not None and patient.read_at > spoke + AFTERWARDS,
             busy=patient.busy,
             answers=booting.answers,
             screen=booting.screen,
         )
         found = diagnose(heard.text, signs)
-        if signs.quiet >= PAUSE and not found.finding.settled:
+        if not found.finding.settled:
             self._measure(booting, patient, driver)
         if known is None or (found.finding, found.words) != (known.finding, known.words):
             self._tell(booting, found)
