@@ -19,6 +19,7 @@ Rows = TypeVar("Rows", bound=QuerySet[Any])
 # What a violated constraint means; the laws of `Hardware` are refused by the domain before they get here.
 _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
     (r"one_exclusive_job_per_machine|vms_job\.machine", "ACTION_TYPE_FAILED_OBJECT_LOCKED", None),
+    (r"one_active_preparation_per_machine|vms_preparation\.vm_id", "PREPARE_UNDER_WAY", None),
     (
         r"name_used_once|(vm|pool|instancetype|template|tag|bookmark|cluster|datacenter|host)\.name\b"
         r"|vms_(cluster|datacenter|host)_name_|vms_user.username",

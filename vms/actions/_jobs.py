@@ -18,6 +18,7 @@ from ._authorise import Actor
 # Verbs of the engine's own, beside those of `Verb`.
 SET_REBOOT = "set_reboot"
 UNDEFINE = "undefine"
+PREPARE_GUEST = "prepare_guest"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:

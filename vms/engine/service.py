@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import hosts, jobs, many, passes, reports, screens
+from vms.actions import hosts, jobs, many, passes, preparations, reports, screens
 from vms.actions._audit import chain
 from vms.actions._changes import forget
 from vms.domain.errors import Refusal
@@ -283,6 +283,7 @@ class Engine:
                 jobs.expire()
                 screens.follow()
                 passes.expire()
+                preparations.advance()
                 if jobs.reclaim() + jobs.ask_again():
                     self.wake()
                 chain()

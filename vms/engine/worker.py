@@ -10,12 +10,13 @@ from uuid import UUID
 from django.db import DatabaseError
 from django.utils import timezone
 
-from vms.actions import jobs, reports
-from vms.actions._jobs import SET_REBOOT, UNDEFINE
+from vms.actions import jobs, preparations, reports
+from vms.actions._jobs import PREPARE_GUEST, SET_REBOOT, UNDEFINE
 from vms.actions.power import ends_with_reboot
 from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
+from vms.domain.headless_guest import Task, script
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.hypervisors.base import Hypervisor, Progress
 from vms.models import VM, Host, Job
@@ -36,7 +37,9 @@ LIMITS: Final[dict[str, float]] = {
     Verb.RESUME: 3600.0,
     Verb.STOP: 60.0,
     Verb.MIGRATE: 6 * 3600.0,
+    PREPARE_GUEST: 260.0,
 }
+SCRIPT_WITHIN: Final = 240.0  # seconds; update-grub takes two, under emulation on a busy host a hundred
 LIMIT: Final = 20.0
 
 Call = Callable[[Hypervisor, Job], None]
@@ -197,6 +200,12 @@ def _log_out(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.in_guest(job.machine, ("loginctl", "terminate-seat", "seat0"))
 
 
+def _prepare_guest(hypervisor: Hypervisor, job: Job) -> None:
+    command = ("/bin/sh", "-c", script(Task(job.params["task"])))
+    ran = hypervisor.run_in_guest(job.machine, command, within=SCRIPT_WITHIN)
+    preparations.heard(job, ran.code, ran.said)
+
+
 def _undefine(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.remove(job.machine)
 
@@ -212,6 +221,7 @@ CALLS: Final[dict[str, Call]] = {
     Verb.SUSPEND: _suspend,
     SET_REBOOT: _set_reboot,
     UNDEFINE: _undefine,
+    PREPARE_GUEST: _prepare_guest,
     DisconnectAction.LOCK_SCREEN: _lock_screen,
     DisconnectAction.LOGOUT: _log_out,
 }

@@ -1,13 +1,17 @@
 """libvirt's ways to ask about a running guest, and its flat answers as our values."""
 
+import base64
 import json
-from collections.abc import Iterator, Mapping
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
 import libvirt
 import libvirt_qemu
 
+from vms.domain.errors import Refusal
 from vms.domain.guest import (
     MANY,
     FileSystem,
@@ -22,7 +26,13 @@ from vms.domain.guest import (
     valid_address,
 )
 
+from .base import HEARD, Ran
+
 ANSWERS_WITHIN: Final = 3  # seconds for each of the agent's answers
+LOOKS_EVERY: Final = 0.3  # seconds between two looks whether a program has ended
+# Red Hat's agents come so: guest-exec is on the list of what they refuse.
+_NO_PROGRAM: Final = re.compile(r"Failed to (execute|create)|No such file|cannot find the (file|path)")
+_FORBIDS: Final = re.compile(r"has been disabled|CommandNotFound|has not been found|not allowed")
 
 # What there is instead of an answer.
 SILENT: Final = frozenset(
@@ -58,6 +68,60 @@ def ask(domain: Any, *, arp: bool) -> Guest:
 def knows_neighbours(domain: Any) -> bool:
     """Whether the host's table of neighbours can be read: libvirt 9.0 cannot read that of a newer kernel (measured)."""
     return _addresses(domain, Source.ARP) is not None
+
+
+def run(domain: Any, command: Sequence[str], within: float) -> Ran:
+    """Run a program in the guest and wait for its end; everything that an agent might say instead is a refusal."""
+    program, *arguments = command
+    until = time.monotonic() + within
+    asked = {"path": program, "arg": arguments, "capture-output": True}
+    try:
+        begun = _execute(domain, "guest-exec", asked)
+    except Refusal as no:
+        if _NO_PROGRAM.search(str(no.params)):
+            return Ran(127, text(no.params["message"]))
+        raise
+    pid = begun.get("pid")
+    if not isinstance(pid, int):
+        raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(begun))
+    while time.monotonic() < until:
+        try:
+            state = _execute(domain, "guest-exec-status", {"pid": pid})
+        except Refusal as no:
+            if no.code != "GUEST_AGENT_SILENT":  # a busy guest is silent for a while
+                raise
+            state = {}
+        if state.get("exited"):
+            return _ran(state)
+        time.sleep(LOOKS_EVERY)
+    raise Refusal("GUEST_PROGRAM_HANGS", None, seconds=round(within))
+
+
+def _execute(domain: Any, name: str, arguments: Info) -> dict[str, Any]:
+    asked = json.dumps({"execute": name, "arguments": arguments})
+    try:
+        told = json.loads(libvirt_qemu.qemuAgentCommand(domain, asked, ANSWERS_WITHIN, 0))["return"]
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in SILENT:
+            raise Refusal("GUEST_AGENT_SILENT") from error
+        if _FORBIDS.search(str(error)):
+            raise Refusal("GUEST_AGENT_FORBIDS") from error
+        if error.get_error_domain() == libvirt.VIR_FROM_QEMU and "guest agent command" in str(error):
+            raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(error)) from error
+        raise
+    except (ValueError, LookupError, TypeError) as error:
+        raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(error)) from error
+    if not isinstance(told, dict):
+        raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(told))
+    return told
+
+
+def _ran(state: Info) -> Ran:
+    try:
+        said = base64.b64decode(state.get("out-data") or "")[:HEARD]
+        return Ran(int(state.get("exitcode", -1)), said.decode(errors="replace").replace("\0", ""))
+    except (ValueError, TypeError) as error:
+        raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(error)) from error
 
 
 def _agent_told(domain: Any) -> Info | None:

@@ -4,7 +4,7 @@ import socket
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Final, Protocol
 from uuid import UUID
 
 from vms.domain.console import Protocol as Graphics
@@ -22,6 +22,18 @@ class Glance:
 
     status: Status
     ended: Ended | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """How a program in a guest ended, and what it said: of a long speech the beginning."""
+
+    code: int
+    said: str
+
+
+# Bytes of what a program in a guest says.
+HEARD: Final = 128 * 1024
 
 
 class Screen(StrEnum):
@@ -141,6 +153,13 @@ class Hypervisor(Protocol):
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         """Have the guest agent run a program, and do not wait for its end; False where no agent answers."""
+
+    def run_in_guest(self, machine: UUID, command: Sequence[str], *, within: float) -> Ran:
+        """Have the guest agent run a program and wait for its end, so many seconds at most.
+
+        Refused with `GUEST_AGENT_SILENT` where no agent answers, `GUEST_AGENT_FORBIDS` where it runs nothing for
+        anybody, `GUEST_PROGRAM_HANGS` after the time, when the program may still run, and
+        `GUEST_AGENT_ANSWER_ILLEGAL` for nonsense."""
 
     def ask_guest(self, machine: UUID) -> Guest:
         """What a running machine's guest tells of itself and its network of it; a silent agent takes some seconds.

@@ -27,7 +27,7 @@ from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import NVRAM, write
 
 from . import agent
-from .base import Event, Glance, Hypervisor, Listener, Progress, heedless
+from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
 from .counters import counters
 from .events import Happenings
@@ -233,6 +233,10 @@ class LibvirtHypervisor:
                     return False
                 raise
         return True
+
+    def run_in_guest(self, machine: UUID, command: Sequence[str], *, within: float) -> Ran:
+        with self._connections.refusals():
+            return agent.run(self._get(machine), command, within)
 
     def ask_guest(self, machine: UUID) -> Guest:
         with self._connections.refusals():

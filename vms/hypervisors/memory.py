@@ -2,7 +2,7 @@
 
 import socket
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Final
@@ -20,7 +20,7 @@ from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
 
-from .base import Event, Glance, Hypervisor, Listener, Progress, Screen, heedless
+from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
 _SCREEN: Final = (720, 400)  # black, as before a firmware speaks
@@ -59,7 +59,8 @@ class MemoryHypervisor:
     """Machines that exist in this process only; guests obey at once.
 
     `guest_powers_off`, `guest_reboots`, `guest_crashes` and `agent_tells` are what a guest does by itself; `unplug`
-    takes the host away and `plug` brings it back. `tickets` are the passwords that consoles take at present.
+    takes the host away and `plug` brings it back. `tickets` are the passwords that consoles take at present;
+    `programs` are what guests answer when their agents are to run something.
     """
 
     def __init__(self, capabilities: Capabilities | None = None) -> None:
@@ -73,6 +74,7 @@ class MemoryHypervisor:
         self.guests: dict[UUID, Guest] = {}
         self.counters: dict[UUID, Counters] = {}
         self.ran: list[tuple[UUID, tuple[str, ...]]] = []
+        self.programs: Callable[[UUID, tuple[str, ...]], Ran] = lambda _machine, _command: Ran(127, "")
 
     def somebody_enters(self, machine: UUID) -> None:
         """A person opens a graphical console."""
@@ -207,6 +209,15 @@ class MemoryHypervisor:
             self._get(machine, Status.UP)
             self.ran.append((machine, tuple(command)))
             return True
+
+    def run_in_guest(self, machine: UUID, command: Sequence[str], *, within: float) -> Ran:
+        with self._lock:
+            self._get(machine, Status.UP)
+            if not self.guests.get(machine, Guest()).agent:
+                raise Refusal("GUEST_AGENT_SILENT")
+            self.ran.append((machine, tuple(command)))
+            answers = self.programs
+        return answers(machine, tuple(command))
 
     def ask_guest(self, machine: UUID) -> Guest:
         with self._lock:

@@ -11,6 +11,7 @@ from .keys import PublicKey
 from .labels import Bookmark, Tag
 from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
+from .preparations import Preparation
 from .screenshots import Screenshot
 from .statistics import Statistic
 from .texts import SearchText
@@ -40,6 +41,7 @@ __all__ = [
     "Permission",
     "Pool",
     "PoolType",
+    "Preparation",
     "PublicKey",
     "Role",
     "RolePermit",
