@@ -265,7 +265,14 @@ def test_an_encrypted_disk_is_told_of_and_encrypted_swap_is_not(debian: Guest) -
 def test_an_answer_that_makes_no_sense_is_none() -> None:
     whole = "::loader=debian\n::changes\n+a\n::end\n"
     assert read(whole).changes == "+a"
-    for said in ("", "hello", "::loader=debian\n", "::loader=lilo\n::changes\n::end", whole[:-6], "::refused=because\n"):
+    for said in (
+        "",
+        "hello",
+        "::loader=debian\n",
+        "::loader=lilo\n::changes\n::end",
+        whole[:-6],
+        "::refused=because\n",
+    ):
         with pytest.raises(Refusal, match="GUEST_AGENT_ANSWER_ILLEGAL"):
             read(said)
     assert "\x1b" not in read("::changes\n+\x1b[31mred\n::end\n").changes

@@ -11,11 +11,11 @@ from django.utils import timezone
 
 from tests.engine.conftest import DATABASE, Running, comes_to, eventually, fresh
 from tests.factories import machine
-from vms.actions import power, preparations
+from vms.actions import jobs, power, preparations
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.preparation import Stage
-from vms.engine import service
+from vms.engine import service, worker
 from vms.hypervisors.base import Ran
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Host, Permission, Preparation, User
@@ -72,8 +72,15 @@ def over(preparation: Preparation) -> Preparation:
     return there
 
 
+def why(preparation: Preparation) -> str:
+    """The code of what it failed with."""
+    return str((over(preparation).error or {}).get("code"))
+
+
 def codes(vm: VM) -> set[str]:
-    return {code for code in AuditEvent.objects.filter(entity_id=vm.pk).values_list("code", flat=True) if "PREPAR" in code}
+    return {
+        code for code in AuditEvent.objects.filter(entity_id=vm.pk).values_list("code", flat=True) if "PREPAR" in code
+    }
 
 
 def prepared(vm: VM, guests: Guests, admin: User) -> Preparation:
@@ -152,7 +159,7 @@ def test_what_the_guest_says_no_with_ends_it_and_nothing_is_changed(
     preparation = preparations.begin(vm, by=admin)
     guests.boot(vm)
     failed = over(preparation)
-    assert (failed.outcome, failed.error["code"], failed.undoable) == ("failed", code, False)
+    assert (failed.outcome, failed.error and failed.error["code"], failed.undoable) == ("failed", code, False)
     assert not fresh(vm).console.headless
     event = AuditEvent.objects.get(code="VM_PREPARING_FAILED")
     assert (event.severity, event.params["reason"]) == ("error", code)
@@ -164,7 +171,7 @@ def test_a_guest_without_an_agent_and_a_boot_without_a_prompt_are_told(
     preparation = preparations.begin(vm, by=admin)
     at(preparation, Stage.AGENT)
     Preparation.objects.update(until=timezone.now() - timedelta(seconds=1))
-    assert over(preparation).error["code"] == "PREPARE_AGENT_MISSING"
+    assert why(preparation) == "PREPARE_AGENT_MISSING"
     power.stop(comes_to(vm, "up"), by=admin)
     comes_to(vm, "down")
     again = preparations.begin(vm, by=admin)
@@ -173,7 +180,7 @@ def test_a_guest_without_an_agent_and_a_boot_without_a_prompt_are_told(
     at(again, Stage.LOGIN)
     Preparation.objects.filter(pk=again.pk).update(until=timezone.now() - timedelta(seconds=1))
     failed = over(again)
-    assert (failed.error["code"], failed.undoable) == ("PREPARE_LOGIN_NOT_SEEN", True)
+    assert (failed.error and failed.error["code"], failed.undoable) == ("PREPARE_LOGIN_NOT_SEEN", True)
     preparations.undo(failed, by=admin, may_power_off=True)
     eventually(lambda: fresh(vm).run_once, "it is run once, to be undone")
     guests.boot(vm)
@@ -193,7 +200,7 @@ def test_alone_nobody_is_asked_but_an_encrypted_disk_ends_it(
     guests.answers["look"] = "::encrypted=yes\n" + LOOKED
     locked = preparations.begin(other, by=admin, alone=True)
     guests.boot(other)
-    assert over(locked).error["code"] == "PREPARE_ENCRYPTED"
+    assert why(locked) == "PREPARE_ENCRYPTED"
 
 
 def test_cancelling_leaves_the_guest_alone_and_the_machine_off(
@@ -242,6 +249,44 @@ def test_an_engine_that_dies_at_any_stage_is_followed_by_one_that_goes_on(
     assert fresh(preparation).outcome == "done", fresh(preparation).error
     assert fresh(vm).console.headless
     assert hypervisor.starts == 2, "once with a screen and once without"
+
+
+def test_a_script_that_an_engine_died_over_is_run_again(
+    start_engine: Callable[..., Running],
+    vm: VM,
+    host: Host,
+    admin: User,
+    guests: Guests,
+    hypervisor: MemoryHypervisor,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The guest is changed and nobody was told: done twice, it comes to the same."""
+
+    class Died(BaseException):
+        pass
+
+    def die(verb: str, point: str) -> None:
+        if (verb, point) == ("prepare_guest", "called"):
+            raise Died
+
+    engine = start_engine()
+    preparation = preparations.begin(vm, by=admin)
+    guests.boot(vm)
+    looked = at(preparation, Stage.CONFIRM)
+    engine.stop()
+    preparations.confirm(looked, by=admin)
+    preparations.advance()
+    job = jobs.claim("dead engine", [host.pk])
+    hypervisor.open(lambda _event: None)
+    assert job is not None
+    with monkeypatch.context() as patch:
+        patch.setattr(worker, "crash_point", die)
+        with pytest.raises(Died):
+            worker.carry_out(job, hypervisor)
+    hypervisor.close()
+    start_engine(ready=False)
+    at(preparation, Stage.LOGIN)
+    assert guests.tasks == ["look", "change", "change"]
 
 
 def _helped(guests: Guests, vm: VM) -> bool:

@@ -1,5 +1,6 @@
 """What a guest's agent says, through libvirt: of a real one, and of hostile ones as libvirt would pass it on."""
 
+import base64
 import os
 import signal
 import time
@@ -14,12 +15,13 @@ import pytest
 
 from tests.hypervisors.conftest import SerialLine, wait_until
 from vms.domain.console import Console
+from vms.domain.errors import Refusal
 from vms.domain.guest import MANY, TEXT, Source
 from vms.domain.machine import MachineSpec, Nic
 from vms.domain.parts import Boot
 from vms.domain.runonce import Run
 from vms.hypervisors import guest
-from vms.hypervisors.base import Event
+from vms.hypervisors.base import HEARD, Event, Ran
 from vms.hypervisors.guest import GuestFiles
 from vms.hypervisors.private import PrivateDaemon
 
@@ -49,9 +51,9 @@ class Domain:
         return self._addresses[source]
 
 
-def error(code: int) -> Any:
-    raised: Any = libvirt.libvirtError("no")
-    raised.err = (code, 0, "no", 0, "", "", "", 0, 0)
+def error(code: int, words: str = "guest agent command failed") -> Any:
+    raised: Any = libvirt.libvirtError(words)
+    raised.err = (code, libvirt.VIR_FROM_QEMU, words, 0, "", "", "", 0, 0)
     return raised
 
 
@@ -163,6 +165,68 @@ def line(bench: tuple[Any, list[Event], MachineSpec], private_daemon: PrivateDae
         yield shell
 
 
+class TestPrograms:
+    """What an agent says when it is to run a program, and when it lies, hangs or refuses."""
+
+    @pytest.fixture
+    def says(self, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+        """Have the agent say these things, one after the other; the last one for ever."""
+        monkeypatch.setattr(agent, "LOOKS_EVERY", 0.001)
+
+        def say(*answers: Any) -> None:
+            left = list(answers)
+
+            def command(*_: object) -> Any:
+                answer = left.pop(0) if len(left) > 1 else left[0]
+                if isinstance(answer, Exception):
+                    raise answer
+                return answer
+
+            monkeypatch.setattr("vms.hypervisors.agent.libvirt_qemu.qemuAgentCommand", command)
+
+        return say
+
+    def test_what_it_said_and_how_it_ended_is_told_once_it_has(self, says: Callable[..., None]) -> None:
+        silent = error(libvirt.VIR_ERR_AGENT_UNRESPONSIVE)
+        ended = '{"return": {"exited": true, "exitcode": 3, "out-data": "aGVsbG8="}}'
+        says('{"return": {"pid": 7}}', '{"return": {"exited": false}}', silent, ended)
+        assert agent.run(Domain(), ("/bin/true",), 5) == Ran(3, "hello")
+
+    def test_a_long_speech_is_cut(self, says: Callable[..., None]) -> None:
+        said = base64.b64encode(b"x" * 10 * HEARD).decode()
+        says('{"return": {"pid": 7}}', f'{{"return": {{"exited": true, "out-data": "{said}"}}}}')
+        assert agent.run(Domain(), ("/bin/yes",), 5).said == "x" * HEARD
+
+    def test_nonsense_is_refused(self, says: Callable[..., None]) -> None:
+        begun = '{"return": {"pid": 7}}'
+        for answers in (
+            ("hello",),
+            ("[]",),
+            ('{"return": {"pid": "seven"}}',),
+            ('{"return": [1]}',),
+            (begun, '{"return": {"exited": true, "out-data": "?"}}'),
+            (begun, '{"return": {"exited": true, "exitcode": "none"}}'),
+        ):
+            says(*answers)
+            with pytest.raises(Refusal, match="GUEST_AGENT_ANSWER_ILLEGAL"):
+                agent.run(Domain(), ("/bin/true",), 1)
+
+    def test_an_agent_that_is_silent_forbids_or_has_no_shell_says_so(self, says: Callable[..., None]) -> None:
+        says(error(libvirt.VIR_ERR_AGENT_UNRESPONSIVE))
+        with pytest.raises(Refusal, match="GUEST_AGENT_SILENT"):
+            agent.run(Domain(), ("/bin/true",), 1)
+        says(error(libvirt.VIR_ERR_INTERNAL_ERROR, "error was 'Command guest-exec has been disabled'"))
+        with pytest.raises(Refusal, match="GUEST_AGENT_FORBIDS"):
+            agent.run(Domain(), ("/bin/true",), 1)
+        says(error(libvirt.VIR_ERR_INTERNAL_ERROR, "Guest agent command failed, error was 'Failed to execute'"))
+        assert agent.run(Domain(), ("/bin/sh",), 1).code == 127
+
+    def test_a_program_without_an_end_is_given_up(self, says: Callable[..., None]) -> None:
+        says('{"return": {"pid": 7}}', '{"return": {"exited": false}}')
+        with pytest.raises(Refusal, match="GUEST_PROGRAM_HANGS"):
+            agent.run(Domain(), ("/bin/cat",), 0.05)
+
+
 @pytest.mark.hypervisor
 class TestRealAgent:
     def test_it_tells_what_it_is(self, bench: tuple[Any, list[Event], MachineSpec], line: SerialLine) -> None:
@@ -175,6 +239,15 @@ class TestRealAgent:
         assert told.told.agent_version.startswith(("5.", "6.", "7.", "8.", "9.", "1"))
         (card,) = [one for one in told.addresses[Source.AGENT] if one.reaches]
         assert (card.address, card.mac, card.interface) == ("10.0.2.15", "52:54:00:00:00:01", "eth0")
+
+    def test_it_runs_a_program_and_tells_what_it_said(
+        self, bench: tuple[Any, list[Event], MachineSpec], line: SerialLine
+    ) -> None:
+        driver, _events, spec = bench
+        wait_until(lambda: driver.ask_guest(spec.id).agent, 30, "the agent answers")
+        ran = driver.run_in_guest(spec.id, ("/bin/sh", "-c", "echo here; exit 5"), within=20)
+        assert (ran.code, ran.said) == (5, "here\n")
+        assert driver.run_in_guest(spec.id, ("/no/such/program",), within=20).code == 127
 
     def test_one_that_is_stopped_does_not_answer_in_time(
         self, bench: tuple[Any, list[Event], MachineSpec], line: SerialLine

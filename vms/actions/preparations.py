@@ -7,7 +7,6 @@ must not be.
 
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import datetime
 from typing import Any, Final
 
 from django.utils import timezone
@@ -97,6 +96,11 @@ def undo(preparation: Preparation, *, by: User, may_power_off: bool = False) -> 
         preparation.save(update_fields=["stage"])
     record(by, "USER_UNDOES_PREPARING_VM", vm)
     return preparation
+
+
+def reachable(vm: VM) -> bool:
+    """Whether a way leads to a guest that answers without powering anything off."""
+    return vm.status == Status.DOWN or _answers(vm)
 
 
 def heard(job: Job, code: int, said: str) -> None:
@@ -229,6 +233,8 @@ def _wait_for_login(preparation: Preparation, vm: VM) -> None:
         raise Refusal("PREPARE_RUN_ENDED")
     if _prompt_seen(vm, preparation):
         _go_on(preparation)
+    elif vm.diagnosis and vm.diagnosis.finding.alarming and vm.booted_at and vm.booted_at >= preparation.since:
+        raise Refusal("PREPARE_BOOT_STUCK", None, finding=vm.diagnosis.finding.value)
 
 
 _STEPS: Final[dict[Stage, Callable[[Preparation, VM], None]]] = {
@@ -251,10 +257,10 @@ def _answers(vm: VM) -> bool:
 
 def _require_ready(vm: VM, *, may_power_off: bool) -> None:
     """Refuse a machine from which no way leads to a guest that answers, unless it may be powered off for that."""
-    if vm.status == Status.DOWN or _answers(vm):
+    if reachable(vm):
         return
     if not lifecycle.allowed(Verb.SHUTDOWN, Status(vm.status)):
-        raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb="prepare", status=vm.status)
+        raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb="prepare_headless", status=vm.status)
     if not may_power_off:
         raise Refusal("PREPARE_POWER_OFF_FIRST", "may_power_off", name=vm.name)
 
@@ -268,8 +274,7 @@ def _run_script(vm: VM, task: Task, *, by: User) -> Job:
 
 
 def _prompt_seen(vm: VM, preparation: Preparation) -> bool:
-    seen: datetime | None = getattr(vm, "login_seen_at", None)
-    return seen is not None and seen >= preparation.since
+    return vm.login_seen_at is not None and vm.login_seen_at >= preparation.since
 
 
 # -- the row

@@ -39,6 +39,7 @@ class Cure(StrEnum):
 
     ENABLE_SERIAL = "enable_serial"
     ADD_SSH_KEY = "add_ssh_key"
+    PREPARE = "prepare"
     RUN_ONCE_WITH_VNC = "run_once_with_vnc"
 
 
@@ -107,6 +108,7 @@ def rate(console: Console, facts: Facts = NOTHING_KNOWN) -> Access:
     would_help = {
         Cure.ENABLE_SERIAL: not console.serial,
         Cure.ADD_SSH_KEY: facts.own_key is False and console.serial,
+        Cure.PREPARE: not facts.serial_heard,
         Cure.RUN_ONCE_WITH_VNC: console.headless,
     }
     access = Access(ways=ways, addresses=facts.addresses)

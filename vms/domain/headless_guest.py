@@ -49,8 +49,8 @@ _REFUSED: Final = {
 class Answer:
     """What the script found and did: `changes` the difference as people read it, `changed` whether there is any.
 
-    `kept`: there is a copy of what was before, so that it can be undone. `encrypted`: with each boot the guest asks for the passphrase of a disk. `yours`: files that somebody has edited
-    since; they are left as they are.
+    `kept`: there is a copy of what was before, so that it can be undone. `encrypted`: with each boot the guest asks for
+    the passphrase of a disk. `yours`: files that somebody has edited since; they are left as they are.
     """
 
     loader: Loader | None = None

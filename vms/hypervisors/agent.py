@@ -29,9 +29,11 @@ from vms.domain.guest import (
 from .base import HEARD, Ran
 
 ANSWERS_WITHIN: Final = 3  # seconds for each of the agent's answers
+BEGINS_WITHIN: Final = 10  # seconds: a guest that is busy takes its time to run anything
 LOOKS_EVERY: Final = 0.3  # seconds between two looks whether a program has ended
 # Red Hat's agents come so: guest-exec is on the list of what they refuse.
 _NO_PROGRAM: Final = re.compile(r"Failed to (execute|create)|No such file|cannot find the (file|path)")
+_FAILED: Final = re.compile(r"agent command|parse JSON|malformed", re.IGNORECASE)
 _FORBIDS: Final = re.compile(r"has been disabled|CommandNotFound|has not been found|not allowed")
 
 # What there is instead of an answer.
@@ -100,13 +102,13 @@ def run(domain: Any, command: Sequence[str], within: float) -> Ran:
 def _execute(domain: Any, name: str, arguments: Info) -> dict[str, Any]:
     asked = json.dumps({"execute": name, "arguments": arguments})
     try:
-        told = json.loads(libvirt_qemu.qemuAgentCommand(domain, asked, ANSWERS_WITHIN, 0))["return"]
+        told = json.loads(libvirt_qemu.qemuAgentCommand(domain, asked, BEGINS_WITHIN, 0))["return"]
     except libvirt.libvirtError as error:
         if error.get_error_code() in SILENT:
             raise Refusal("GUEST_AGENT_SILENT") from error
         if _FORBIDS.search(str(error)):
             raise Refusal("GUEST_AGENT_FORBIDS") from error
-        if error.get_error_domain() == libvirt.VIR_FROM_QEMU and "guest agent command" in str(error):
+        if _FAILED.search(str(error)):
             raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(error)) from error
         raise
     except (ValueError, LookupError, TypeError) as error:
@@ -118,7 +120,7 @@ def _execute(domain: Any, name: str, arguments: Info) -> dict[str, Any]:
 
 def _ran(state: Info) -> Ran:
     try:
-        said = base64.b64decode(state.get("out-data") or "")[:HEARD]
+        said = base64.b64decode(state.get("out-data") or "", validate=True)[:HEARD]
         return Ran(int(state.get("exitcode", -1)), said.decode(errors="replace").replace("\0", ""))
     except (ValueError, TypeError) as error:
         raise Refusal("GUEST_AGENT_ANSWER_ILLEGAL", None, message=text(error)) from error

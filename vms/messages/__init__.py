@@ -74,6 +74,8 @@ VERBS: Final[dict[str, Text]] = {
     "prepare": _("Bring to the destination what it boots from"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
+    "prepare_headless": _("Prepare for headless"),
+    "prepare_guest": _("Prepare the guest"),
     "headless": _("Make headless"),
     "graphical": _("Give a screen"),
     "attach_tag": _("Add a tag"),

@@ -45,5 +45,6 @@ STATES: Final[dict[tuple[Way, Proof], Promise]] = {
 CURES: Final[dict[Cure, Promise]] = {
     Cure.ENABLE_SERIAL: _("Enable the serial console"),
     Cure.ADD_SSH_KEY: _("Add an SSH key…"),
+    Cure.PREPARE: _("Prepare for headless…"),
     Cure.RUN_ONCE_WITH_VNC: _("Run once with VNC first…"),
 }

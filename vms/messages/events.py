@@ -40,6 +40,12 @@ EVENTS: Final[dict[str, Text]] = {
         "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
         "answered. %(actor)s accepted that."
     ),
+    "USER_PREPARES_VM": _("%(actor)s has %(entity)s prepared for headless."),
+    "USER_CANCELLED_PREPARING_VM": _("%(actor)s cancelled the preparation of %(entity)s for headless."),
+    "USER_UNDOES_PREPARING_VM": _("%(actor)s has the preparation of %(entity)s for headless undone."),
+    "VM_PREPARED": _("%(entity)s is prepared for headless: its log-in prompt stands on the serial line."),
+    "VM_PREPARING_UNDONE": _("%(entity)s is as it was before it was prepared for headless."),
+    "VM_PREPARING_FAILED": _("%(entity)s could not be prepared for headless. %(reason)s"),
     "USER_ASKED_FOR_MANY": _("%(actor)s asked for “%(verb)s” for %(entity)s virtual machines."),
     "USER_CANCELLED_MANY": _("%(actor)s cancelled “%(verb)s” for %(entity)s virtual machines."),
     "MANY_DONE": _("“%(verb)s” for %(entity)s virtual machines is done; refused: %(failed)s."),

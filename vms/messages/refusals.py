@@ -7,6 +7,38 @@ from django.utils.translation import gettext_lazy as _
 from .text import Text
 
 REFUSALS: Final[dict[str, Text]] = {
+    "GUEST_AGENT_SILENT": _("The guest agent does not answer."),
+    "GUEST_AGENT_FORBIDS": _(
+        "The guest agent runs no programs: its configuration (/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf) "
+        "forbids guest-exec. Allow guest-exec and guest-exec-status there, restart the agent, and try again."
+    ),
+    "GUEST_AGENT_ANSWER_ILLEGAL": _("What the guest agent answers makes no sense: %(message)s"),
+    "GUEST_PROGRAM_HANGS": _("A program in the guest has not ended within %(seconds)s seconds; it may still run."),
+    "PREPARE_NOT_LINUX": _("The guest is no Linux with a shell; only Linux guests can be prepared. %(message)s"),
+    "PREPARE_NO_GRUB": _("The guest does not boot with GRUB; nothing in it was changed."),
+    "PREPARE_READ_ONLY": _("The guest's files cannot be written: %(message)s. Nothing in it was changed."),
+    "PREPARE_GENERATOR_FAILED": _(
+        "GRUB's own program failed in the guest, and everything is as it was before. It said: %(message)s"
+    ),
+    "PREPARE_NOTHING_KEPT": _("There is nothing to undo: no copy of what was before is there."),
+    "PREPARE_ENCRYPTED": _(
+        "The guest's disk is encrypted: with each boot somebody has to type its passphrase, on the serial console from "
+        "then on. Prepare it by itself, so that you are asked."
+    ),
+    "PREPARE_UNDER_WAY": _("It is being prepared already."),
+    "PREPARE_NOT_NOW": _("It is not waiting for that any more."),
+    "PREPARE_POWER_OFF_FIRST": _(
+        "%(name)s runs, but its guest agent does not answer. It would have to be powered off, to be run once with VNC."
+    ),
+    "PREPARE_RUN_ENDED": _("The virtual machine went down before it was through."),
+    "PREPARE_AGENT_MISSING": _(
+        "No guest agent has answered. Install it in the guest (package qemu-guest-agent) and try again."
+    ),
+    "PREPARE_LOGIN_NOT_SEEN": _(
+        "The guest was started, but no log-in prompt has stood on its serial line. The serial log shows how far it "
+        "came."
+    ),
+    "PREPARE_BOOT_STUCK": _("The guest was started headless, but does not come up: %(finding)s."),
     "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_OS": _(
         "The video type %(video)s does not go with the graphics protocol %(graphics)s in this cluster."
     ),

@@ -22,7 +22,7 @@ OUTCOMES = (
 
 
 class Preparation(models.Model):
-    """One run of the wizard over one machine, of which at most one is active; the engine goes on with it, stage by stage.
+    """One run of the wizard over one machine, of which at most one is active; the engine goes on with it.
 
     `job` is what the present stage waits for, `until` how long. `before` is the console that was configured and
     `was_up` whether the machine ran when it was asked for. `kept`: the guest has a copy of what was changed in it.

@@ -18,6 +18,7 @@ from .tables import Fact
 # Those that a dialog answers; the others are pages.
 _DIALOGS: Final = frozenset({Cure.RUN_ONCE_WITH_VNC, Cure.BOOT_OPTIONS})
 _PLACES: Final[dict[Cure, Callable[[HttpRequest, VM], str]]] = {
+    Cure.PREPARE: lambda request, vm: address(request, "prepare_vm", vm.pk),
     Cure.RUN_ONCE_WITH_VNC: lambda request, vm: f"{address(request, 'run_vm_once', vm.pk)}?console=vnc",
     Cure.OPEN_SERIAL: lambda request, vm: address(request, "vm_serial", vm.pk),
     Cure.OPEN_SCREEN: lambda request, vm: f"{address(request, 'vm_console', vm.pk)}#open",

@@ -48,7 +48,7 @@ class WayLine:
 class CureLine:
     """What adds a way in: a page that is opened, or (without an address) a button of the form that shows the panel.
 
-    It `leads_away` where the page is about something else than the machine, and no dialog over it.
+    It `leads_away` where the page is no dialog over the machine's.
     """
 
     key: str
@@ -57,7 +57,7 @@ class CureLine:
 
     @property
     def leads_away(self) -> bool:
-        return self.key == Cure.ADD_SSH_KEY
+        return self.key in {Cure.ADD_SSH_KEY, Cure.PREPARE}
 
 
 @dataclass(frozen=True)
@@ -113,6 +113,7 @@ def configured(request: HttpRequest, row: Hardware, *, edit: str, no_edit: str, 
     pages = {} if no_edit else {Cure.ENABLE_SERIAL: f"{edit}?tab=console&cure={Cure.ENABLE_SERIAL}"}
     pages[Cure.ADD_SSH_KEY] = reverse("account")
     if no_run_once == "":
+        pages[Cure.PREPARE] = address(request, "prepare_vm", row.pk)
         pages[Cure.RUN_ONCE_WITH_VNC] = f"{address(request, 'run_vm_once', row.pk)}?console=vnc"
     terminals = _terminals(row) if isinstance(row, VM) else ()
     return reach(ways_in.of(row, by=user_of(request)), pages=pages, terminals=terminals)

@@ -17,7 +17,7 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import consoles, dialogs, facts, machines, serials, viewing, webadmin
+from . import consoles, dialogs, facts, machines, preparing, serials, viewing, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
@@ -102,5 +102,7 @@ preview_vm = _for_everybody(dialogs.preview_machine)
 remove_vm = _for_everybody(machines.remove_machine)
 clone_vm = _for_everybody(webadmin.clone_vm)
 run_vm_once = _for_everybody(webadmin.run_vm_once)
+prepare_vm = _for_everybody(preparing.prepare_vm)
+prepare_step = _for_everybody(preparing.prepare_step)
 preview_run_once = _for_everybody(webadmin.preview_run_once)
 vm_action = _for_everybody(webadmin.vm_action)
