@@ -26,6 +26,8 @@ logger = logging.getLogger(__name__)
 SYSTEM: Final = "qemu:///system"
 SESSION: Final = "qemu:///session"
 PRIVATE: Final = "private"
+# Where the system's QEMU, which runs as another user, may go.
+SYSTEM_STORAGE: Final = Path("/var/lib/libvirt/headless-webadmin-storage")
 SYSTEM_SOCKETS: Final = ("/run/libvirt/virtqemud-sock", "/run/libvirt/libvirt-sock")
 SYSTEM_PROGRAMS: Final = ("/usr/local/sbin", "/usr/sbin", "/sbin")
 EMULATOR: Final = "qemu-system-x86_64"
@@ -68,6 +70,7 @@ def _locator(host: Host, uri: str) -> "Callable[[], Location]":
         return Location(
             uri=_private_uri() if private else chosen,
             files=(LocalFiles if private or chosen == SESSION else PoolFiles)(settings.BOOT_DIR),
+            storage=settings.DATA_DIR / "storage" if private or chosen == SESSION else SYSTEM_STORAGE,
             accelerator=kind,
             accelerator_reason=reason,
             username=host.username,

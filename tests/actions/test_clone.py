@@ -21,7 +21,7 @@ from vms.models import VM, AuditEvent, Cluster, Host, InstanceType, Permission, 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 # What makes two machines two; everything else of a machine is copied.
-OWN = {"id", "name", "level", "nics", "machine", "addresses"}
+OWN = {"id", "name", "level", "nics", "disks", "machine", "addresses"}
 
 CONSOLES = [
     Console(),

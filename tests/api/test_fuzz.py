@@ -121,7 +121,7 @@ def test_every_field_of_a_machine_can_be_said_and_is_told() -> None:
     parts = {target.partition(".")[0] for target in said}
     machine = {field.name for field in fields(MachineSpec)}
     # Given by the place, chosen by the first start, or hanging on the machine with an address of its own.
-    elsewhere = {"id", "level", "machine", "addresses", "nics", "watchdog", "console"}
+    elsewhere = {"id", "level", "machine", "addresses", "nics", "disks", "watchdog", "console"}
     hosts = {"hosts"} if "reference.hosts" in said else set()
     reached = {name for name in machine if f"machine.{name}" in said or name in parts} | hosts
     assert machine - elsewhere == reached - elsewhere

@@ -314,6 +314,8 @@ def test_what_needs_no_restart_is_told_as_configured() -> None:
     told = MachineSpec(id=uuid4(), name="web").shape().keys()
     shapes = {"cpu": "cpu", "boot": "kernel", "boot_order": "boot_menu", "console": "headless"}
     live = {field.name for field in fields(MachineSpec) if shapes.get(field.name, field.name) not in told}
-    assert live - {"id", "level", "nics", "machine", "addresses", "guaranteed_memory"} == set(AT_ONCE) - {"name"}
+    assert live - {"id", "level", "nics", "disks", "machine", "addresses", "guaranteed_memory"} == set(AT_ONCE) - {
+        "name"
+    }
     names = {field.name.removeprefix("wants_") for field in fields(Console)} - {"graphics", "video", "before"}
     assert names - told == set(CONSOLE_AT_ONCE)

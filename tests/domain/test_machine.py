@@ -26,6 +26,7 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.devices import devices
+from vms.domain.disks import Disk, Storage
 from vms.domain.errors import Refusal
 from vms.domain.machine import (
     FROM_INSTANCE_TYPE,
@@ -178,6 +179,7 @@ def test_a_kernel_with_its_companions_is_taken() -> None:
 
 # -- inheriting
 
+DISK = Disk(id=UUID(int=9), storage=Storage(id=UUID(int=8)), volume="disk.qcow2")
 SOURCE = MachineSpec(
     id=UUID(int=7),
     name="source",
@@ -190,6 +192,7 @@ SOURCE = MachineSpec(
     console=replace(SPICE_CONSOLE, serial=True).as_headless(),
     start_paused=True,
     nics=(Nic(mac="52:54:00:00:00:01"),),
+    disks=(DISK,),
     machine="pc-q35-7.2",
     addresses={"ua-1": {"type": "pci"}},
     os="windows_2022",
@@ -352,6 +355,8 @@ EDITS = [
     (SPEC, replace(SPEC, boot_order=BootOrder(devices=(BootDevice.NETWORK, BootDevice.HD))), "boot_devices"),
     (SPEC, replace(SPEC, boot_order=BootOrder(menu=True)), "boot_menu"),
     (SPEC, replace(SPEC, boot=Boot(cd="rescue.iso")), "cd"),
+    (SPEC, replace(SPEC, disks=(DISK,)), "disks"),
+    (replace(SPEC, disks=(DISK,)), replace(SPEC, disks=(replace(DISK, bootable=True),)), "disks"),
     (SPEC, replace(SPEC, watchdog=Watchdog()), "watchdog"),
     (SPEC, replace(SPEC, cpu_shares=512), "cpu_shares"),
     (SPEC, replace(SPEC, ballooning=False), "ballooning"),

@@ -10,6 +10,7 @@ from uuid import UUID
 from lxml import etree
 
 from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Level, Offer, Video
+from vms.domain.disks import Disk, DiskFormat, Interface, Storage, StorageKind
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec, Nic
 from vms.domain.parts import (
@@ -51,6 +52,23 @@ def once(spec: MachineSpec, choice: ConsoleChoice, **options: Any) -> Run:
     return Run(base=spec, once=RunOnce.choose(choice, spec, offer, **options), job=JOB)
 
 
+POOL: Final = Storage(id=UUID("7a1de4b2-0b4d-4f0e-8d0c-2f5a64a4e001"))
+GROUP: Final = Storage(id=UUID("7a1de4b2-0b4d-4f0e-8d0c-2f5a64a4e002"), kind=StorageKind.LVM, path="guests")
+
+
+def disk(number: int, **parts: Any) -> Disk:
+    key = UUID(int=0xD15C0000 + number)
+    return replace(Disk(id=key, storage=POOL, volume=f"{key}.qcow2", slot=number), **parts)
+
+
+DISKS: Final = (
+    disk(0),
+    disk(1, bootable=True),
+    disk(2, interface=Interface.VIRTIO_SCSI, read_only=True, slot=0),
+    disk(3, interface=Interface.SATA, format=DiskFormat.RAW, storage=GROUP, shareable=True, slot=0),
+)
+
+
 # What is defined (a machine) or started (a run), by the name of its golden file.
 GOLDEN: Final[dict[str, MachineSpec | Run]] = {
     "headless": with_console(BARE),
@@ -88,6 +106,11 @@ GOLDEN: Final[dict[str, MachineSpec | Run]] = {
         io_threads=2,
         rng=Rng(source=RngSource.RANDOM, bytes=1000, period=100),
         custom_properties={"hugepages": "2048", "extra_cpu_flags": "+aes,-svm"},
+    ),
+    "disks": with_console(
+        SERIAL,
+        disks=DISKS,
+        boot_order=BootOrder(devices=(BootDevice.CDROM, BootDevice.HD, BootDevice.NETWORK)),
     ),
     "bare": with_console(
         BARE,

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from tests.libvirtxml.machines import (
     BARE,
+    DISKS,
     GOLDEN,
     HOST,
     MACHINE,
@@ -173,6 +174,15 @@ def test_a_hostile_name_of_a_boot_file_stays_a_text() -> None:
     assert xml.findtext("os/kernel") == path
 
 
+def test_the_firmware_is_sent_to_each_device_in_the_order_that_was_chosen() -> None:
+    """The disk to start from before the others, whatever their places."""
+    xml = parsed(golden_xml("disks"))
+    turns = {int(boot.get("order") or 0): boot.getparent() for boot in xml.iterfind("devices/*/boot")}
+    names = [turns[turn].findtext("serial") or turns[turn].get("device") or turns[turn].tag for turn in sorted(turns)]
+    assert names == ["cdrom", *(str(DISKS[index].id) for index in (1, 0, 2, 3)), "interface"]
+    assert xml.find("os/boot") is None
+
+
 # -- a test of the tests: the writer sees every field
 
 FULL = replace(
@@ -198,6 +208,7 @@ CHANGES: dict[str, MachineSpec] = {
     "boot.parameters": replace(FULL, boot=replace(FULL.boot, parameters="other")),
     "start_paused": replace(FULL, start_paused=True),
     "nics": replace(FULL, nics=()),
+    "disks": replace(FULL, disks=DISKS),
     "machine": replace(FULL, machine="pc-q35-7.1"),
     "addresses": replace(FULL, addresses={CARD: {"type": "pci", "bus": "0x0c"}}),
     "console.graphics": replace(FULL, console=replace(FULL.console, graphics=SPICE)),

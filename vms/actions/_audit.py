@@ -131,7 +131,7 @@ def _flat(spec: MachineSpec) -> dict[str, Any]:
     plain: dict[str, Any] = msgspec.to_builtins(spec, order="deterministic")
     flat: dict[str, Any] = {}
     for key, value in plain.items():
-        if key in {"addresses", "machine", "nics", "id", "level"}:
+        if key in {"addresses", "machine", "nics", "disks", "id", "level"}:
             continue
         if isinstance(value, dict):
             flat |= {f"{key}.{inner}": inside for inner, inside in value.items() if inner != "before"}

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
-from vms.models import ACTIVE, VM, Host, Job, JobState, User
+from vms.models import ACTIVE, VM, Disk, Host, Job, JobState, StorageDomain, User
 from vms.wire.client import EngineClient
 
 from ._audit import correlation_id
@@ -19,6 +19,13 @@ from ._authorise import Actor
 SET_REBOOT = "set_reboot"
 UNDEFINE = "undefine"
 PREPARE_GUEST = "prepare_guest"
+PLUG = "plug"
+OPEN_STORAGE = "open_storage"
+CLOSE_STORAGE = "close_storage"
+CREATE_DISK = "create_disk"
+COPY_DISK = "copy_disk"
+RESIZE_DISK = "resize_disk"
+REMOVE_DISK = "remove_disk"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:
@@ -39,6 +46,24 @@ def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive
     )
     if host is None:
         raise Refusal("ACTION_TYPE_FAILED_VDS_VM_CLUSTER", None, cluster=vm.cluster.name)
+    transaction.on_commit(wake)
+    return job
+
+
+def enqueue_on(
+    row: Disk | StorageDomain, verb: str, *, by: Actor, host: Host, exclusive: bool = True, **params: Any
+) -> Job:
+    """Record a job on storage in the present transaction; a second exclusive one on the same row is refused."""
+    job = Job.objects.create(
+        machine=row.pk,
+        machine_name=row.name[:64],
+        host=host,
+        verb=verb,
+        params=params,
+        exclusive=exclusive,
+        created_by=by if isinstance(by, User) else None,
+        correlation_id=correlation_id(),
+    )
     transaction.on_commit(wake)
     return job
 

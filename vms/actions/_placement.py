@@ -10,7 +10,7 @@ from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING, Verb
 from vms.domain.machine import MachineSpec
-from vms.models import ACTIVE, VM, Host, HostStatus, Job
+from vms.models import ACTIVE, VM, Host, HostStatus, Job, StorageDomain
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +29,10 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
 
     A host that the engine has not looked at yet may be chosen: the job waits for it.
     """
+    domains = _storage(spec)
     hosts = list(vm.cluster.hosts.filter(maintenance=False).order_by("name"))
     meant = [host for host in hosts if not spec.hosts or host.pk in spec.hosts]
+    meant = [host for host in meant if all(one.host_id in {None, host.pk} for one in domains)]
     left = _memory_left(meant, vm)
     able = [host for host in meant if not _lacks(host, spec) and _room(left[host], spec)]
     for status in (HostStatus.UP, HostStatus.CONNECTING):
@@ -75,6 +77,8 @@ def _why_not_there(vm: VM, host: Host, left: int | None) -> Refusal | None:
         return Refusal("HOST_NOT_RESPONDING", None, host=host.name)
     if spec.hosts and host.pk not in spec.hosts:
         return Refusal("ACTION_TYPE_FAILED_HOST_NOT_CHOSEN", None, host=host.name)
+    if elsewhere := next((one for one in _domains(spec) if one.host_id not in {None, host.pk}), None):
+        return Refusal("ACTION_TYPE_FAILED_STORAGE_OF_ANOTHER_HOST", None, host=host.name, storage=elsewhere.name)
     if here is not None and here.accelerator != there.accelerator:
         return Refusal("ACTION_TYPE_FAILED_HOST_OTHER_ACCELERATOR", None, host=host.name, **_accelerators(here, there))
     machine = str(vm.pinned.get("machine", ""))
@@ -107,6 +111,23 @@ def _refuse(vm: VM, spec: MachineSpec, hosts: list[Host], meant: list[Host]) -> 
             raise Refusal(host.reason["code"], None, **{**host.reason.get("params", {}), "host": host.name})
     if any(host.status == HostStatus.NON_RESPONSIVE for host in meant):
         raise Refusal("HOST_NOT_RESPONDING", None, host=meant[0].name)
+
+
+def _storage(spec: MachineSpec) -> list[StorageDomain]:
+    """The domains that its disks lie on, some of which may be one host's alone; refused where one is not at work."""
+    domains = _domains(spec)
+    for domain in domains:
+        if not domain.active:
+            raise Refusal(
+                "ACTION_TYPE_FAILED_STORAGE_DOMAIN_STATUS_ILLEGAL", None, name=domain.name, storage_status=domain.status
+            )
+    return domains
+
+
+def _domains(spec: MachineSpec) -> list[StorageDomain]:
+    if not spec.disks:
+        return []
+    return list(StorageDomain.objects.filter(pk__in={disk.storage.id for disk in spec.disks}))
 
 
 def _lacks(host: Host, spec: MachineSpec) -> str:

@@ -5,13 +5,15 @@ from typing import Final
 
 from vms.domain import lifecycle
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.models import ACTIVE, VM, Cluster, Host, Job, JobState, screens
+from vms.models import ACTIVE, VM, Cluster, DiskStatus, Host, Job, JobState, screens
 from vms.models.texts import fold
 
 from . import access
 from ._changes import changed
 from ._texts import sync_texts
 
+# What a machine that is off shows in place of that.
+_BY_DISKS: Final[dict[str, Status]] = {DiskStatus.LOCKED: Status.IMAGE_LOCKED, DiskStatus.ILLEGAL: Status.IMAGE_ILLEGAL}
 # More are never active at once: one that works on the machine, and one that waits for its guest.
 _LATEST: Final = 4
 
@@ -29,6 +31,8 @@ def show(vm: VM, jobs: Sequence[Job] = ()) -> None:
     run, verb = vm.run, _at_work(jobs)
     shown = run.spec.console if run and Status(vm.observed) not in NOT_RUNNING else None
     vm.status = lifecycle.shown(Status(vm.observed), verb).value
+    if vm.status == Status.DOWN:
+        vm.status = _BY_DISKS.get(vm.disk_state, Status.DOWN).value
     vm.busy = verb is not None
     vm.failure = {"verb": jobs[0].verb, "error": jobs[0].error} if jobs and jobs[0].state == JobState.FAILED else None
     vm.pending_names = list(vm.pending_changes)

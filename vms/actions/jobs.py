@@ -13,12 +13,14 @@ from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Verb
 from vms.models import VM, Host, Job, JobState, Step
 
+from . import outcomes
 from ._action import action
 from ._audit import coming_from, record
 from ._authorise import ENGINE
 from ._changes import changed
 from ._status import project
 from .many import PREFIX
+from .outcomes import NOTHING, Told
 from .reports import apply
 
 LEASE: Final = timedelta(seconds=15)
@@ -109,9 +111,9 @@ def abort(job: Job) -> bool:
 
 
 @action
-def finish(job: Job, observation: Observation | None = None, host: Host | None = None) -> bool:
-    """The job is done; what was observed after it, on its host or the one that is named, is reported with it. False
-    when it is no longer ours."""
+def finish(job: Job, observation: Observation | None = None, host: Host | None = None, told: Told = NOTHING) -> bool:
+    """The job is done; what was observed after it, on its host or the one that is named, or told of storage, is
+    reported with it. False when it is no longer ours."""
     vm = _vm(job)
     if not _leave(job, JobState.FINISHED):
         return False
@@ -122,6 +124,7 @@ def finish(job: Job, observation: Observation | None = None, host: Host | None =
             with coming_from(None, job.correlation_id):
                 record(ENGINE, "VM_MIGRATION_DONE", vm, host=host.name)
         project(vm)
+    outcomes.of(job).done(job, told)
     return True
 
 
@@ -145,6 +148,7 @@ def fail(job: Job, refusal: Refusal) -> bool:
     if not _leave(job, JobState.FAILED, error=refusal.as_document()):
         return False
     _failed(job, vm)
+    outcomes.of(job).failed(job, refusal)
     return True
 
 

@@ -13,6 +13,7 @@ from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise
 from ._jobs import UNDEFINE, enqueue
+from .disks import discard, exclusive_disks
 
 GROUPS: Final[dict[type[Hardware], ActionGroup]] = {
     VM: ActionGroup.DELETE_VM,
@@ -29,8 +30,11 @@ CODES: Final[dict[type[Hardware], str]] = {
 
 
 @action
-def remove(row: Hardware, *, by: Actor) -> None:
-    """Remove a VM that is down, a template or instance type nobody needs, or a pool with its VMs, all down."""
+def remove(row: Hardware, *, keep_disks: bool = False, by: Actor) -> None:
+    """Remove a VM that is down, a template or instance type nobody needs, or a pool with its VMs, all down.
+
+    Their disks go with them, but those that others share; with `keep_disks` a VM's stay where they lie.
+    """
     row = locked(row)
     authorise(by, GROUPS[type(row)], row)
     if row.delete_protected:
@@ -44,13 +48,20 @@ def remove(row: Hardware, *, by: Actor) -> None:
     if isinstance(row, Pool):
         for member in row.vms.select_for_update().order_by("pk"):
             _release(member, by)
-            member.delete()
+            _delete(member, by=by)
     record(by, CODES[type(row)], row)
     try:
-        row.delete()
+        _delete(row, keep_disks=keep_disks, by=by)
     except ProtectedError as error:
         users = sorted({str(user) for user in error.protected_objects})[:3]
         raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=row.name, users=", ".join(users)) from error
+
+
+def _delete(row: Hardware, *, keep_disks: bool = False, by: Actor) -> None:
+    own = [] if keep_disks or not isinstance(row, VM | Template) else exclusive_disks(row)
+    row.delete()
+    for disk in own:
+        discard(disk, by=by)
 
 
 def _release(vm: VM, by: Actor) -> None:

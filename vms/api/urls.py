@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.urls import URLPattern, re_path
 
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
-from .views import actions, consoles, held, plain, sso, told
+from .views import actions, consoles, held, plain, sso, storage, told
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
@@ -31,7 +31,7 @@ def _views() -> Iterator[tuple[str, View]]:
         yield from _collection(resource)
     # Above all tags, and no row: clients look who the parent of a tag is.
     yield f"tags/{ROOT_TAG.pk}", OneAlwaysThere.routed(entity=TAG_AT_THE_TOP, items=(ROOT_TAG,), only=str(ROOT_TAG.pk))
-    for resource in plain.RESOURCES:
+    for resource in (*plain.RESOURCES, *storage.RESOURCES):
         yield from _collection(resource)
     jobs = told.creating(looking.JOBS, told.make_job)
     yield from _collection(jobs)
@@ -46,6 +46,8 @@ def _views() -> Iterator[tuple[str, View]]:
         yield f"{entity.collection}/{{key}}", OneAlwaysThere.routed(entity=entity, items=items)
     for verb in ("activate", "deactivate"):
         yield f"hosts/{{key}}/{verb}", actions.OfHost.routed(verb=verb)
+        yield f"datacenters/{{key}}/storagedomains/{{inner}}/{verb}", storage.OfAttached.routed(verb=verb)
+    yield "disks/{key}/copy", storage.CopyDisk.routed()
     yield from _vm_actions()
 
 
@@ -61,9 +63,11 @@ def _collection(resource: Resource) -> Iterator[tuple[str, View]]:
 # Links whose views do more than look.
 _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
     "cdroms": (Linked, Drive),
+    "diskattachments": (storage.Attachments, storage.Attachment),
     "graphicsconsoles": (Consoles, Console),
     "permissions": (held.Permissions, held.Permission),
     "steps": (told.Steps, LinkedOne),
+    "storagedomains": (storage.Attached, storage.AttachedOne),
     "tags": (held.Tags, held.Tag),
     "watchdogs": (Watchdogs, Watchdog),
 }
@@ -74,6 +78,7 @@ def _links(resource: Resource) -> Iterator[tuple[str, View]]:
         path = f"{resource.entity.collection}/{{key}}/{link.rel}"
         # What is always empty only looks like the rest.
         plain_link = not link.entity.own or resource.entity.collection in {"users", "hosts"}
+        plain_link = plain_link or (resource is TEMPLATES and link.rel == "diskattachments")  # they stay as they are
         all_of_it, one = (Linked, LinkedOne) if plain_link else _LINKED.get(link.rel, (Linked, LinkedOne))
         yield path, all_of_it.routed(resource=resource, link=link)
         yield f"{path}/{{inner}}", one.routed(resource=resource, link=link)

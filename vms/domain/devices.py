@@ -54,7 +54,9 @@ def devices(spec: MachineSpec) -> tuple[Device, ...]:
     def device(kind: DeviceKind, model: str, params: dict[str, str | int | bool]) -> Device:
         index = seen.get((kind, model), 0)
         seen[kind, model] = index + 1
-        return Device(id=uuid5(spec.id, f"{kind}/{model}/{index}"), kind=kind, model=model, params=params)
+        # A disk comes and goes while others stay, so it is named by itself and not by its turn.
+        word = f"disk/{params['disk']}" if "disk" in params else f"{kind}/{model}/{index}"
+        return Device(id=uuid5(spec.id, word), kind=kind, model=model, params=params)
 
     return tuple(device(*parts) for parts in _parts(spec))
 
@@ -86,8 +88,15 @@ def _parts(spec: MachineSpec) -> Iterator[Part]:
         yield DeviceKind.CHANNEL, "spicevmc", {"name": "com.redhat.spice.0"}
     for nic in spec.nics:
         yield DeviceKind.INTERFACE, "virtio", {"mac": nic.mac}
-    yield DeviceKind.DISK, "cdrom", {"file": spec.boot.cd} if spec.boot.cd else {}
+    yield from _drives(spec)
     yield from _optional(spec)
+
+
+def _drives(spec: MachineSpec) -> Iterator[Part]:
+    yield DeviceKind.DISK, "cdrom", {"file": spec.boot.cd} if spec.boot.cd else {}
+    for disk in spec.disks:
+        how = {name: True for name in ("bootable", "read_only", "shareable") if getattr(disk, name)}
+        yield DeviceKind.DISK, disk.interface.value, {"disk": str(disk.id), **how}
 
 
 def _optional(spec: MachineSpec) -> Iterator[Part]:

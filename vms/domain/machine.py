@@ -12,6 +12,7 @@ from zoneinfo import available_timezones
 
 from . import properties
 from .console import Console, Firmware, Level, Offer, Protocol
+from .disks import Disk
 from .errors import Refusal
 from .osinfo import DEFAULT, OPERATING_SYSTEMS, OperatingSystem
 from .parts import Boot, BootOrder, Rng, SerialNumber, Topology, Watchdog, between
@@ -94,6 +95,7 @@ class MachineSpec:
     rng: Rng | None = field(default_factory=Rng)
     custom_properties: Mapping[str, str] = field(default_factory=dict)
     nics: tuple[Nic, ...] = ()
+    disks: tuple[Disk, ...] = ()
     machine: str = ""
     addresses: Mapping[str, Address] = field(default_factory=dict)
 
@@ -160,6 +162,7 @@ class MachineSpec:
             "io_threads": self.io_threads,
             "rng": (self.rng.source, self.rng.bytes, self.rng.period) if self.rng else (),
             "custom_properties": tuple(sorted(self.custom_properties.items())),
+            "disks": tuple(sorted((disk.id, disk.interface, disk.bootable, disk.read_only) for disk in self.disks)),
         }
 
     def differs_from(self, running: "MachineSpec") -> tuple[str, ...]:

@@ -6,13 +6,14 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import guests, reports, screens, statistics
+from vms.actions import guests, reports, screens, statistics, storage
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Observation
@@ -84,6 +85,7 @@ class Watcher(threading.Thread):
         self._connected: set[UUID] = set()  # machines whose guest agents are
         self._stopping = threading.Event()
         self._pause = RETRY_AFTER[0]
+        self._looking: Future[None] | None = None
 
     def run(self) -> None:
         while not self._stopping.is_set():
@@ -189,7 +191,19 @@ class Watcher(threading.Thread):
         for machine in believed.keys() - there.keys():
             if believed[machine] != Status.DOWN:
                 self._missing(machine)
+        if fully and (self._looking is None or self._looking.done()):
+            self._looking = self.hands.do(self._look_at_storage)
         self._surveyor.follow({machine for machine in believed if machine in there and there[machine].status in _TALK})
+
+    def _look_at_storage(self) -> None:
+        """How much room is left; by another thread, for a server that hangs would hold this one up."""
+        rooms = []
+        for domain in storage.to_look_at(self.host):
+            try:
+                rooms.append((domain, self.hypervisor.store.open(domain.storage)))
+            except Refusal as refusal:
+                logger.warning("host %s, storage %s: %s %s", self.host.name, domain, refusal, refusal.params)
+        storage.looked_at(rooms)
 
     def _look_at(self, machine: UUID, *, rebooted: bool = False) -> None:
         lock = self._busy.lock(machine)

@@ -11,7 +11,9 @@ from django.db import DatabaseError
 from django.utils import timezone
 
 from vms.actions import jobs, preparations, reports
-from vms.actions._jobs import PREPARE_GUEST, SET_REBOOT, UNDEFINE
+from vms.actions._disks import replugged
+from vms.actions._jobs import PLUG, PREPARE_GUEST, SET_REBOOT, UNDEFINE
+from vms.actions.outcomes import NOTHING, Told
 from vms.actions.power import ends_with_reboot
 from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
@@ -22,6 +24,7 @@ from vms.hypervisors.base import Hypervisor, Progress
 from vms.models import VM, Host, Job
 
 from .crashpoints import crash_point
+from .storing import STORING
 
 logger = logging.getLogger(__name__)
 
@@ -38,17 +41,19 @@ LIMITS: Final[dict[str, float]] = {
     Verb.STOP: 60.0,
     Verb.MIGRATE: 6 * 3600.0,
     PREPARE_GUEST: 260.0,
+    PLUG: 60.0,
 }
 SCRIPT_WITHIN: Final = 240.0  # seconds; update-grub takes two, under emulation on a busy host a hundred
 LIMIT: Final = 20.0
+STORES_WITHIN: Final = 6 * 3600.0  # copying takes as long as a disk is large
 
-Call = Callable[[Hypervisor, Job], None]
+Call = Callable[[Hypervisor, Job], Told | None]
 Drivers = Callable[[UUID], Hypervisor]
 
 
 def limit(job: Job) -> float:
     """The seconds after which a job that is not done hangs."""
-    return LIMITS.get(job.verb, LIMIT)
+    return LIMITS.get(job.verb, STORES_WITHIN if job.verb in STORING else LIMIT)
 
 
 def nowhere_else(host: UUID) -> Hypervisor:
@@ -84,20 +89,23 @@ def carry_out(job: Job, hypervisor: Hypervisor, others: Drivers = nowhere_else) 
 
 def _call(job: Job, hypervisor: Hypervisor) -> None:
     try:
-        CALLS[job.verb](hypervisor, job)
+        told = CALLS[job.verb](hypervisor, job)
     except Refusal as refusal:
         if not _done_already(job, hypervisor, refusal):
             raise
         return
     crash_point(job.verb, "called")
-    _conclude(job, hypervisor)
+    _conclude(job, hypervisor, told)
 
 
-def _conclude(job: Job, hypervisor: Hypervisor) -> None:
+def _conclude(job: Job, hypervisor: Hypervisor, told: Told | None) -> None:
     if patience := PATIENCE.get(job.verb):
         jobs.wait(job, timezone.now() + patience)
         return
-    jobs.finish(job, hypervisor.observe(job.machine) if job.verb != UNDEFINE else None)
+    if job.verb in STORING:
+        jobs.finish(job, told=told or NOTHING)
+    else:
+        jobs.finish(job, hypervisor.observe(job.machine) if job.verb != UNDEFINE else None)
 
 
 def _done_already(job: Job, hypervisor: Hypervisor, refusal: Refusal) -> bool:
@@ -210,6 +218,13 @@ def _undefine(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.remove(job.machine)
 
 
+def _plug(hypervisor: Hypervisor, job: Job) -> None:
+    vm = VM.objects.filter(pk=job.machine).first()
+    run = replugged(vm, job.params.get("without", "")) if vm is not None else None
+    if run is not None:
+        hypervisor.give_disks(run)
+
+
 CALLS: Final[dict[str, Call]] = {
     Verb.START: _start,
     Verb.RUN_ONCE: _start,
@@ -222,6 +237,8 @@ CALLS: Final[dict[str, Call]] = {
     SET_REBOOT: _set_reboot,
     UNDEFINE: _undefine,
     PREPARE_GUEST: _prepare_guest,
+    PLUG: _plug,
     DisconnectAction.LOCK_SCREEN: _lock_screen,
     DisconnectAction.LOGOUT: _log_out,
+    **STORING,
 }

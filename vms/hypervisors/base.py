@@ -1,13 +1,14 @@
 """What every hypervisor promises: a dozen verbs that take values and return values, about machines known by id."""
 
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, Protocol
+from typing import BinaryIO, Final, Protocol
 from uuid import UUID
 
 from vms.domain.console import Protocol as Graphics
+from vms.domain.disks import Room, Storage, Volume
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
@@ -68,6 +69,44 @@ def heedless(_percent: int) -> bool:
 Listener = Callable[[Event], None]
 
 
+class Store(Protocol):
+    """The storage of one host: pools of volumes, known by the ids of their storage domains and by their names.
+
+    Every verb may be begun again after a crash. `STORAGE_FULL` is refused where there is no room, `IMAGE_MISSING` where
+    a volume is not there; whatever a refused verb has begun is gone.
+    """
+
+    def open(self, storage: Storage) -> Room:
+        """Make it usable on this host, whatever has to be made or mounted for that; how much room there is."""
+
+    def close(self, storage: Storage) -> None:
+        """Leave it alone from now on; what lies there stays."""
+
+    def names(self, storage: Storage) -> Collection[str]:
+        """The volumes that lie there, whoever made them."""
+
+    def create(self, volume: Volume) -> None:
+        """An empty volume, or one that begins as its backing is; one of that name is left as it is."""
+
+    def copy(self, volume: Volume, source: Volume) -> None:
+        """A volume with all that another one shows, backings included; one of that name is made anew."""
+
+    def resize(self, volume: Volume, machine: UUID | None = None) -> None:
+        """Let a volume have the size that it is said to have; `machine` runs and writes to it."""
+
+    def delete(self, storage: Storage, name: str) -> None:
+        """Remove a volume; one that is not there is as good as removed."""
+
+    def used(self, volume: Volume) -> int:
+        """The bytes that a volume takes on its storage."""
+
+    def write(self, volume: Volume, content: BinaryIO) -> None:
+        """A volume with this content, which is of its format; one of that name is made anew."""
+
+    def read(self, volume: Volume, into: BinaryIO) -> None:
+        """Write a volume's content, as it lies there, into a file."""
+
+
 class Hypervisor(Protocol):
     """One host. Every verb may be called from any thread and raises `Refusal` when it cannot keep its promise:
     `HOST_NOT_RESPONDING` (nothing answers within its time limit; whether it was done is unknown), `BOOT_FILE_MISSING`,
@@ -110,6 +149,15 @@ class Hypervisor(Protocol):
 
     def reset(self, machine: UUID) -> None:
         """Press the reset button; the run goes on, whatever `set_cold_reboot` says about a guest's own reboot."""
+
+    @property
+    def store(self) -> Store:
+        """The storage that the machines of this host have their disks on."""
+
+    def give_disks(self, run: Run) -> None:
+        """Give a running machine the disks that the run has now, no more and no fewer, and have it remember that run.
+
+        Idempotent. Refused with `DISK_NOT_RELEASED` when the guest does not let go of a disk."""
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         """Save the machine's state to disk and stop it; refused with `JOB_CANCELLED`, and running on, when it is called

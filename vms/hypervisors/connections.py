@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -29,10 +30,11 @@ OPENS_WITHIN: Final = 4.0  # seconds for a new connection, which no keepalive gu
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
     """Where a host's hypervisor is and how to use it; `accelerator` is `kvm` or `qemu`, decided beforehand, for what
-    libvirt advertises may be unusable."""
+    libvirt advertises may be unusable; `storage` is the directory for what nobody has chosen one for."""
 
     uri: str
     files: BootFiles
+    storage: Path = Path("/var/lib/libvirt/headless-webadmin-storage")
     accelerator: str = "qemu"
     accelerator_reason: str = ""
     username: str = ""

@@ -41,7 +41,10 @@ AGENT: Final = "qemu-ga"
 AGENT_PACKAGE: Final = "qemu-guest-agent"
 PATIENCE: Final = 600  # seconds for a download
 APPLETS: Final = frozenset({"acpid", "init", "insmod", "ip", "mount", "poweroff", "reboot", "sh", "udhcpc"})
-MODULES: Final = ("virtio_pci", "virtio_net", "virtio_balloon", "virtio_rng", "virtio_console", "evdev", "button")
+MODULES: Final = (
+    *("virtio_pci", "virtio_net", "virtio_balloon", "virtio_rng", "virtio_console", "evdev", "button"),
+    *("virtio_blk", "virtio_scsi", "sd_mod"),
+)
 NEEDED_MODULES: Final = frozenset({"virtio_pci", "virtio_net", "evdev", "button"})
 
 INIT: Final = r"""#!/bin/busybox sh

@@ -33,7 +33,9 @@ from .counters import counters
 from .events import Happenings
 from .migration import followed, move
 from .offers import capabilities
+from .plugging import give_disks
 from .screens import open_screen, screenshot
+from .storage import LibvirtStore
 
 __all__ = ["LibvirtHypervisor", "Location"]
 
@@ -68,6 +70,7 @@ class LibvirtHypervisor:
     def __init__(self, locate: Callable[[], Location], name: str = "") -> None:
         self._connections = Connections(locate, name)
         self._happenings = Happenings()
+        self._store = LibvirtStore(self._connections)
         self._capabilities: Capabilities | None = None
         self._neighbours: bool | None = None  # whether ARP tells of addresses, once that has been tried
 
@@ -98,14 +101,17 @@ class LibvirtHypervisor:
             self._happenings.rebooted.discard(run.base.id)
             host = self._capabilities or self.capabilities()
             files = self._files(run)
+            at: dict[str, Any] = {
+                "boot_file": files.__getitem__,
+                "disk_at": lambda disk: files[disk.volume],
+                "nvram": _variables(connection),
+            }
             if domain is not None:
                 _make_ready(domain, run.base.name)
-            nvram = _variables(connection)
-            defined = connection.defineXML(write(run.base, host, boot_file=files.__getitem__, nvram=nvram))
+            defined = connection.defineXML(write(run.base, host, **at))
             flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused or paused else 0
             try:
-                started = write(run.spec, host, boot_file=files.__getitem__, nvram=nvram, run=run)
-                _create(connection, started, flags)
+                _create(connection, write(run.spec, host, run=run, **at), flags)
             except libvirt.libvirtError:
                 if is_alive(connection):
                     if defined.isActive():  # another start was quicker
@@ -158,6 +164,14 @@ class LibvirtHypervisor:
             if cold:
                 self._wait_for_firmware(machine)
                 _on_reboot(domain, cold=True)
+
+    @property
+    def store(self) -> LibvirtStore:
+        return self._store
+
+    def give_disks(self, run: Run) -> None:
+        with self._connections.refusals():
+            give_disks(self._get(run.base.id), run, self._store.path)
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         def save() -> None:
@@ -290,6 +304,10 @@ class LibvirtHypervisor:
 
     # -- inside
 
+    def _boot_file(self, name: str) -> str:
+        """A CD of a storage domain, or a file of the boot library."""
+        return self._store.cd(name) or self._connections.location.files.path(self._connections.mine(), name)
+
     def _find(self, machine: UUID) -> Any:
         try:
             return self._connections.mine().lookupByUUID(machine.bytes)
@@ -305,9 +323,9 @@ class LibvirtHypervisor:
         return domain
 
     def _files(self, run: Run) -> dict[str, str]:
-        """Where the host has what a run boots from, by the names in the boot library."""
-        connection, files = self._connections.mine(), self._connections.location.files
-        return {name: files.path(connection, name) for name in {*run.base.boot.files, *run.spec.boot.files}}
+        """Where the host has what a run boots from and its disks, by the names in the boot library and on storage."""
+        files = {name: self._boot_file(name) for name in {*run.base.boot.files, *run.spec.boot.files}}
+        return files | {disk.volume: self._store.path(disk) for disk in {*run.base.disks, *run.spec.disks}}
 
     def _wait_for_firmware(self, machine: UUID) -> None:
         """Wait until a reset is followed by no other for a while: SeaBIOS on q35 adds up to six of its own (measured),

@@ -21,6 +21,7 @@ from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
 
 from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
+from .memorystore import MemoryStore
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
 _SCREEN: Final = (720, 400)  # black, as before a firmware speaks
@@ -75,6 +76,7 @@ class MemoryHypervisor:
         self.counters: dict[UUID, Counters] = {}
         self.ran: list[tuple[UUID, tuple[str, ...]]] = []
         self.programs: Callable[[UUID, tuple[str, ...]], Ran] = lambda _machine, _command: Ran(127, "")
+        self._store = MemoryStore()
 
     def somebody_enters(self, machine: UUID) -> None:
         """A person opens a graphical console."""
@@ -109,6 +111,8 @@ class MemoryHypervisor:
                 if machine.run is not None and machine.run.job == run.job:
                     return self._observation(run.base.id, machine)
                 raise Refusal("HYPERVISOR_REFUSED", None, message="domain is already active")
+            for disk in run.spec.disks:
+                self._store.require(disk)
             self.starts += 1
             machine.spec, machine.run = run.base, run
             machine.status = Status.PAUSED if run.spec.start_paused or paused else Status.UP
@@ -141,6 +145,18 @@ class MemoryHypervisor:
         with self._lock:
             self._get(machine, Status.UP)
             self._tell(Event(machine, rebooted=True))
+
+    @property
+    def store(self) -> MemoryStore:
+        return self._store
+
+    def give_disks(self, run: Run) -> None:
+        with self._lock:
+            there = self._get(run.base.id, Status.UP, Status.PAUSED)
+            for disk in run.spec.disks:
+                self._store.require(disk)
+            there.run = run
+            self._tell(Event(run.base.id))
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         _take_time(progress)

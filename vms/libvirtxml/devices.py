@@ -14,13 +14,14 @@ from vms.domain.devices import Device, DeviceKind, devices
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
 
+from .disks import CDROM, DiskAt, boot_turns, scsi_controller, write_disk
 from .elements import Element, behind_port, e, on_root_bus, on_usb
 
 BootFile = Callable[[str], str]
 
-ROOT_PORTS: Final = 16
+ROOT_PORTS: Final = 24
 # The root port that each device sits behind; video, sound and watchdog sit on the root bus itself.
-_USB, _SERIAL_BUS, _BALLOON, _RNG, _FIRST_NIC = 1, 2, 3, 4, 5
+_USB, _SERIAL_BUS, _BALLOON, _RNG, _FIRST_NIC = 1, 2, 3, 4, 5  # disks begin at `disks.SCSI_PORT`
 _PORTS: Final = {DeviceKind.BALLOON: _BALLOON, DeviceKind.RNG: _RNG}
 _WATCHDOG_SLOT: Final = 26
 # Enough USB ports that libvirt never adds a hub, behind which it would move what is there already.
@@ -29,21 +30,19 @@ _TABLET_PORT, _FIRST_REDIRECTION_PORT, _SMARTCARD_PORT = 1, 2, 6
 _CHANNEL_PORTS: Final = {"org.qemu.guest_agent.0": "1", "com.redhat.spice.0": "2", "ovirt-guest-agent.0": "3"}
 
 
-def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile) -> Element:
+def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile, disk_at: DiskAt) -> Element:
     """All devices of a machine, each at its place."""
-    given = devices(spec)
-    element = e("devices", e("emulator", host.emulator), *_controllers(given))
+    given, boots = devices(spec), boot_turns(spec)
+    element = e("devices", e("emulator", host.emulator), *_controllers(given), *scsi_controller(spec))
     count: Counter[DeviceKind] = Counter()
     for device in given:
-        written = (
-            _cdrom(device, boot_file) if device.kind == DeviceKind.DISK else _WRITERS[device.kind](device, spec, host)
-        )
-        if device.kind == DeviceKind.INTERFACE:
-            written.append(behind_port(spec.addresses.get(device.alias), _FIRST_NIC + count[device.kind]))
-        if device.kind == DeviceKind.REDIR:
-            written.append(on_usb(_FIRST_REDIRECTION_PORT + count[device.kind]))
-        if device.kind in _PORTS:
-            written.append(behind_port(None, _PORTS[device.kind]))
+        if device.kind == DeviceKind.DISK:
+            written = _drive(device, spec, boot_file, disk_at)
+        else:
+            written = _WRITERS[device.kind](device, spec, host)
+        if turn := boots.get(device.alias):
+            written.append(e("boot", {"order": str(turn)}))
+        _place(written, device, spec, count[device.kind])
         count[device.kind] += 1
         if device.kind not in _NO_ALIAS:
             written.append(e("alias", {"name": device.alias}))
@@ -56,6 +55,16 @@ def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile) ->
         # Without it libvirt adds no card either; said all the same, so that nobody's default adds one.
         element.append(e("video", e("model", {"type": "none"})))
     return element
+
+
+def _place(written: Element, device: Device, spec: MachineSpec, index: int) -> None:
+    """Say where a device sits, if its writer has not; `index` counts those of its kind."""
+    if device.kind == DeviceKind.INTERFACE:
+        written.append(behind_port(spec.addresses.get(device.alias), _FIRST_NIC + index))
+    if device.kind == DeviceKind.REDIR:
+        written.append(on_usb(_FIRST_REDIRECTION_PORT + index))
+    if device.kind in _PORTS:
+        written.append(behind_port(None, _PORTS[device.kind]))
 
 
 def _controllers(given: tuple[Device, ...]) -> list[Element]:
@@ -163,6 +172,10 @@ def _interface(device: Device, _spec: MachineSpec, _host: Capabilities) -> Eleme
 
 def _balloon(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
     return e("memballoon", {"model": "virtio"}, e("stats", {"period": "30"}))  # else it tells no memory in use
+
+
+def _drive(device: Device, spec: MachineSpec, boot_file: BootFile, disk_at: DiskAt) -> Element:
+    return _cdrom(device, boot_file) if device.model == CDROM else write_disk(device, spec, disk_at)
 
 
 def _cdrom(device: Device, boot_file: BootFile) -> Element:

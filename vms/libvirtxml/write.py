@@ -15,6 +15,7 @@ from vms.domain.parts import SerialPolicy
 from vms.domain.runonce import Run
 
 from .devices import BootFile, write_devices
+from .disks import DiskAt, named
 from .elements import Element, e
 
 NAMESPACE: Final = "urn:headless-webadmin:run:1"
@@ -31,15 +32,16 @@ def write(
     host: Capabilities,
     *,
     boot_file: BootFile = lambda name: name,
+    disk_at: DiskAt = named,
     nvram: str = NVRAM,
     run: Run | None = None,
     cold_reboot: bool = False,
 ) -> str:
     """The domain XML for a machine on a host; memory in MiB.
 
-    `boot_file` turns a name of the boot library into the path that the host's QEMU opens; in `nvram`, a directory of
-    the host's, UEFI keeps its variables. With `run`, the run is carried in the metadata: the XML of a start, never of
-    a definition. `cold_reboot`: a guest's reboot ends the run.
+    `boot_file` turns a name of the boot library into the path that the host's QEMU opens, `disk_at` a disk; in `nvram`,
+    a directory of the host's, UEFI keeps its variables. With `run`, the run is carried in the metadata: the XML of a
+    start, never of a definition. `cold_reboot`: a guest's reboot ends the run.
     """
     domain = e(
         "domain",
@@ -58,7 +60,7 @@ def write(
         e("on_poweroff", "destroy"),
         e("on_reboot", "destroy" if cold_reboot or (run is not None and run.volatile) else "restart"),
         e("on_crash", "destroy"),
-        _listening(write_devices(spec, host, boot_file), run),
+        _listening(write_devices(spec, host, boot_file, disk_at), run),
     )
     etree.indent(domain)
     return etree.tostring(domain, encoding="unicode") + "\n"
@@ -135,7 +137,7 @@ def _os(spec: MachineSpec, host: Capabilities, boot_file: BootFile, nvram: str) 
             system.append(e("initrd", boot_file(spec.boot.initrd)))
         if spec.boot.parameters:
             system.append(e("cmdline", spec.boot.parameters))
-    else:
+    elif not spec.disks:  # with disks each device says its turn: libvirt's word for all of them is the first alone
         system.extend(e("boot", {"dev": device.value}) for device in spec.boot_order.devices)
     if spec.boot_order.menu:
         system.append(e("bootmenu", {"enable": "yes", "timeout": str(MENU_MILLISECONDS)}))

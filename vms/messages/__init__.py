@@ -11,6 +11,7 @@ from vms.domain.errors import KINDS, Refusal
 from vms.domain.guest import Source
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Verb
+from vms.models import StorageStatus
 from vms.models.hardware import DISCONNECT_ACTIONS
 from vms.models.machines import AGENTS as _AGENTS
 from vms.models.machines import STATUSES as _STATUSES
@@ -76,6 +77,13 @@ VERBS: Final[dict[str, Text]] = {
     "undefine": _("Remove from the host"),
     "prepare_headless": _("Prepare for headless"),
     "prepare_guest": _("Prepare the guest"),
+    "plug": _("Change the disks"),
+    "open_storage": _("Open the storage"),
+    "close_storage": _("Close the storage"),
+    "create_disk": _("Create the disk"),
+    "copy_disk": _("Copy the disk"),
+    "resize_disk": _("Make the disk larger"),
+    "remove_disk": _("Remove the disk"),
     "headless": _("Make headless"),
     "graphical": _("Give a screen"),
     "attach_tag": _("Add a tag"),
@@ -112,6 +120,16 @@ PERMITS: Final[dict[str, Text]] = {
     "create_cluster": _("create clusters"),
     "edit_cluster_configuration": _("edit clusters"),
     "delete_cluster": _("remove clusters"),
+    "create_storage_domain": _("add storage domains"),
+    "edit_storage_domain_configuration": _("edit storage domains"),
+    "delete_storage_domain": _("remove storage domains"),
+    "manipulate_storage_domain": _("put storage domains into maintenance"),
+    "create_disk": _("create disks"),
+    "attach_disk": _("attach disks"),
+    "edit_disk_properties": _("edit disks"),
+    "delete_disk": _("remove disks"),
+    "configure_vm_storage": _("change the disks of virtual machines"),
+    "manipulate_vm_snapshots": _("take and use snapshots"),
     "create_host": _("add hosts"),
     "edit_host_configuration": _("edit hosts"),
     "delete_host": _("remove hosts"),
@@ -188,6 +206,7 @@ class _Params(dict[str, Any]):
 _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "verb": VERBS,
     "status": STATUSES,
+    "storage_status": dict(StorageStatus.choices),
     "permit": PERMITS,
     "allowed": ALLOWED,
     "ended": {ended.value: text for ended, text in ENDED.items()},

@@ -179,6 +179,35 @@ REFUSALS: Final[dict[str, Text]] = {
     "SEARCH_ORDER_UNKNOWN": _(
         "Rows cannot be sorted by “%(word)s” (character %(position)s). Possible here: %(possible)s."
     ),
+    "ACTION_TYPE_FAILED_STORAGE_DOMAIN_STATUS_ILLEGAL": _(
+        "Storage domain %(name)s is in status “%(storage_status)s”, in which this is not possible."
+    ),
+    "ACTION_TYPE_FAILED_DISK_SPACE_LOW_ON_STORAGE_DOMAIN": _(
+        "Storage domain %(name)s has %(free)s MiB left, and this takes %(needed)s MiB."
+    ),
+    "ACTION_TYPE_FAILED_DISKS_LOCKED": _(
+        "Disk %(name)s is locked: a task is at work on it. Try again when it is done."
+    ),
+    "ACTION_TYPE_FAILED_DISK_ILLEGAL": _("Disk %(name)s is not whole and can only be removed."),
+    "ACTION_TYPE_FAILED_DISK_ALREADY_ATTACHED": _("Disk %(name)s is attached to %(vm)s already."),
+    "ACTION_TYPE_FAILED_VM_ALREADY_HAS_BOOTABLE_DISK": _(
+        "The virtual machine boots from disk %(name)s already; only one disk can be bootable."
+    ),
+    "ACTION_TYPE_FAILED_EXCEEDED_MAX_DISKS": _("A virtual machine has at most %(places)s disks on %(interface)s."),
+    "ACTION_TYPE_FAILED_CANNOT_REDUCE_DISK_SIZE": _(
+        "Disk %(name)s has %(size)s MiB and cannot become smaller: what is written at its end would be lost."
+    ),
+    "ACTION_TYPE_FAILED_DISK_IS_A_TEMPLATES": _("Disk %(name)s belongs to template %(template)s and stays as it is."),
+    "ACTION_TYPE_FAILED_DISK_HAS_SNAPSHOTS": _("Disk %(name)s is part of snapshots; remove these first."),
+    "ACTION_TYPE_FAILED_DISK_ELSEWHERE": _("Disk %(name)s does not lie in data center %(place)s."),
+    "ACTION_TYPE_FAILED_NO_VDS_IN_POOL": _("No host that answers reaches the storage domain %(name)s."),
+    "ACTION_TYPE_FAILED_STORAGE_OF_ANOTHER_HOST": _("Host %(host)s does not reach storage domain %(storage)s."),
+    "HOT_PLUG_IS_NOT_SUPPORTED": _(
+        "Disk %(name)s is on %(interface)s, which it cannot leave while the virtual machine runs."
+    ),
+    "STORAGE_FULL": _("There is no room left on the storage."),
+    "IMAGE_MISSING": _("The image %(image)s is not on its storage."),
+    "DISK_NOT_RELEASED": _("The guest does not let go of the disk; it may be in use there."),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
     "HOST_NOT_RESPONDING": _("Host %(host)s does not respond."),
     "MACHINE_NOT_RESPONDING": _("%(name)s hangs: its QEMU does not respond. Power Off ends it."),
@@ -216,6 +245,16 @@ ALLOWED: Final[dict[str, Text]] = {
     "an address like http://proxy:3128": _("an address like http://proxy:3128"),
     "text that can be written": _("text that can be written"),
     "pools only": _("pools only"),
+    "an absolute path": _("an absolute path, without blanks"),
+    "the name of a volume group": _("the name of a volume group"),
+    "a server, with NFS alone": _("the name of a server with NFS, and nothing otherwise"),
+    "the name of a server": _("the name of a server"),
+    "a disk with data; a CD goes into the drive": _("a disk with data; a CD goes into the drive"),
+    "raw, on a volume group": _("raw, on a volume group"),
+    "raw, for a disk that machines share": _("raw, for a disk that virtual machines share"),
+    "true, or the format raw": _("thin provision, or the format raw"),
+    "the size that a template's disk has": _("the size that the template's disk has"),
+    "letters, digits, hyphens and underscores, 50 at most": _("letters, digits, hyphens and underscores, 50 at most"),
     "a field or a word": _("a field or a word"),
     "a value": _("a value"),
     "a number": _("a number"),

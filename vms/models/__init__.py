@@ -14,6 +14,18 @@ from .machines import VM, InstanceType, Pool, PoolType, Template
 from .preparations import Preparation
 from .screenshots import Screenshot
 from .statistics import Statistic
+from .storage import (
+    Disk,
+    DiskAttachment,
+    DiskContent,
+    DiskStatus,
+    Image,
+    Snapshot,
+    SnapshotKind,
+    SnapshotStatus,
+    StorageDomain,
+    StorageStatus,
+)
 from .texts import SearchText
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
 
@@ -31,9 +43,14 @@ __all__ = [
     "ConsoleSession",
     "DataCenter",
     "Device",
+    "Disk",
+    "DiskAttachment",
+    "DiskContent",
+    "DiskStatus",
     "Hardware",
     "Host",
     "HostStatus",
+    "Image",
     "InstanceType",
     "Job",
     "JobState",
@@ -48,8 +65,13 @@ __all__ = [
     "Scope",
     "Screenshot",
     "SearchText",
+    "Snapshot",
+    "SnapshotKind",
+    "SnapshotStatus",
     "Statistic",
     "Step",
+    "StorageDomain",
+    "StorageStatus",
     "Tag",
     "Template",
     "Token",

@@ -32,6 +32,7 @@ from vms.domain.console import (
     SingleSignOn,
     Video,
 )
+from vms.domain.disks import Disk
 from vms.domain.machine import (
     CPU_SHARES,
     IO_THREADS,
@@ -327,6 +328,7 @@ class Hardware(models.Model):
             rng=self._rng(),
             custom_properties=dict(self.custom_properties),
             nics=self._nics(),
+            disks=self._disks(),
             machine=self._pinned_machine(),
             addresses=self._pinned_addresses(),
         )
@@ -373,6 +375,9 @@ class Hardware(models.Model):
         return Rng(source=RngSource(self.rng_source), bytes=self.rng_bytes, period=self.rng_period)
 
     def _nics(self) -> tuple[Nic, ...]:
+        return ()
+
+    def _disks(self) -> tuple[Disk, ...]:
         return ()
 
     def _pinned_machine(self) -> str:

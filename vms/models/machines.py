@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.domain.access import Seen
 from vms.domain.console import Console, GraphicalAccess, graphical_access
+from vms.domain.disks import Disk
 from vms.domain.doctor import Diagnosis
 from vms.domain.document import run_from_document, run_to_document
 from vms.domain.guest import GuestAddress, Told
@@ -25,6 +26,7 @@ from . import screens
 from .hardware import IS_HEADLESS, Hardware
 from .jobs import ACTIVE, Job
 from .labels import Tag
+from .storage import DiskStatus
 from .users import Permission, User, permitted
 
 BLANK = UUID(int=0)
@@ -136,7 +138,21 @@ def _count(members: VMQuerySet) -> Coalesce:
     return Coalesce(Subquery(members.values("pool").annotate(count=Count("pk")).values("count")), 0)
 
 
-class Template(Hardware):
+class WithDisks(Hardware):
+    """A machine that has disks: `disk_document` has those that its guest sees, written by `vms.actions._disks`, so that
+    no list has to look for them; `disk_state` is what is wrong with one: a job is at work on it, or it is illegal."""
+
+    disk_document = models.JSONField(default=list, blank=True, editable=False)
+    disk_state = models.CharField(max_length=8, default=DiskStatus.OK, editable=False)
+
+    class Meta(Hardware.Meta):
+        abstract = True
+
+    def _disks(self) -> tuple[Disk, ...]:
+        return msgspec.convert(self.disk_document, tuple[Disk, ...]) if self.disk_document else ()
+
+
+class Template(WithDisks):
     """A machine to make others from; versions of one template share its name. Blank has no cluster."""
 
     HELD_ON: ClassVar[dict[str, str]] = {
@@ -243,7 +259,7 @@ class Pool(Hardware):
         return self.vms.count()
 
 
-class VM(Hardware):
+class VM(WithDisks):
     """A virtual machine: configured by the columns of `Hardware`, observed in those of this class.
 
     `observed` to `ssh_seen_at` are written by the engine's reports alone, edits never touch them; `PROJECTED_FIELDS`

@@ -12,7 +12,7 @@ from django.db.models import Model, Q, QuerySet
 from django.utils import timezone
 
 from vms.domain.search import Condition, refused
-from vms.models import SearchText
+from vms.models import DiskAttachment, SearchText
 from vms.models.machines import NEVER
 from vms.models.texts import fold
 
@@ -67,6 +67,17 @@ class UserName(Text):
         *first, last = condition.value.parts
         plain = last.removesuffix("@internal-authz").removesuffix("@internal")
         return alike(self.path, (*first, plain), asked)
+
+
+@dataclass(frozen=True)
+class Owner(Field):
+    """The name of a machine or template that has a disk."""
+
+    path: str
+
+    def equal(self, condition: Condition, asked: Asked) -> Q:
+        held = DiskAttachment.objects.filter(alike(f"{self.path}__name", condition.value.parts, asked))
+        return Q(pk__in=held.values("disk"))
 
 
 @dataclass(frozen=True)

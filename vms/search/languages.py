@@ -7,6 +7,7 @@ from django.db.models import Q
 
 from vms.domain.access import Rating, Seen
 from vms.domain.console import Firmware, Video
+from vms.domain.disks import DiskFormat, StorageKind
 from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType
 from vms.domain.osinfo import OPERATING_SYSTEMS
@@ -16,6 +17,9 @@ from vms.models import (
     AuditEvent,
     Cluster,
     DataCenter,
+    Disk,
+    DiskContent,
+    DiskStatus,
     Host,
     HostStatus,
     InstanceType,
@@ -23,6 +27,8 @@ from vms.models import (
     JobState,
     Pool,
     PoolType,
+    StorageDomain,
+    StorageStatus,
     Template,
     User,
 )
@@ -37,6 +43,7 @@ from .fields import (
     MachineText,
     Moment,
     Number,
+    Owner,
     Place,
     Ranked,
     Same,
@@ -273,7 +280,70 @@ USERS: Final = Language(
     free=containing("username", "first_name", "last_name"),
 )
 
+_DOMAIN: Final[Fields] = {
+    **_NAMED,
+    "comment": Text("comment"),
+    "datacenter": Text("data_center__name"),
+    "status": _choices("status", StorageStatus),
+    "type": Choice({"localfs": StorageKind.DIRECTORY, "nfs": StorageKind.NFS, "fcp": StorageKind.LVM}, "kind"),
+    "free_size": Number("available"),
+    "size": Number("capacity"),
+}
+_DISK: Final[Fields] = {
+    **_NAMED,
+    "alias": Text("name"),
+    "status": _choices("status", DiskStatus),
+    "format": Choice({"cow": DiskFormat.QCOW2.value, "raw": DiskFormat.RAW.value}, "format"),
+    "content_type": _choices("content", DiskContent),
+    "provisioned_size": Number("size"),
+    "size": Number("used"),
+    "creation_date": Moment("created_at"),
+    "shareable": flag("shareable"),
+    "datacenter": Text("domain__data_center__name"),
+    "vm_names": Owner("vm"),
+    "template": Owner("template"),
+}
+STORAGE_DOMAINS: Final = Language(
+    about="Storage",
+    model=StorageDomain,
+    fields={**_DOMAIN, **beyond("disk", Disk, _DISK, ("name", "alias", "status"), key="domain")},
+    orders={
+        "name": ("name",),
+        "status": ("status", "name"),
+        "type": ("kind", "name"),
+        "size": ("capacity", "name"),
+        "free_size": ("available", "name"),
+    },
+    free=containing("name", "description", "comment"),
+)
+DISKS: Final = Language(
+    about="Disks",
+    model=Disk,
+    fields={**_DISK, **beyond("storage", StorageDomain, _DOMAIN, ("name", "status", "type"), path="domain")},
+    orders={
+        **dict.fromkeys(("name", "alias"), ("name", "id")),
+        **{name: (name, "name", "id") for name in ("status", "format")},
+        "provisioned_size": ("size", "name", "id"),
+        "size": ("used", "name", "id"),
+        "creation_date": ("created_at", "id"),
+        "storage": ("domain__name", "name", "id"),
+    },
+    free=containing("name", "description"),
+)
+
 LANGUAGES: Final[Mapping[type[Any], Language]] = {
     language.model: language
-    for language in (VMS, TEMPLATES, POOLS, INSTANCE_TYPES, DATA_CENTERS, CLUSTERS, HOSTS, EVENTS, JOBS)
+    for language in (
+        VMS,
+        TEMPLATES,
+        POOLS,
+        INSTANCE_TYPES,
+        DATA_CENTERS,
+        CLUSTERS,
+        HOSTS,
+        EVENTS,
+        JOBS,
+        STORAGE_DOMAINS,
+        DISKS,
+    )
 }

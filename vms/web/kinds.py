@@ -98,6 +98,7 @@ def user_of(request: HttpRequest) -> User:
 
 
 _DETAIL: Final[Columns] = (("detail", _("General")), ("devices", _("Devices")))
+_DISKS: Final[Columns] = (("disks", _("Disks")),)
 _MEMBERS: Final[Columns] = (("members", _("Virtual Machines")),)
 _EVENTS: Final[Columns] = (("events", _("Events")),)
 
@@ -113,7 +114,14 @@ VMS: Final = Kind(
     nothing_why=_("What you create, and what others let you use, is listed here."),
     removal=_("The virtual machine %(name)s and its configuration are removed. This cannot be undone."),
     columns=panels.COLUMNS,
-    tabs=(*_DETAIL, ("console", _("Console")), ("guest", _("Guest Info")), ("monitoring", _("Monitoring")), *_EVENTS),
+    tabs=(
+        *_DETAIL,
+        *_DISKS,
+        ("console", _("Console")),
+        ("guest", _("Guest Info")),
+        ("monitoring", _("Monitoring")),
+        *_EVENTS,
+    ),
     joined=("host", "cluster__data_center", "template", "instance_type", "pool"),
     listed=lambda rows: rows.listed(),
     header="vms/_header.html",
@@ -132,7 +140,7 @@ TEMPLATES: Final = Kind(
     nothing_why=_("A template hands down all that it is; a virtual machine's page makes one of it."),
     removal=_("The template %(name)s is removed. This cannot be undone."),
     columns=panels.columns("name", "version", *panels.SHAPE, "cluster", "description", "actions"),
-    tabs=(*_DETAIL, *_MEMBERS, *_EVENTS),
+    tabs=(*_DETAIL, *_DISKS, *_MEMBERS, *_EVENTS),
     joined=("cluster", "base"),
     order=("name", "version_number"),
     makes_vms=True,

@@ -9,10 +9,16 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.messages import Text
 
-from . import kinds, places
+from . import kinds, places, storage
 
 _ICONS: Final = {"vm": "fa-server", "template": "fa-stamp", "pool": "fa-layer-group", "instance_type": "fa-ruler"}
-_PLACES: Final = {"data_center": "fa-building", "cluster": "fa-object-group", "host": "fa-hdd"}
+_PLACES: Final = {
+    "storage_domain": "fa-database",
+    "disk": "fa-compact-disc",
+    "data_center": "fa-building",
+    "cluster": "fa-object-group",
+    "host": "fa-hdd",
+}
 _WHOLE: Final[tuple[tuple[str, Text, str], ...]] = (
     ("tags", _("Tags"), "fa-tags"),
     ("events", _("Events"), "fa-bell"),
@@ -34,7 +40,7 @@ def sections(request: HttpRequest) -> list[Section]:
     """Every section with its address."""
     entries: list[tuple[Text, str, str]] = [(_("Dashboard"), reverse("home"), "fa-tachometer-alt")]
     entries += [(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
-    entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in places.PLACES]
+    entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in (*places.PLACES, *storage.STORED)]
     entries += [(title, reverse(name), icon) for name, title, icon in _WHOLE]
     return [Section(title, url, icon, _is_in(request.path, url)) for title, url, icon in entries]
 

@@ -14,20 +14,16 @@ from django.views.decorators.http import require_GET
 
 from vms import messages
 from vms.domain.access import Rating
-from vms.domain.errors import Refusal
-from vms.domain.search import parse
 from vms.messages import Text
 from vms.models import VM, AuditEvent, Host, HostStatus, Job, User
 from vms.models.hardware import IS_HEADLESS
 from vms.routes import Access, administers, route
-from vms.search.find import find
-from vms.search.languages import LANGUAGES
-from vms.search.paging import Page, Sorting
 from vms.search.visible import visible
 
 from . import panels, placefacts, trails
 from .kinds import user_of
 from .pages import PORTAL, live
+from .searched import searched
 
 RECENT: Final = 10
 LOST: Final = "headless = true and access = none"
@@ -38,7 +34,6 @@ _PROTOCOLS: Final[tuple[tuple[tuple[bool, bool], Text, str], ...]] = (
     ((True, False), "SPICE", "spice"),
     ((True, True), "SPICE + VNC", "both"),
 )
-PAGE: Final = 50
 
 
 @dataclass(frozen=True)
@@ -110,23 +105,7 @@ def events(request: HttpRequest) -> HttpResponse:
 
 def found_page(request: HttpRequest, model: type[Any], columns: tuple[str, ...]) -> dict[str, Any]:
     """A page of what a search finds, the latest first, with the addresses of its neighbours."""
-    query = request.GET.get("q", "").replace("\0", "").strip()
-    language, refusal = LANGUAGES[model], ""
-    sorting = Sorting(model, columns, descending=True)
     rows = visible(model, user_of(request))
     if model is Job:
         rows = rows.select_related("created_by")
-    try:
-        found = find(rows, language, parse(query), by=user_of(request))
-        page = sorting.page(found, request.GET.get("after", ""), request.GET.get("before", ""), PAGE)
-    except Refusal as no:
-        refusal = messages.refusal(no)
-        page = Page([], "", "") if no.code != "LIST_PLACE_GONE" else sorting.page(rows, "", "", PAGE)
-    asked = {"q": query} if query else {}
-    return {
-        "page": page,
-        "query": query,
-        "refusal": refusal,
-        "previous": urlencode({**asked, "before": page.previous}) if page.previous else "",
-        "following": urlencode({**asked, "after": page.following}) if page.following else "",
-    }
+    return searched(request, rows, model, columns, descending=True)

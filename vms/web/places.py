@@ -39,7 +39,7 @@ class PlaceKind:
     form: type[PlaceForm]
     create: Callable[..., Any]
     edit: Callable[..., Any]
-    remove: Callable[..., None]
+    remove: Callable[..., Any]
     edits: ActionGroup
     removes: ActionGroup
     title: Text
@@ -51,6 +51,8 @@ class PlaceKind:
     facts: Callable[[Any], list[Any]]
     tables: Callable[[Any], list[Table]]
     counted: Callable[[Any], Any]
+    # What a page tells beside that: status, buttons, what is wrong.
+    more: Callable[[Any, rights.Rights], dict[str, Any]] = lambda _row, _held: {}
 
     def rows(self, request: HttpRequest) -> Any:
         """The rows that somebody may see, with what lists count of them."""
@@ -169,9 +171,10 @@ def place_detail(request: HttpRequest, kind: PlaceKind, pk: UUID) -> HttpRespons
         "no_edit": reasons.lacking(kind.edits, held),
         "no_remove": reasons.lacking(kind.removes, held),
         "at": {page: kind.at(page, row) for page in ("edit", "remove")} | {"list": kind.at("list")},
-        **(_host_context(row, held) if kind is HOSTS else {}),
+        **(_host_context(row, held) if kind is HOSTS else kind.more(row, held)),
     }
-    return live(request, "places/detail.html", "places/_detail.html", context, busy=False)
+    busy = bool(context.get("busy"))
+    return live(request, "places/detail.html", "places/_detail.html", context, busy=busy)
 
 
 @route(Access.ADMINISTRATOR)

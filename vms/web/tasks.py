@@ -1,7 +1,7 @@
 """What is being done: the list of tasks, the page of each with its steps, and the button that calls it off."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count
@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
 from vms.actions import cancelling
+from vms.actions._jobs import CLOSE_STORAGE, COPY_DISK, CREATE_DISK, OPEN_STORAGE, REMOVE_DISK, RESIZE_DISK
 from vms.domain.errors import Refusal
 from vms.models import Job, JobState
 from vms.routes import Access, route
@@ -25,6 +26,11 @@ from .overview import found_page
 from .pages import complain, live, reply
 
 Steps = Mapping[UUID, Mapping[str, int]]
+# What jobs are about that are about no virtual machine.
+_PAGES: Final = {
+    **dict.fromkeys((OPEN_STORAGE, CLOSE_STORAGE), "storage_domain_detail"),
+    **dict.fromkeys((CREATE_DISK, COPY_DISK, RESIZE_DISK, REMOVE_DISK), "disk_detail"),
+}
 
 
 @route(Access.ADMINISTRATOR)
@@ -94,7 +100,7 @@ def line(job: Job, counted: Steps) -> dict[str, Any]:
         "url": reverse("task", args=[job.pk]),
         "by": job.created_by.get_username() if job.created_by else _("engine"),
         "machine": "" if job.many or job.external else job.machine_name,
-        "machine_url": reverse("vm_detail", args=[job.machine]),
+        "machine_url": reverse(_PAGES.get(job.verb, "vm_detail"), args=[job.machine]),
         "host": job.host.name if job.host else "",
         "finished_at": job.finished_at,
     }

@@ -114,6 +114,6 @@ ROOT_TAG: Final = Fixed(BLANK, {"name": "root", "description": "above all tags"}
 TAG_AT_THE_TOP: Final = _fixed("tag", "tags", "tags", "name", "description")
 # What the product does not have yet; there truly is none of it.
 NONE_YET: Final = (
-    *(bare("disk", "disks"), bare("storage_domain", "storagedomains"), bare("network", "networks")),
+    *(bare("network", "networks"), bare("disk_profile", "diskprofiles")),
     *(bare("vnic_profile", "vnicprofiles"), bare("group", "groups"), bare("affinity_label", "affinitylabels")),
 )

@@ -4,9 +4,11 @@ from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from typing import Any, Final
 
+from django.db.models import QuerySet
+
 from vms.api.document import Node
 from vms.api.faults import invalid
-from vms.models import Cluster, DataCenter, Host
+from vms.models import Cluster, DataCenter, Host, StorageDomain, StorageStatus, User
 from vms.search.visible import visible
 
 from .devices import Figure, bare, empty, statistics
@@ -15,6 +17,7 @@ from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Schema, Telli
 from .fixed import MAC_POOL_ID, POLICY_ID
 from .kept import INHERITED, Identified, Word, listed_words
 from .people import permissions_on
+from .storage import STORAGE_DOMAIN
 from .types import HOST_STATUS
 
 
@@ -61,6 +64,10 @@ _PLAIN: Final = (
     Field("comment", TEXT, lambda it: it.comment, "attribute.comment"),
 )
 _DESCRIBED: Final = (*_PLAIN, Field("description", TEXT, lambda it: it.description, "attribute.description"))
+
+
+def _attached(user: User) -> QuerySet[StorageDomain]:
+    return StorageDomain.objects.visible_to(user).exclude(status=StorageStatus.UNATTACHED)
 
 
 CLUSTER: Final = Entity(
@@ -139,7 +146,7 @@ DATA_CENTER: Final = Entity(
         Link(rel="clusters", entity=CLUSTER, items=related(partial(visible, Cluster), "data_center_id")),
         permissions_on("data_center"),
         empty("network", "networks"),
-        empty("storage_domain", "storagedomains"),
+        Link(rel="storagedomains", entity=STORAGE_DOMAIN, items=related(_attached, "data_center_id")),
         empty("quota", "quotas"),
     ),
 )

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import infrastructure, instance_type, labels, people, records, template, vm, vm_pool
+from . import infrastructure, instance_type, labels, people, records, storage, template, vm, vm_pool
 from .entity import Entity
 
 COLLECTIONS: Final[dict[str, Entity]] = {
@@ -19,6 +19,8 @@ COLLECTIONS: Final[dict[str, Entity]] = {
         people.USER,
         records.EVENT,
         records.JOB,
+        storage.DISK,
+        storage.STORAGE_DOMAIN,
         template.ENTITY,
         vm.ENTITY,
         vm_pool.ENTITY,

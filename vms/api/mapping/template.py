@@ -5,12 +5,15 @@ from typing import Any, Final
 from vms.models import Template
 from vms.search.visible import visible
 
-from . import consoles, devices, labels
+from . import consoles, devices, labels, storage
 from .entity import Entity
 from .fields import NUMBER, TEXT, Field, Reference
 from .fixed import ICONS_OF
 from .hardware import NOT_OFFERED, OWN, PARTS, PROTECTED, light, shown
 from .people import permissions_on
+
+# What a disk that is not whole makes of the template (oVirt: VmTemplateStatus).
+_STATUS: Final = {"locked": "locked", "illegal": "illegal"}
 
 
 def _rows(user: Any) -> Any:
@@ -24,7 +27,7 @@ ENTITY: Final = Entity(
     own=(
         *OWN,
         PROTECTED,
-        Field("status", TEXT, lambda _it: "ok"),
+        Field("status", TEXT, lambda it: _STATUS.get(it.disk_state, "ok")),
         *ICONS_OF,
         Field("version/version_number", NUMBER, lambda it: it.version_number),
         Field("version/version_name", TEXT, lambda it: it.version_name or None, "attribute.version_name"),
@@ -36,11 +39,11 @@ ENTITY: Final = Entity(
     rows=_rows,
     subject=shown,
     not_offered=NOT_OFFERED,
-    light=light(Template, "delete_protected", "cluster_id", "base_id", "version_number", "version_name"),
+    light=light(Template, "disk_state", "delete_protected", "cluster_id", "base_id", "version_number", "version_name"),
     links=(
         consoles.of("template", "templates"),
         devices.cdroms("template", "templates"),
-        devices.empty("disk_attachment", "diskattachments"),
+        storage.attachments("template", "templates"),
         devices.empty("nic", "nics"),
         labels.tags_of(Template),
         permissions_on("template"),

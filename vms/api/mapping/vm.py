@@ -10,7 +10,7 @@ from vms.domain.access import Rating
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 from vms.models import VM
 
-from . import consoles, devices, labels
+from . import consoles, devices, labels, storage
 from .entity import Entity, Part
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, object_of
 from .fixed import ICONS_OF
@@ -107,7 +107,7 @@ ENTITY: Final = Entity(
         devices.NICS,
         devices.APPLICATIONS,
         devices.cdroms("vm", "vms"),
-        devices.empty("disk_attachment", "diskattachments"),
+        storage.attachments("vm", "vms"),
         devices.empty("host_device", "hostdevices"),
         devices.empty("vm_numa_node", "numanodes", "host_numa_nodes"),
         devices.REPORTED_DEVICES,

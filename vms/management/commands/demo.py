@@ -9,7 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from vms.actions import create, hosts
+from vms.actions import create, hosts, storage
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer
 from vms.domain.parts import Boot
@@ -34,6 +34,7 @@ class Command(BaseCommand):
         self._guest()
         with transaction.atomic():
             hosts.ensure_one()
+            storage.ensure_one()
             if not VM.objects.exists() and not Template.objects.filter(name="tiny-linux").exists():
                 self._machines()
 

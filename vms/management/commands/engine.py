@@ -9,6 +9,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
 from vms import runtime
+from vms.actions import hosts, storage
 from vms.engine.service import AnotherEngine, Engine
 
 
@@ -21,6 +22,8 @@ class Command(BaseCommand):
         for number in (signal.SIGTERM, signal.SIGINT):
             # A thread of its own: the handler may have interrupted the holder of a lock that stopping needs.
             signal.signal(number, lambda *_: threading.Thread(target=engine.stop).start())
+        hosts.ensure_one()
+        storage.ensure_one()
         try:
             engine.run()
         except AnotherEngine as error:

@@ -1,0 +1,163 @@
+"""What every store promises, by the same tests: libvirt's pools and volumes, and the dictionary."""
+
+import re
+import subprocess
+from collections.abc import Iterator
+from dataclasses import replace
+from io import BytesIO
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+
+from tests.hypervisors.conftest import need
+from vms.domain.disks import MIB, Backing, DiskFormat, Storage, StorageKind, Volume
+from vms.domain.errors import Refusal
+from vms.hypervisors.base import Store
+from vms.hypervisors.memorystore import MemoryStore
+from vms.hypervisors.private import PrivateDaemon
+
+QCOW2, RAW = DiskFormat.QCOW2, DiskFormat.RAW
+
+
+@pytest.fixture(params=["memory", pytest.param("libvirt", marks=pytest.mark.hypervisor)])
+def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
+    if request.param == "memory":
+        yield MemoryStore()
+        return
+    daemon: PrivateDaemon = request.getfixturevalue("private_daemon")
+    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
+
+    here = Location(uri=daemon.uri, files=LocalFiles(tmp_path), storage=tmp_path / "own")
+    driver = LibvirtHypervisor(lambda: here, "private")
+    driver.open(lambda _event: None)
+    yield driver.store
+    driver.close()
+
+
+@pytest.fixture
+def storage(store: Store, tmp_path: Path) -> Iterator[Storage]:
+    made = Storage(id=uuid4(), path=str(tmp_path / "disks"))
+    store.open(made)
+    yield made
+    store.close(made)
+
+
+def volume(storage: Storage, name: str = "disk.qcow2", **more: object) -> Volume:
+    return replace(Volume(storage=storage, name=name, size=8 * MIB), **more)  # type: ignore[arg-type]
+
+
+def info(path: Path) -> dict[str, object]:
+    """What qemu-img says of a file."""
+    import json
+
+    asked = subprocess.run(["qemu-img", "info", "--output=json", path], capture_output=True, check=True)
+    told: dict[str, object] = json.loads(asked.stdout)
+    return told
+
+
+def test_storage_tells_its_room_and_is_opened_again(store: Store, storage: Storage) -> None:
+    room = store.open(storage)
+    assert 0 < room.available <= room.capacity
+    store.create(volume(storage))
+    store.close(storage)
+    store.open(storage)
+    assert set(store.names(storage)) == {"disk.qcow2"}
+
+
+def test_a_volume_is_made_once_and_gone_once(store: Store, storage: Storage) -> None:
+    for _again in range(2):
+        store.create(volume(storage))
+    assert set(store.names(storage)) == {"disk.qcow2"}
+    for _again in range(2):
+        store.delete(storage, "disk.qcow2")
+    assert not store.names(storage)
+
+
+def test_what_is_not_there_is_missed_by_name(store: Store, storage: Storage) -> None:
+    for act in (
+        lambda: store.used(volume(storage)),
+        lambda: store.resize(volume(storage)),
+        lambda: store.copy(volume(storage, "copy"), volume(storage)),
+        lambda: store.read(volume(storage), BytesIO()),
+        lambda: store.create(volume(storage, "thin", backing=Backing(name="disk.qcow2", format=QCOW2))),
+    ):
+        with pytest.raises(Refusal) as caught:
+            act()
+        assert (caught.value.code, caught.value.params["image"]) == ("IMAGE_MISSING", "disk.qcow2")
+    assert not store.names(storage)
+
+
+def test_content_comes_back_as_it_was_written(store: Store, storage: Storage) -> None:
+    content = bytes(range(256)) * 4096
+    written = volume(storage, "data.raw", format=RAW, size=len(content))
+    for _again in range(2):
+        store.write(written, BytesIO(content))
+    back = BytesIO()
+    store.read(written, back)
+    assert back.getvalue() == content
+
+
+def test_a_copy_has_the_same_content_and_a_repeated_one_too(store: Store, storage: Storage) -> None:
+    source = volume(storage, "data.raw", format=RAW, size=MIB)
+    store.write(source, BytesIO(b"first".ljust(MIB, b"\0")))
+    copy = replace(source, name="copy.raw")
+    store.copy(copy, source)
+    store.write(source, BytesIO(b"later".ljust(MIB, b"\0")))
+    store.copy(copy, source)
+    back = BytesIO()
+    store.read(copy, back)
+    assert back.getvalue().startswith(b"later")
+
+
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_images_are_what_they_are_said_to_be(store: Store, storage: Storage) -> None:
+    """By QEMU's own tool: formats, sizes, what takes room, and what begins as another one."""
+    home = Path(storage.path)
+    store.create(volume(storage))
+    store.create(volume(storage, "full.raw", format=RAW, sparse=False))
+    store.create(volume(storage, "thin.raw", format=RAW))
+    store.create(volume(storage, "child.qcow2", backing=Backing(name="thin.raw", format=RAW)))
+    store.copy(volume(storage, "flat.qcow2"), volume(storage, "child.qcow2"))
+    store.resize(volume(storage, size=16 * MIB))
+    told = {name: info(home / name) for name in store.names(storage)}
+    assert {name: one["format"] for name, one in told.items()} == {name: name.rpartition(".")[2] for name in told}
+    assert told["disk.qcow2"]["virtual-size"] == 16 * MIB
+    assert told["full.raw"]["actual-size"] >= 8 * MIB > store.used(volume(storage, "thin.raw"))  # type: ignore[operator]
+    assert str(told["child.qcow2"]["full-backing-filename"]).endswith("/thin.raw")
+    assert told["child.qcow2"]["backing-filename-format"] == "raw"
+    assert "backing-filename" not in told["flat.qcow2"]
+
+
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_a_full_disk_is_told_and_leaves_nothing(store: Store, private_daemon: PrivateDaemon, tmp_path: Path) -> None:
+    small = tmp_path / "small"
+    small.mkdir()
+    inside = ["nsenter", "-t", str(private_daemon.pid), "-m"]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small]
+    mounted = subprocess.run([*inside, *mount], check=False).returncode == 0
+    need(None if mounted else "a small file system cannot be mounted here")
+    storage = Storage(id=uuid4(), path=str(small))
+    try:
+        with pytest.raises(Refusal, match="STORAGE_FULL"):
+            store.create(volume(storage, "full.raw", format=RAW, sparse=False))
+        with pytest.raises(Refusal, match="STORAGE_FULL"):
+            store.write(volume(storage, "up.raw", format=RAW), BytesIO(b"x" * 8 * MIB))
+        assert not store.names(storage)
+    finally:
+        store.close(storage)
+        subprocess.run([*inside, "umount", small], check=True)
+
+
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_storage_that_cannot_be_had_is_refused_in_libvirts_words(store: Store) -> None:
+    nowhere = Storage(id=uuid4(), kind=StorageKind.LVM, path="no-such-group")
+    with pytest.raises(Refusal) as caught:
+        store.open(nowhere)
+    # Without the host's LVM tools it is their name that is missed.
+    assert re.search("no-such-group|/pvs|/vgchange", str(caught.value.params["message"]))
+    store.close(nowhere)

@@ -1,0 +1,115 @@
+"""Real guests with real disks: what is written stays, and disks come and go while they run."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+
+from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
+from vms.domain.console import Console
+from vms.domain.disks import MIB, Disk, DiskFormat, Interface, Storage, Volume
+from vms.domain.lifecycle import Status
+from vms.domain.machine import MachineSpec
+from vms.domain.parts import Boot
+from vms.domain.runonce import Run
+from vms.hypervisors.guest import CMDLINE, GuestFiles
+from vms.hypervisors.private import PrivateDaemon
+
+__all__ = ["guest_files", "private_daemon", "real_libvirt"]
+
+pytestmark = pytest.mark.guests
+
+BOOTED_WITHIN = 180.0  # seconds; five on an idle machine
+PROMPT = ":/root# "
+
+
+@pytest.fixture
+def driver(private_daemon: PrivateDaemon, guest_files: GuestFiles, tmp_path: Path) -> Iterator[Any]:
+    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
+
+    here = Location(uri=private_daemon.uri, files=LocalFiles(Path(guest_files.kernel).parent), storage=tmp_path / "own")
+    opened = LibvirtHypervisor(lambda: here)
+    opened.open(lambda _event: None)
+    yield opened
+    for machine in opened.glance():
+        opened.stop(machine)
+        opened.remove(machine)
+    opened.close()
+
+
+@pytest.fixture
+def storage(driver: Any, tmp_path: Path) -> Iterator[Storage]:
+    made = Storage(id=uuid4(), path=str(tmp_path / "disks"))
+    driver.store.open(made)
+    yield made
+    driver.store.close(made)
+
+
+def line_of(daemon: PrivateDaemon, spec: MachineSpec) -> SerialLine:
+    import libvirt
+
+    line = SerialLine(libvirt.open(daemon.uri).lookupByUUID(spec.id.bytes))
+    line.expect(PROMPT, BOOTED_WITHIN)
+    return line
+
+
+def tiny(**parts: Any) -> MachineSpec:
+    """A headless machine with the tiny guest in it."""
+    return MachineSpec(
+        id=uuid4(),
+        name="tiny",
+        memory=192,
+        console=replace(Console().as_headless(), serial=True),
+        boot=Boot(kernel="kernel", initrd="initrd", parameters=CMDLINE),
+        **parts,
+    )
+
+
+def made(driver: Any, storage: Storage, **how: Any) -> Disk:
+    key = uuid4()
+    format = how.get("format", DiskFormat.QCOW2)
+    disk = Disk(id=key, storage=storage, volume=f"{key}.{format}", **how)
+    driver.store.create(Volume(storage=storage, name=disk.volume, size=16 * MIB, format=format))
+    return disk
+
+
+def disks_in(line: SerialLine) -> set[str]:
+    return set(line.ask("ls /sys/block", 30).split())
+
+
+def test_a_guest_keeps_what_it_writes_and_disks_come_and_go(
+    driver: Any, storage: Storage, private_daemon: PrivateDaemon
+) -> None:
+    root, raw = made(driver, storage), made(driver, storage, slot=1, format=DiskFormat.RAW, read_only=True)
+    scsi, late = made(driver, storage, interface=Interface.VIRTIO_SCSI), made(driver, storage, slot=4)
+    run = Run(base=tiny(disks=(root, raw)), job=uuid4())
+    assert driver.start(run).status == Status.UP
+    line = line_of(private_daemon, run.spec)
+    assert {"vda", "vdb"} <= disks_in(line)
+    assert line.ask("cat /sys/block/vda/serial", 30) == str(root.id)[:20]
+    assert line.ask("cat /sys/block/vda/ro /sys/block/vdb/ro", 30).split() == ["0", "1"]
+    line.ask("echo written | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null", 30)
+
+    more = replace(run, base=replace(run.base, disks=(root, raw, scsi, late)))
+    for _again in range(2):
+        driver.give_disks(more)
+    assert disks_in(line) >= {"vda", "vdb", "vdc", "sda"}
+    seen = driver.observe(run.base.id)
+    assert {disk.id for disk in seen.run.spec.disks} == {disk.id for disk in (root, raw, scsi, late)}
+
+    driver.store.resize(Volume(storage=storage, name=late.volume, size=32 * MIB), run.base.id)
+    assert line.ask("cat /sys/block/vdc/size", 30) == str(32 * MIB // 512)
+
+    for _again in range(2):
+        driver.give_disks(run)
+    assert not {"vdc", "sda"} & disks_in(line)
+    line.close()
+    driver.stop(run.base.id)
+    again = Run(base=run.base, job=uuid4())
+    assert driver.start(again).status == Status.UP
+    line = line_of(private_daemon, run.spec)
+    assert line.ask("head -c 7 /dev/vda", 30) == "written"

@@ -1,0 +1,162 @@
+"""What follows for disks and storage when a job of theirs has ended, well or not; in that job's own transaction."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Final
+
+from vms.domain.disks import Room
+from vms.domain.errors import Refusal
+from vms.models import VM, Disk, DiskAttachment, DiskStatus, Job
+
+from . import storage
+from ._audit import record
+from ._authorise import ENGINE
+from ._disks import replugged, sync_disks
+from ._jobs import CLOSE_STORAGE, COPY_DISK, CREATE_DISK, OPEN_STORAGE, PLUG, REMOVE_DISK, RESIZE_DISK
+from .disks import let_go, set_status
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Told:
+    """What a job on storage tells: the room that is left there, and the bytes that images take, by their disk."""
+
+    room: Room | None = None
+    used: dict[str, int] = field(default_factory=dict)
+
+
+NOTHING: Final = Told()
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What follows when a job of a verb was done, and when it came to nothing."""
+
+    done: Callable[[Job, Told], None]
+    failed: Callable[[Job, Refusal], None]
+
+
+def _disk(job: Job) -> Disk | None:
+    return Disk.objects.select_for_update().filter(pk=job.machine).first()
+
+
+def _made(job: Job, told: Told) -> None:
+    """The image is there."""
+    disk = _disk(job)
+    if disk is None or disk.image is None:
+        return
+    storage.note_room(disk.domain, told.room)
+    source = disk.image.parent.disk if disk.image.parent and job.verb == COPY_DISK else None
+    if source is not None:
+        disk.image.parent = None
+        disk.image.save(update_fields=["parent"])
+    record(ENGINE, "USER_ADD_DISK_FINISHED_SUCCESS", disk)
+    set_status(disk, DiskStatus.OK, failure=None, used=told.used.get(str(disk.pk), 0))
+    _release(source)
+
+
+def _not_made(job: Job, refusal: Refusal) -> None:
+    """There is no image; the disk stays as something that tells why, to be removed."""
+    disk = _disk(job)
+    if disk is None or disk.image is None:
+        return
+    source = disk.image.parent.disk if disk.image.parent and job.verb == COPY_DISK else None
+    disk.image.delete()
+    disk.image = None
+    _fails(disk, "USER_ADD_DISK_FINISHED_FAILURE", refusal, DiskStatus.ILLEGAL)
+    _release(source)
+
+
+def _release(source: Disk | None) -> None:
+    """What was copied may be used again, once nobody copies it any more."""
+    if source is None or source.status != DiskStatus.LOCKED:
+        return
+    source = Disk.objects.select_for_update().get(pk=source.pk)
+    others = Disk.objects.filter(image__parent__disk=source, status=DiskStatus.LOCKED).exclude(pk=source.pk)
+    if not others.exists():
+        set_status(source, DiskStatus.OK)
+
+
+def _resized(job: Job, told: Told) -> None:
+    disk = _disk(job)
+    if disk is None or disk.image is None:
+        return
+    storage.note_room(disk.domain, told.room)
+    disk.image.size = job.params["size"]
+    disk.image.save(update_fields=["size"])
+    used = told.used.get(str(disk.pk), disk.used)
+    set_status(disk, DiskStatus.OK, failure=None, size=job.params["size"], used=used)
+
+
+def _not_resized(job: Job, refusal: Refusal) -> None:
+    if disk := _disk(job):
+        _fails(disk, "USER_EXTENDED_DISK_SIZE_FAILURE", refusal, DiskStatus.OK)
+
+
+def _removed(job: Job, told: Told) -> None:
+    if disk := _disk(job):
+        storage.note_room(disk.domain, told.room)
+        record(ENGINE, "USER_FINISHED_REMOVE_DISK", disk)
+        let_go(disk)
+
+
+def _not_removed(job: Job, refusal: Refusal) -> None:
+    """Perhaps a part of it is gone: nobody may start from it, and it may be removed again."""
+    if disk := _disk(job):
+        _fails(disk, "USER_FINISHED_FAILED_REMOVE_DISK", refusal, DiskStatus.ILLEGAL)
+
+
+def _fails(disk: Disk, code: str, refusal: Refusal, status: DiskStatus) -> None:
+    told = refusal.as_document()
+    record(ENGINE, code, disk, severity="error", reason=told["code"], params=told["params"])
+    set_status(disk, status, failure=told, image=disk.image)
+
+
+def _plugged(job: Job, _told: Told) -> None:
+    """The guest has let go of the disk that it was to be without."""
+    without = job.params.get("without", "")
+    vm = VM.objects.select_for_update().filter(pk=job.machine).first()
+    row = DiskAttachment.objects.filter(vm=vm, disk=without).first() if without and vm else None
+    if vm is None or row is None:
+        return
+    if job.params.get("detach"):
+        record(ENGINE, "USER_DETACH_DISK_FROM_VM", vm, disk=row.disk.name)
+        row.delete()
+    else:
+        row.active = False
+        row.save(update_fields=["active"])
+    _forget_in_run(vm, without)
+    sync_disks(vm)
+
+
+def _forget_in_run(vm: VM, disk: str) -> None:
+    """The record of the run follows what was just done, before the host is looked at again."""
+    vm.run = replugged(vm, disk)
+    vm.save(update_fields=["running"])
+
+
+def _not_plugged(job: Job, refusal: Refusal) -> None:
+    vm = VM.objects.filter(pk=job.machine).first()
+    if vm is not None:
+        told = refusal.as_document()
+        record(ENGINE, "USER_FAILED_HOTPLUG_DISK", vm, severity="error", reason=told["code"], params=told["params"])
+
+
+def _ignore(_job: Job, _what: object) -> None:
+    """Nothing follows."""
+
+
+OUTCOMES: Final[dict[str, Outcome]] = {
+    OPEN_STORAGE: Outcome(lambda job, told: storage.opened(job, told.room), storage.not_opened),
+    CLOSE_STORAGE: Outcome(_ignore, _ignore),
+    CREATE_DISK: Outcome(_made, _not_made),
+    COPY_DISK: Outcome(_made, _not_made),
+    RESIZE_DISK: Outcome(_resized, _not_resized),
+    REMOVE_DISK: Outcome(_removed, _not_removed),
+    PLUG: Outcome(_plugged, _not_plugged),
+}
+_IDLE: Final = Outcome(_ignore, _ignore)
+
+
+def of(job: Job) -> Outcome:
+    """What follows from a job; from most nothing does."""
+    return OUTCOMES.get(job.verb, _IDLE)

@@ -1,0 +1,229 @@
+"""The dialogs of storage domains and disks, and of the disks of a machine."""
+
+from decimal import Decimal
+from math import ceil
+from typing import Any, ClassVar, Final
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from vms import messages
+from vms.domain.console import Frozen
+from vms.domain.disks import AUTO, DISK_SIZE, GIB, MIB, DiskFormat
+from vms.domain.errors import Refusal
+from vms.messages import FIELDS, Text
+from vms.models import (
+    VM,
+    ActionGroup,
+    DataCenter,
+    Disk,
+    DiskAttachment,
+    DiskContent,
+    DiskStatus,
+    Host,
+    StorageDomain,
+    User,
+)
+from vms.models.storage import KINDS
+
+from .fields import Field, Options, choice, switch
+from .parts import Values
+from .places import PlaceForm, place
+
+_INTERFACES: Final[Any] = DiskAttachment._meta.get_field("interface").choices
+_FORMATS: Final = ((DiskFormat.QCOW2.value, _("QCOW2: thin, snapshots")), (DiskFormat.RAW.value, _("Raw: fast, plain")))
+_LAID: Final = _("How a disk lies on its storage stays as it was chosen first; a copy can lie otherwise.")
+
+
+class StorageDomainForm(PlaceForm):
+    """A storage domain, by what libvirt makes its pool of."""
+
+    _REASON = _("Another place is another storage domain: add that, and remove this one.")
+    fixed: ClassVar[dict[str, Text]] = dict.fromkeys(("data_center", "host", "kind", "address", "path"), _REASON)
+
+    data_center = place(DataCenter)
+    host = forms.ModelChoiceField(
+        Host.objects.none(), required=False, widget=Options, empty_label=_("All hosts of the data center")
+    )
+    kind = choice(KINDS, required=True)
+    address = forms.CharField(max_length=255, required=False, help_text=_("With NFS: the name of the server."))
+    path = forms.CharField(
+        max_length=1024,
+        help_text=_(
+            "The directory on the hosts, the one that the NFS server exports, or the name of the volume group."
+        ),
+    )
+    description = forms.CharField(max_length=4000, required=False)
+    comment = forms.CharField(max_length=4000, required=False)
+
+
+def gib(size: int) -> Decimal:
+    """A size in bytes as people write it."""
+    return (Decimal(size) / GIB).quantize(Decimal("0.001")).normalize()
+
+
+def _bytes(size: Decimal) -> int:
+    """What somebody wrote, in whole MiB."""
+    return ceil(size * GIB / MIB) * MIB
+
+
+def size_field() -> forms.DecimalField:
+    """A field for a disk's size."""
+    least, most = (Decimal(limit) / GIB for limit in DISK_SIZE)
+    return forms.DecimalField(min_value=least.quantize(Decimal("0.001")), max_value=most, decimal_places=3)
+
+
+class _Sized(forms.Form):
+    def size(self) -> int:
+        """The size in bytes; the stored one, where nobody has written another."""
+        wished: Decimal = self.cleaned_data["disk_size"]
+        there = getattr(self, "sized", None)
+        return there.size if there is not None and gib(there.size) == wished else _bytes(wished)
+
+
+class DiskForm(_Sized, PlaceForm):
+    """A disk by itself."""
+
+    fixed: ClassVar[dict[str, Text]] = dict.fromkeys(("domain", "format", "sparse", "shareable"), _LAID)
+
+    disk_size = size_field()
+    domain = place(StorageDomain)
+    format = choice(_FORMATS, required=True)
+    sparse = switch()
+    shareable = switch()
+    description = forms.CharField(max_length=4000, required=False)
+
+    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+        self.sized = row
+        super().__init__(data, row=row, by=by)
+        self.initial["disk_size"] = gib(row.size) if row else Decimal(10)
+        self.initial.setdefault("sparse", True)
+        if row is None:
+            _offer_storage(self.fields["domain"], by)
+
+    def columns(self) -> Values:
+        said = super().columns()
+        del said["disk_size"]
+        return {**said, "size": self.size()}
+
+
+class CopyDiskForm(PlaceForm):
+    """A copy of a disk, on the same storage or another one."""
+
+    domain = place(StorageDomain)
+
+    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+        super().__init__(data, row=None, by=by)
+        _offer_storage(self.fields["domain"], by)
+        self.initial.update(name=f"{row.name}-copy", domain=row.domain_id)
+
+
+class _OnMachine(forms.Form):
+    """How a machine has a disk."""
+
+    bound_field_class = Field
+    locked: ClassVar[dict[str, Frozen | Text]] = {}
+    HOW: ClassVar[tuple[str, ...]] = ("interface", "bootable", "active", "read_only")
+
+    interface = choice(_INTERFACES, required=True)
+    bootable = switch()
+    active = switch()
+    read_only = switch()
+
+    def label(self) -> None:
+        for name in self.fields:
+            field: Any = self.fields[name]
+            field.label = FIELDS[name]
+
+    def how(self) -> Values:
+        """The arguments of the action about the attachment."""
+        return {name: self.cleaned_data[name] for name in self.HOW}
+
+    def refuse(self, no: Refusal) -> None:
+        """Show a refusal at the field that it is about, or above the form."""
+        self.add_error(no.field if no.field in self.fields else None, messages.refusal(no))
+
+
+class NewDiskForm(_Sized, _OnMachine):
+    """A disk that is made for a machine."""
+
+    field_order = ["name", "disk_size", "domain", "interface", "format", "sparse", "bootable"]
+
+    name = forms.CharField(max_length=255)
+    disk_size = size_field()
+    domain = place(StorageDomain)
+    format = choice(_FORMATS, required=True)
+    sparse = switch()
+
+    def __init__(self, data: Any = None, *, vm: VM, by: User) -> None:
+        there = list(vm.disk_attachments.all())
+        first = not any(one.bootable for one in there)
+        super().__init__(
+            data,
+            initial={
+                "name": f"{vm.name}_Disk{len(there) + 1}",
+                "disk_size": Decimal(10),
+                "sparse": True,
+                "active": True,
+                "bootable": first,
+            },
+        )
+        _offer_storage(self.fields["domain"], by, vm.cluster.data_center)
+        self.label()
+
+    def wish(self) -> Values:
+        """The arguments of the action about the disk."""
+        said = {name: self.cleaned_data[name] for name in ("name", "domain", "format", "sparse")}
+        return {**said, "size": self.size()}
+
+
+class AttachForm(_OnMachine):
+    """A disk that is there, for a machine."""
+
+    field_order = ["disk", *_OnMachine.HOW]
+
+    disk = forms.ModelChoiceField(Disk.objects.none(), widget=Options, empty_label=None)
+
+    def __init__(self, data: Any = None, *, vm: VM, by: User) -> None:
+        super().__init__(data, initial={"active": True})
+        self.fields["disk"].queryset = free_disks(vm, by)  # type: ignore[attr-defined]
+        self.label()
+
+
+class AttachedForm(_Sized, _OnMachine):
+    """A disk that a machine has, and how it has it."""
+
+    field_order = ["name", "description", "disk_size", *_OnMachine.HOW]
+
+    name = forms.CharField(max_length=255)
+    description = forms.CharField(max_length=4000, required=False)
+    disk_size = size_field()
+
+    def __init__(self, data: Any = None, *, row: DiskAttachment) -> None:
+        disk = self.sized = row.disk
+        plain = {name: getattr(row, name) for name in self.HOW}
+        super().__init__(
+            data,
+            initial={**plain, "name": disk.name, "description": disk.description, "disk_size": gib(disk.size)},
+        )
+        self.label()
+
+    def columns(self) -> Values:
+        """The arguments of the action about the disk."""
+        return {**{name: self.cleaned_data[name] for name in ("name", "description")}, "size": self.size()}
+
+
+def free_disks(vm: VM, by: User) -> Any:
+    """The disks that the machine could be given."""
+    rows = Disk.objects.visible_to(by, ActionGroup.ATTACH_DISK).exclude(status=DiskStatus.ILLEGAL)
+    rows = rows.filter(content=DiskContent.DATA, domain__data_center=vm.cluster.data_center_id)
+    free = rows.filter(attachments=None) | rows.filter(shareable=True)
+    return free.exclude(attachments__vm=vm).exclude(attachments__template__isnull=False).distinct().order_by("name")
+
+
+def _offer_storage(field: Any, by: User, place: DataCenter | None = None) -> None:
+    rows = StorageDomain.objects.visible_to(by, ActionGroup.CREATE_DISK)
+    field.queryset = rows.filter(data_center=place) if place else rows
+
+
+__all__ = ["AUTO", "AttachForm", "AttachedForm", "CopyDiskForm", "DiskForm", "NewDiskForm", "StorageDomainForm"]

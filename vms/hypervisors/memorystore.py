@@ -1,0 +1,100 @@
+"""Storage in a dictionary: the same contract without a disk."""
+
+import threading
+from collections.abc import Collection
+from dataclasses import replace
+from typing import BinaryIO, Final
+from uuid import UUID
+
+from vms.domain.disks import GIB, Disk, Room, Storage, Volume
+from vms.domain.errors import Refusal
+
+CAPACITY: Final = 1024 * GIB
+
+
+class MemoryStore:
+    """Volumes that exist in this process only; what is sparse takes no room. `capacity` may be made smaller."""
+
+    def __init__(self, capacity: int = CAPACITY) -> None:
+        self.capacity = capacity
+        self._lock = threading.RLock()
+        self._pools: dict[UUID, dict[str, Volume]] = {}
+        self.contents: dict[str, bytes] = {}
+
+    def open(self, storage: Storage) -> Room:
+        with self._lock:
+            self._pools.setdefault(storage.id, {})
+            return Room(capacity=self.capacity, available=self._left())
+
+    def close(self, storage: Storage) -> None:
+        """What lies there stays: the pool is opened again with it."""
+
+    def names(self, storage: Storage) -> Collection[str]:
+        with self._lock:
+            return frozenset(self._pool(storage))
+
+    def create(self, volume: Volume) -> None:
+        with self._lock:
+            pool = self._pool(volume.storage)
+            if volume.backing is not None:
+                self._existing(volume.storage, volume.backing.name)
+            if volume.name not in pool:
+                self._require_room(self._takes(volume))
+                pool[volume.name] = volume
+
+    def copy(self, volume: Volume, source: Volume) -> None:
+        with self._lock:
+            self._existing(source.storage, source.name)
+            self.delete(volume.storage, volume.name)
+            self._require_room(self._takes(volume))
+            self._pool(volume.storage)[volume.name] = replace(volume, backing=None)
+            self.contents[volume.name] = self.contents.get(source.name, b"")
+
+    def resize(self, volume: Volume, machine: UUID | None = None) -> None:
+        with self._lock:
+            there = self._existing(volume.storage, volume.name)
+            self._require_room(self._takes(volume) - self._takes(there))
+            self._pool(volume.storage)[volume.name] = replace(there, size=volume.size)
+
+    def delete(self, storage: Storage, name: str) -> None:
+        with self._lock:
+            self._pool(storage).pop(name, None)
+            self.contents.pop(name, None)
+
+    def used(self, volume: Volume) -> int:
+        with self._lock:
+            return self._takes(self._existing(volume.storage, volume.name))
+
+    def write(self, volume: Volume, content: BinaryIO) -> None:
+        with self._lock:
+            data = content.read()
+            self._require_room(len(data))
+            self._pool(volume.storage)[volume.name] = volume
+            self.contents[volume.name] = data
+
+    def read(self, volume: Volume, into: BinaryIO) -> None:
+        with self._lock:
+            self._existing(volume.storage, volume.name)
+            into.write(self.contents.get(volume.name, b""))
+
+    def require(self, disk: Disk) -> None:
+        """Refuse a disk whose image is not there."""
+        self._existing(disk.storage, disk.volume)
+
+    def _pool(self, storage: Storage) -> dict[str, Volume]:
+        return self._pools.setdefault(storage.id, {})
+
+    def _existing(self, storage: Storage, name: str) -> Volume:
+        if name not in self._pool(storage):
+            raise Refusal("IMAGE_MISSING", None, image=name)
+        return self._pool(storage)[name]
+
+    def _takes(self, volume: Volume) -> int:
+        return len(self.contents.get(volume.name, b"")) if volume.sparse else volume.size
+
+    def _left(self) -> int:
+        return self.capacity - sum(self._takes(volume) for pool in self._pools.values() for volume in pool.values())
+
+    def _require_room(self, size: int) -> None:
+        if size > self._left():
+            raise Refusal("STORAGE_FULL", None, host="memory")

@@ -1,0 +1,230 @@
+"""The storage of a libvirt host: each storage domain is a pool, each image of a disk a volume in it."""
+
+import contextlib
+from collections.abc import Collection, Iterator
+from typing import Any, BinaryIO, Final
+from uuid import UUID
+
+import libvirt
+from lxml import etree
+
+from vms.domain.disks import Disk, DiskFormat, Room, Storage, StorageKind, Volume
+from vms.domain.errors import Refusal
+from vms.libvirtxml.elements import Element, e
+
+from .connections import Connections
+
+PART: Final = 256 * 1024  # bytes of a transfer at once
+_FULL: Final = ("No space left on device", "insufficient free space", "Not enough space")
+
+
+class LibvirtStore:
+    """See `base.Store` for what each verb promises."""
+
+    def __init__(self, connections: Connections) -> None:
+        self._connections = connections
+
+    def open(self, storage: Storage) -> Room:
+        with self._refusals():
+            pool = self._pool(storage)
+            pool.refresh()
+            _state, capacity, _allocation, available = pool.info()
+            return Room(capacity=capacity, available=available)
+
+    def close(self, storage: Storage) -> None:
+        with self._refusals():
+            pool = self._find(storage)
+            if pool is None:
+                return
+            if pool.isActive():
+                pool.destroy()
+            pool.undefine()
+
+    def names(self, storage: Storage) -> Collection[str]:
+        with self._refusals():
+            pool = self._pool(storage)
+            pool.refresh()
+            return frozenset(pool.listVolumes())
+
+    def create(self, volume: Volume) -> None:
+        with self._refusals():
+            pool = self._pool(volume.storage)
+            if self._volume(pool, volume.name) is None:
+                with self._whole_or_gone(pool, volume.name):
+                    pool.createXML(self._described(pool, volume))
+
+    def copy(self, volume: Volume, source: Volume) -> None:
+        with self._refusals():
+            pool, origin = self._pool(volume.storage), self._pool(source.storage)
+            self._remove(pool, volume.name)
+            with self._whole_or_gone(pool, volume.name):
+                pool.createXMLFrom(self._described(pool, volume), self._existing(origin, source.name))
+
+    def resize(self, volume: Volume, machine: UUID | None = None) -> None:
+        with self._refusals():
+            pool = self._pool(volume.storage)
+            there = self._existing(pool, volume.name)
+            if machine is not None:
+                self._grow_live(machine, there.path(), volume.size)
+            elif there.info()[1] < volume.size:
+                there.resize(volume.size)
+
+    def delete(self, storage: Storage, name: str) -> None:
+        with self._refusals():
+            self._remove(self._pool(storage), name)
+
+    def used(self, volume: Volume) -> int:
+        with self._refusals():
+            pool = self._pool(volume.storage)
+            allocation: int = self._existing(pool, volume.name).info()[2]
+            return allocation
+
+    def write(self, volume: Volume, content: BinaryIO) -> None:
+        with self._refusals():
+            pool, connection = self._pool(volume.storage), self._connections.mine()
+            self._remove(pool, volume.name)
+            with self._whole_or_gone(pool, volume.name):
+                there = pool.createXML(self._described(pool, volume))
+                stream = connection.newStream()
+                # No length: a file's grows with what is written, whatever the volume was made for.
+                there.upload(stream, 0, 0)
+                with _ended(stream):
+                    while rest := content.read(PART):
+                        while rest:
+                            rest = rest[stream.send(rest) :]
+
+    def read(self, volume: Volume, into: BinaryIO) -> None:
+        with self._refusals():
+            there = self._existing(self._pool(volume.storage), volume.name)
+            stream = self._connections.mine().newStream()
+            there.download(stream, 0, 0)
+            with _ended(stream):
+                while part := stream.recv(PART):
+                    into.write(part)
+
+    # -- for machines
+
+    def path(self, disk: Disk) -> str:
+        """Where the host's QEMU finds a disk's image."""
+        return str(self._existing(self._pool(disk.storage), disk.volume).path())
+
+    def cd(self, name: str) -> str | None:
+        """Where an ISO lies that is called so, on whatever storage of ours; None where there is none."""
+        for pool in self._connections.mine().listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
+            if pool.name().startswith(_PREFIX) and (there := self._volume(pool, name)) is not None:
+                return str(there.path())
+        return None
+
+    # -- inside
+
+    @contextlib.contextmanager
+    def _refusals(self) -> Iterator[None]:
+        try:
+            with self._connections.refusals():
+                yield
+        except Refusal as refusal:
+            said = str(refusal.params.get("message", ""))
+            if any(word in said for word in _FULL):
+                raise Refusal("STORAGE_FULL", None, host=self._connections.name, message=said) from refusal
+            raise
+
+    def _find(self, storage: Storage) -> Any:
+        try:
+            return self._connections.mine().storagePoolLookupByUUID(storage.id.bytes)
+        except libvirt.libvirtError as error:
+            if error.get_error_code() == libvirt.VIR_ERR_NO_STORAGE_POOL:
+                return None
+            raise
+
+    def _pool(self, storage: Storage) -> Any:
+        """The pool at work; made and started where it is not."""
+        pool = self._find(storage)
+        if pool is None:
+            pool = self._connections.mine().storagePoolDefineXML(self._pool_xml(storage))
+        if not pool.isActive():
+            if storage.kind != StorageKind.LVM:
+                pool.build()  # makes the directory, or the place to mount on
+            pool.create()
+            pool.setAutostart(1)
+        return pool
+
+    def _pool_xml(self, storage: Storage) -> str:
+        own = self._connections.location.storage
+        pool = e("pool", {"type": storage.kind.value}, e("name", f"{_PREFIX}{storage.id}"), e("uuid", str(storage.id)))
+        target = storage.path
+        if storage.kind == StorageKind.NFS:
+            target = str(own / "mounts" / str(storage.id))
+            format_ = e("format", {"type": "nfs"})
+            pool.append(e("source", e("host", {"name": storage.address}), e("dir", {"path": storage.path}), format_))
+        elif storage.kind == StorageKind.LVM:
+            target = f"/dev/{storage.path}"
+            pool.append(e("source", e("name", storage.path), e("format", {"type": "lvm2"})))
+        elif storage.path == "auto":
+            target = str(own / "disks")
+        pool.append(e("target", e("path", target), e("permissions", e("mode", "0711"))))
+        return etree.tostring(pool, encoding="unicode")
+
+    def _described(self, pool: Any, volume: Volume) -> str:
+        target = e("target", e("format", {"type": volume.format.value}), e("permissions", e("mode", "0600")))
+        if volume.format == DiskFormat.QCOW2:
+            target.append(e("compat", "1.1"))
+        parts: list[Element] = [e("name", volume.name), e("capacity", {"unit": "bytes"}, str(volume.size))]
+        if volume.sparse and not volume.storage.block:
+            parts.append(e("allocation", {"unit": "bytes"}, "0"))
+        described = e("volume", *parts, target)
+        if volume.backing is not None:
+            path = self._existing(pool, volume.backing.name).path()
+            described.append(e("backingStore", e("path", path), e("format", {"type": volume.backing.format.value})))
+        return etree.tostring(described, encoding="unicode")
+
+    def _volume(self, pool: Any, name: str) -> Any:
+        """The volume; the pool is looked through again for one that another host, or nobody, has told of."""
+        for _again in range(2):
+            try:
+                return pool.storageVolLookupByName(name)
+            except libvirt.libvirtError as error:
+                if error.get_error_code() != libvirt.VIR_ERR_NO_STORAGE_VOL:
+                    raise
+            pool.refresh()
+        return None
+
+    def _existing(self, pool: Any, name: str) -> Any:
+        there = self._volume(pool, name)
+        if there is None:
+            raise Refusal("IMAGE_MISSING", None, image=name)
+        return there
+
+    def _remove(self, pool: Any, name: str) -> None:
+        there = self._volume(pool, name)
+        if there is not None:
+            there.delete(0)
+
+    @contextlib.contextmanager
+    def _whole_or_gone(self, pool: Any, name: str) -> Iterator[None]:
+        """What was begun and could not be ended leaves nothing behind."""
+        try:
+            yield
+        except BaseException:
+            with contextlib.suppress(libvirt.libvirtError):
+                self._remove(pool, name)
+            raise
+
+    def _grow_live(self, machine: UUID, path: str, size: int) -> None:
+        domain = self._connections.mine().lookupByUUID(machine.bytes)
+        if domain.blockInfo(path)[0] < size:
+            domain.blockResize(path, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
+
+
+_PREFIX: Final = "headless-"
+
+
+@contextlib.contextmanager
+def _ended(stream: Any) -> Iterator[None]:
+    """End a stream well, or tell the daemon that it was given up."""
+    try:
+        yield
+        stream.finish()
+    except BaseException:
+        with contextlib.suppress(libvirt.libvirtError):
+            stream.abort()
+        raise
