@@ -2,13 +2,15 @@
 
 from contextlib import suppress
 from functools import partial
+from typing import Any
 
 import pytest
 from django.db import transaction
 
-from vms.actions import jobs, power
+from vms.actions import jobs, migration, power, reports
 from vms.domain.console import Offer
 from vms.domain.errors import Kind, Refusal
+from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import ALLOWED, Status, Verb
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, RunOnce
@@ -80,7 +82,11 @@ AS_IT_IS = {Verb.SHUTDOWN: {Status.UP, Status.POWERING_UP, Status.POWERING_DOWN,
 def test_a_verb_is_taken_in_the_states_that_allow_it_and_in_no_other(
     vm: VM, host: Host, admin: User, verb: Verb
 ) -> None:
-    act = partial(power.run_once, overlay=with_vnc) if verb == Verb.RUN_ONCE else getattr(power, verb.value)
+    if verb == Verb.MIGRATE:
+        reports.host_seen(Host.objects.create(name="other", cluster=host.cluster), Capabilities())
+        act: Any = migration.migrate
+    else:
+        act = partial(power.run_once, overlay=with_vnc) if verb == Verb.RUN_ONCE else getattr(power, verb.value)
     taken: dict[Status, str] = {}
     for status in Status:
         VM.objects.filter(pk=vm.pk).update(observed=status, status=status, host=host)

@@ -9,13 +9,14 @@ from django.db import transaction
 
 from tests.actions.runs import choosing, tell, up
 from tests.factories import headless, person
-from vms.actions import consoles, create, pools, power
+from vms.actions import consoles, create, migration, pools, power, reports
 from vms.actions._authorise import ENGINE, authorise
 from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.domain.changes import Changes
 from vms.domain.console import Protocol
 from vms.domain.errors import Kind, Refusal
+from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.models import (
@@ -51,6 +52,7 @@ VERBS: dict[str, tuple[str, Act, set[str]]] = {
     "reboot": ("up", lambda vm, by: power.reboot(vm, by=by), USERS),
     "reset": ("up", lambda vm, by: power.reset(vm, by=by), USERS),
     "suspend": ("up", lambda vm, by: power.suspend(vm, by=by), USERS),
+    "migrate": ("up", lambda vm, by: moved(vm, by), OWNERS),
     "edit": ("down", lambda vm, by: edit(vm, Changes(console=headless), by=by), OWNERS),
     "attach": ("down", lambda vm, by: consoles.attach(vm, Protocol.SPICE, by=by), OWNERS),
     "detach": ("up", lambda vm, by: consoles.detach(vm, Protocol.VNC, by=by), OWNERS),
@@ -58,6 +60,12 @@ VERBS: dict[str, tuple[str, Act, set[str]]] = {
 }
 ROLES = ("SuperUser", "UserVmManager", "UserRole")
 PLACES = ("vm", "cluster", "data_center", "system")
+
+
+def moved(vm: VM, by: User) -> object:
+    there, _made = Host.objects.get_or_create(name="other", cluster=vm.cluster)
+    reports.host_seen(there, Capabilities())
+    return migration.migrate(vm, to=there, by=by)
 
 
 def place_of(vm: VM, place: str) -> dict[str, Any]:
@@ -170,6 +178,7 @@ GROUPS = {
     "reboot": {ActionGroup.REBOOT_VM},
     "reset": {ActionGroup.RESET_VM},
     "suspend": {ActionGroup.HIBERNATE_VM},
+    "migrate": {ActionGroup.MIGRATE_VM},
     "edit": {ActionGroup.EDIT_VM_PROPERTIES},
     "attach": {ActionGroup.EDIT_VM_PROPERTIES},
     "detach": {ActionGroup.EDIT_VM_PROPERTIES},

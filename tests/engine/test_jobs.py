@@ -285,11 +285,11 @@ def test_a_job_that_its_worker_lost_sight_of_is_taken_up_again(
     lost: list[Job] = []
     carry_out = worker.carry_out
 
-    def lose(job: Job, driver: Any) -> bool:
+    def lose(job: Job, driver: Any, others: Any) -> bool:
         if not lost:
             lost.append(job)
             raise fault
-        return carry_out(job, driver)
+        return carry_out(job, driver, others)
 
     monkeypatch.setattr(service, "carry_out", lose)
     start_engine()

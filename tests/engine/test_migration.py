@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -29,13 +30,11 @@ class SlowHypervisor(MemoryHypervisor):
         super().__init__()
         self.go_on = threading.Event()
 
-    def migrate(
-        self, machine: UUID, to: Hypervisor, progress: Progress = heedless, *, address: str = "", paused: bool = False
-    ) -> Observation:
+    def migrate(self, machine: UUID, to: Hypervisor, progress: Progress = heedless, **where: Any) -> Observation:
         while not self.go_on.wait(0.02):
             if not progress(50):
                 raise Refusal("JOB_CANCELLED")
-        return super().migrate(machine, to, progress, address=address, paused=paused)
+        return super().migrate(machine, to, progress, **where)
 
 
 class Two:

@@ -3,7 +3,7 @@
 from typing import Final
 from uuid import UUID
 
-from vms.domain.devices import devices
+from vms.domain.devices import DeviceKind, devices
 from vms.domain.machine import MachineSpec
 from vms.models import VM, Device, Hardware, InstanceType, Pool, Scope, Template
 
@@ -13,6 +13,9 @@ _OWNERS: Final[dict[type[Hardware], str]] = {
     Pool: "pool",
     InstanceType: "instance_type",
 }
+
+
+_SHOWN: Final = frozenset({DeviceKind.GRAPHICS, DeviceKind.VIDEO, DeviceKind.CONSOLE})
 
 
 def sync_devices(row: Hardware) -> None:
@@ -30,6 +33,9 @@ def configured(row: Hardware) -> list[Device]:
 
 def _rows(row: Hardware, scope: Scope, spec: MachineSpec | None) -> dict[UUID, Device]:
     owner = _OWNERS[type(row)]
+    given = devices(spec) if spec else ()
+    if isinstance(row, VM) and row.adopted:  # all else is its host's definition's affair
+        given = tuple(device for device in given if device.kind in _SHOWN)
     return {
         device.id: Device(
             device_id=device.id,
@@ -41,7 +47,7 @@ def _rows(row: Hardware, scope: Scope, spec: MachineSpec | None) -> dict[UUID, D
             position=position,
             **{owner: row},
         )
-        for position, device in enumerate(devices(spec) if spec else ())
+        for position, device in enumerate(given)
     }
 
 

@@ -26,6 +26,8 @@ CREATE_DISK = "create_disk"
 COPY_DISK = "copy_disk"
 RESIZE_DISK = "resize_disk"
 REMOVE_DISK = "remove_disk"
+DEFINE = "define"
+NORMALISE = "normalise"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:

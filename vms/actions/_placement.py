@@ -31,6 +31,8 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
     """
     domains = _storage(spec)
     hosts = list(vm.cluster.hosts.filter(maintenance=False).order_by("name"))
+    if vm.adopted:  # its definition is where it is, and so are its disks
+        hosts = [host for host in hosts if host.pk == vm.host_id]
     meant = [host for host in hosts if not spec.hosts or host.pk in spec.hosts]
     meant = [host for host in meant if all(one.host_id in {None, host.pk} for one in domains)]
     left = _memory_left(meant, vm)

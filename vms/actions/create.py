@@ -34,7 +34,7 @@ def vm(
     row = VM(cluster=cluster, template=template, instance_type=instance_type)
     fill(row, name, _sources(template, instance_type), changes)
     authorise_fields(by, template.spec, row.spec, cluster)
-    _own(by, "UserVmManager", vm=row)
+    own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(row.instance_type or ""))
     access.tell(row, None, row.console, by=by)
     return row
@@ -52,7 +52,7 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
         row.stateless, row.use_latest_version = vm.stateless, vm.use_latest_version
     fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes)
     authorise_fields(by, vm.spec, row.spec, vm.cluster)
-    _own(by, "UserVmManager", vm=row)
+    own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, source=vm.name)
     access.tell(row, None, row.console, by=by)
     return row
@@ -81,7 +81,7 @@ def template(
     row = Template(cluster=cluster, version_name=version_name)
     before = _become_version(row, base, by) if base else _blank()
     fill(row, base.name if base else name, [((vm or before).spec, FROM_TEMPLATE)], changes)
-    _own(by, "TemplateOwner", template=row)
+    own(by, "TemplateOwner", template=row)
     record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""), version=row.version_number)
     access.tell(row, None, row.console, by=by)
     if base:
@@ -143,7 +143,8 @@ def _sources(template: Template, instance_type: InstanceType | None) -> Sources:
     return [*sources, (instance_type.spec, FROM_INSTANCE_TYPE)] if instance_type else sources
 
 
-def _own(by: Actor, role: str, **on: VM | Template) -> None:
+def own(by: Actor, role: str, **on: VM | Template) -> None:
+    """Let somebody who has made a row do anything with it."""
     if isinstance(by, User):
         Permission.objects.create(user=by, role=Role.objects.get(name=role), **on)
 

@@ -1,14 +1,16 @@
 """Changing what is configured, for all four kinds alike; what runs keeps its present shape until it is restarted."""
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any, Final, TypeVar
 
 from vms.domain import lifecycle
 from vms.domain.changes import Changes
+from vms.domain.console import Console
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, LINKED, MachineSpec
+from vms.libvirtxml.patch import BESIDE, PATCHED, UNPATCHED
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, Template
 
 from . import access, pools, power, templates
@@ -120,6 +122,8 @@ def _require_allowed(
     changed = {name for name, value in attributes.items() if value != getattr(row, name, None)}
     if isinstance(row, VM):
         authorise_fields(by, before, spec, row)
+        if row.adopted:
+            _require_patchable(row, before, spec)
     if isinstance(row, VM) and row.pool and (spec != before or changed & _SOURCES):
         raise Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(row.pool))
     if isinstance(row, Pool):
@@ -130,6 +134,16 @@ def _require_allowed(
             raise Refusal("ACTION_TYPE_FAILED_OBJECT_IS_BUILT_IN", "name", name=row.name)
         if row.base_id:
             raise Refusal("ILLEGAL_VALUE", "name", value=spec.name, allowed="the name of the first version")
+
+
+def _require_patchable(vm: VM, before: MachineSpec, after: MachineSpec) -> None:
+    """Refuse what an adopted machine's own definition could not be patched with."""
+    for part in fields(MachineSpec):
+        if part.name not in PATCHED | BESIDE and getattr(before, part.name) != getattr(after, part.name):
+            raise Refusal("ADOPTED_KEEPS_ITS_DEFINITION", part.name, name=vm.name)
+    for part in fields(Console):
+        if part.name in UNPATCHED and getattr(before.console, part.name) != getattr(after.console, part.name):
+            raise Refusal("ADOPTED_KEEPS_ITS_DEFINITION", part.name.removeprefix("wants_"), name=vm.name)
 
 
 def _followed(row: Hardware) -> object:

@@ -13,7 +13,7 @@ from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Verb
 from vms.models import VM, Host, Job, JobState, Step
 
-from . import outcomes
+from . import adoption, domains, outcomes
 from ._action import action
 from ._audit import coming_from, record
 from ._authorise import ENGINE
@@ -120,6 +120,9 @@ def finish(job: Job, observation: Observation | None = None, host: Host | None =
     if vm is not None:
         if observation is not None:
             apply(vm, observation, host or job.host)
+            if (at := host or job.host) is not None:
+                domains.settled(vm, at, job.verb, observation)
+                adoption.read_again(vm)
         if host is not None:
             with coming_from(None, job.correlation_id):
                 record(ENGINE, "VM_MIGRATION_DONE", vm, host=host.name)

@@ -16,6 +16,7 @@ from . import access
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields
+from ._disputes import require_undisputed
 from ._jobs import call_off, enqueue, requests
 from ._placement import choose_host
 from ._status import project
@@ -134,12 +135,14 @@ def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lo
     run = Run(base=spec, once=overlay(spec, offer) if overlay else None)
     authorise_fields(by, spec, run.spec, vm)
     console = run.spec.console
-    offer.check(console)
+    require_undisputed(vm)
+    if overlay or not vm.adopted:  # what an adopted one shows is its own affair
+        offer.check(console)
     access.require_way_in(vm, None, console, accepted=accept_lockout)
     host = choose_host(vm, run.spec)
     if not console.headless:
         run = replace(run, listen=host.doorway.listen, secure=host.doorway.secure)
-    job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run))
+    job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run), **({"own": True} if vm.adopted else {}))
     access.tell(vm, None, console, by=by)
     return job
 

@@ -1,6 +1,7 @@
 """What the engine has seen: the only writer of the observed columns; never touches what is configured."""
 
 from collections.abc import Collection, Iterable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -8,11 +9,12 @@ from uuid import UUID
 import msgspec
 from django.utils import timezone
 
+from vms.domain.console import Protocol
 from vms.domain.devices import OUR_ALIAS
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.domain.runonce import LOOPBACK
+from vms.domain.runonce import LOOPBACK, Run
 from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
 from . import boots, guests, pools, power, screenshots
@@ -61,7 +63,7 @@ def _write_down(host: Host, observation: Observation, *, rebooted: bool) -> bool
 def machine_missing(host: Host, machine: UUID) -> None:
     """The host does not know a machine that was last seen there: it is off."""
     vm = VM.objects.select_for_update().filter(pk=machine, host=host).first()
-    if vm is not None:
+    if vm is not None and vm.observed != Status.DOWN:
         apply(vm, Observation(id=vm.pk, name=vm.name, status=Status.DOWN, ended=Ended.UNKNOWN), host)
 
 
@@ -172,7 +174,7 @@ def _set_observed(vm: VM, seen: Observation, host: Host | None) -> None:
     elif not seen.agent:
         guests.agent_is_gone(vm)
     if running:
-        vm.run = seen.run or vm.run
+        vm.run = seen.run or vm.run or _run_of(vm, seen)
         vm.started_at = vm.started_at or timezone.now()
         if vm.booted_at is None:
             boots.begin(vm)
@@ -186,6 +188,16 @@ def _told(endpoints: Collection[Endpoint], host: Host | None) -> list[Endpoint]:
         return list(endpoints)
     doorway = Host.objects.get(pk=host.pk).doorway
     return [doorway.told(endpoint) for endpoint in endpoints]
+
+
+def _run_of(vm: VM, seen: Observation) -> Run | None:
+    """The run of a machine that somebody else started, as far as its console tells."""
+    if seen.console is None:
+        return None
+    shown = seen.console
+    monitors = 1 if Protocol.VNC in shown.graphics else vm.monitors
+    console = replace(vm.console, graphics=shown.graphics, video=shown.video, serial=shown.serial, monitors=monitors)
+    return Run(base=replace(vm.spec, console=console))
 
 
 def _settle(vm: VM, seen: Observation, was: Status, *, rebooted: bool) -> bool:

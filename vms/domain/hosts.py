@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from uuid import UUID
 
-from .console import SPICE_AND_VNC, Firmware, Graphics, Protocol
+from .console import SPICE_AND_VNC, Console, Firmware, Graphics, Protocol
 from .errors import Refusal
 from .lifecycle import Status
 from .machine import HOST_PASSTHROUGH, Address, MachineSpec
@@ -129,7 +129,8 @@ class Observation:
 
     `run` is rebuilt from the live definition: null when it is not running or not started by us. `machine` and
     `addresses` are what the hypervisor chose, keyed by device alias; `cold_reboot` says that a reboot ends the run,
-    `agent` that a guest agent is connected, which may still not answer.
+    `agent` that a guest agent is connected, which may still not answer. `console` is the nearest that our rules know to
+    what it shows; `definition` is what it would be started with by its hypervisor alone, in that one's own words.
     """
 
     id: UUID
@@ -142,3 +143,5 @@ class Observation:
     addresses: Mapping[str, Address] = field(default_factory=dict)
     cold_reboot: bool = False
     agent: bool = False
+    console: Console | None = None
+    definition: str = field(default="", compare=False)

@@ -7,7 +7,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
@@ -140,18 +140,24 @@ class _Heard:
         return getattr(self._hypervisor, verb)
 
     def start(self, run: Run) -> Observation:
+        return self._begin(self._hypervisor.start, run)
+
+    def start_own(self, run: Run) -> Observation:
+        return self._begin(self._hypervisor.start_own, run)
+
+    def _begin(self, start: Callable[..., Observation], run: Run) -> Observation:
         if not self._lines.wants(self._host, run):
-            return self._hypervisor.start(run)
+            return start(run)
         # Paused until the broker is at the line: else the firmware's first words are lost.
-        started = self._hypervisor.start(run, paused=True)
+        started = start(run, paused=True)
         self._lines.attach(self._host, run.base.id, record=run.spec.console.recorded, fresh=True)
         return started if run.spec.start_paused else self._hypervisor.resume(run.base.id)
 
-    def migrate(self, machine: UUID, to: Hypervisor, progress: Progress, *, address: str) -> Observation:
+    def migrate(self, machine: UUID, to: Hypervisor, progress: Progress, **where: str) -> Observation:
         there = cast(_Heard, to)
         run = before.run if (before := self._hypervisor.observe(machine)) else None
         listens = run is not None and there._lines.wants(there._host, run)
-        arrived = self._hypervisor.migrate(machine, there._hypervisor, progress, address=address, paused=listens)
+        arrived = self._hypervisor.migrate(machine, there._hypervisor, progress, paused=listens, **where)
         if run is not None and listens:  # paused until the broker is at the line there: it is to miss no word
             self._lines.attach(there._host, machine, record=run.spec.console.recorded, fresh=False)
         return arrived

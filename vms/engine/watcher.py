@@ -6,6 +6,7 @@ import threading
 import time
 from collections import defaultdict
 from collections.abc import Callable
+from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Final
@@ -13,7 +14,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import guests, reports, screens, statistics, storage
+from vms.actions import domains, guests, reports, screens, statistics, storage
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Observation
@@ -191,6 +192,8 @@ class Watcher(threading.Thread):
         for machine in believed.keys() - there.keys():
             if believed[machine] != Status.DOWN:
                 self._missing(machine)
+        if fully:
+            self._look_at_definitions(there.keys())
         if fully and (self._looking is None or self._looking.done()):
             self._looking = self.hands.do(self._look_at_storage)
         self._surveyor.follow({machine for machine in believed if machine in there and there[machine].status in _TALK})
@@ -214,10 +217,13 @@ class Watcher(threading.Thread):
             observation = self.hypervisor.observe(machine)
             if observation is not None:
                 self._seen(observation, rebooted=rebooted)
+            else:
+                self._gone(machine)
         finally:
             lock.release()
 
     def _seen(self, observation: Observation, *, rebooted: bool) -> None:
+        domains.seen(self.host, observation)
         ours = reports.machine_seen(self.host, observation, rebooted=rebooted)
         if ours and observation.agent and observation.id not in self._connected:
             self._surveyor.soon(observation.id)
@@ -233,9 +239,22 @@ class Watcher(threading.Thread):
         if lock.acquire(blocking=False):
             try:
                 if self.hypervisor.observe(machine) is None:
-                    reports.machine_missing(self.host, machine)
+                    self._gone(machine)
             finally:
                 lock.release()
+
+    def _gone(self, machine: UUID) -> None:
+        reports.machine_missing(self.host, machine)
+        domains.gone(self.host, machine)
+
+    def _look_at_definitions(self, there: AbstractSet[UUID]) -> None:
+        """Whatever somebody changed while nobody looked, and what he has taken away."""
+        known = domains.known(self.host)
+        for machine, definition in self.hypervisor.definitions().items():
+            if known.get(machine) != domains.digest(definition):
+                self._look_at(machine)
+        for machine in known.keys() - there:
+            self._missing(machine)
 
     def _lost(self, refusal: Refusal) -> None:
         self.ready.clear()

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from vms.actions import jobs, preparations, reports
 from vms.actions._disks import replugged
-from vms.actions._jobs import PLUG, PREPARE_GUEST, SET_REBOOT, UNDEFINE
+from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PREPARE_GUEST, SET_REBOOT, UNDEFINE
 from vms.actions.outcomes import NOTHING, Told
 from vms.actions.power import ends_with_reboot
 from vms.domain.console import DisconnectAction
@@ -138,8 +138,9 @@ def _start(hypervisor: Hypervisor, job: Job) -> None:
     run = run_from_document(job.params["run"])
     if run is None:
         raise Refusal("ENGINE_FAILED")
+    start = hypervisor.start_own if job.params.get("own") else hypervisor.start
     # The job's id goes into the live definition: a start that was cut off is recognised when it is begun again.
-    hypervisor.start(replace(run, job=job.pk))
+    start(replace(run, job=job.pk))
 
 
 def _resume(hypervisor: Hypervisor, job: Job) -> None:
@@ -177,7 +178,8 @@ def _migrate(hypervisor: Hypervisor, job: Job, others: Drivers) -> None:
         jobs.begin_step(job, "prepare")
         there.prepare(vm.run)
     jobs.begin_step(job, job.verb)
-    arrived = hypervisor.migrate(job.machine, there, _progress(job), address=host.migration_address if host else "")
+    address, listen = (host.migration_address, host.doorway.listen) if host else ("", "")
+    arrived = hypervisor.migrate(job.machine, there, _progress(job), address=address, listen=listen)
     if arrived.status == Status.PAUSED and not job.params.get("paused"):
         arrived = there.resume(job.machine)
     crash_point(job.verb, "called")
@@ -214,6 +216,14 @@ def _prepare_guest(hypervisor: Hypervisor, job: Job) -> None:
     preparations.heard(job, ran.code, ran.said)
 
 
+def _define(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.define(VM.objects.get(pk=job.machine).spec, job.params.get("own", ""))
+
+
+def _normalise(hypervisor: Hypervisor, job: Job) -> None:
+    hypervisor.normalise(VM.objects.get(pk=job.machine).spec)
+
+
 def _undefine(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.remove(job.machine)
 
@@ -238,6 +248,8 @@ CALLS: Final[dict[str, Call]] = {
     UNDEFINE: _undefine,
     PREPARE_GUEST: _prepare_guest,
     PLUG: _plug,
+    DEFINE: _define,
+    NORMALISE: _normalise,
     DisconnectAction.LOCK_SCREEN: _lock_screen,
     DisconnectAction.LOGOUT: _log_out,
     **STORING,

@@ -72,6 +72,19 @@ def knows_neighbours(domain: Any) -> bool:
     return _addresses(domain, Source.ARP) is not None
 
 
+def begin(domain: Any, command: Sequence[str]) -> bool:
+    """Have the agent run a program, and do not wait for its end; False where no agent answers."""
+    program, *arguments = command
+    asked = {"execute": "guest-exec", "arguments": {"path": program, "arg": arguments}}
+    try:
+        libvirt_qemu.qemuAgentCommand(domain, json.dumps(asked), ANSWERS_WITHIN, 0)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() in SILENT:
+            return False
+        raise
+    return True
+
+
 def run(domain: Any, command: Sequence[str], within: float) -> Ran:
     """Run a program in the guest and wait for its end; everything that an agent might say instead is a refusal."""
     program, *arguments = command

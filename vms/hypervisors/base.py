@@ -12,6 +12,7 @@ from vms.domain.disks import Room, Storage, Volume
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
+from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
@@ -135,6 +136,16 @@ class Hypervisor(Protocol):
         `paused` lets it wait for `resume`, whatever the run says. Refused when it runs by another job. What the
         hypervisor chose (machine type, addresses) is in the answer."""
 
+    def start_own(self, run: Run, *, paused: bool = False) -> Observation:
+        """Start a machine whose definition is somebody else's: what `run` has otherwise is patched into that, the rest
+        stays as it is. As idempotent as `start`, and refused where nothing is defined."""
+
+    def define(self, spec: MachineSpec, own: str = "") -> Observation:
+        """Write a machine's definition without starting it: the text of somebody else's, or (empty) ours."""
+
+    def normalise(self, spec: MachineSpec) -> Observation:
+        """Give somebody else's definition the console that `spec` has, as our rules write it; all else stays."""
+
     def resume(self, machine: UUID) -> Observation:
         """Let a paused machine go on, or restore a saved one, with the run that it had."""
 
@@ -167,13 +178,21 @@ class Hypervisor(Protocol):
         """Have at hand what the run boots from, so that its machine can come here."""
 
     def migrate(
-        self, machine: UUID, to: "Hypervisor", progress: Progress = heedless, *, address: str = "", paused: bool = False
+        self,
+        machine: UUID,
+        to: "Hypervisor",
+        progress: Progress = heedless,
+        *,
+        address: str = "",
+        listen: str = "",
+        paused: bool = False,
     ) -> Observation:
         """Move a running machine with its run and its definition to another host of the same kind, without a pause that
         its guest would notice; what is seen of it there afterwards.
 
         Idempotent: one that has moved already is observed, and one that somebody died over is settled first, so that
-        one host has it. `address` is where the other host is reached, if not at that of its URI; `paused` lets it wait
+        one host has it. `address` is where the other host is reached, if not at that of its URI, `listen` where
+        screens listen there, if not where they do here; `paused` lets it wait
         there for `resume`. Refused with `JOB_CANCELLED` when it is called off; whatever goes wrong, it runs on where
         it was."""
 
@@ -223,6 +242,9 @@ class Hypervisor(Protocol):
     def observe(self, machine: UUID) -> Observation | None:
         """Everything about one machine; None when the host does not know it. `ended` tells a reboot that ended the run
         from a power-off as long as the connection saw it happen."""
+
+    def definitions(self) -> Mapping[UUID, str]:
+        """What every machine of the host would be started with by its hypervisor alone, in that one's own words."""
 
     def glance(self) -> Mapping[UUID, Glance]:
         """Every machine that the host knows, quickly: no more than its state."""

@@ -1,37 +1,36 @@
 """libvirt's QEMU driver: its verbs; beside it in this room lies all else that imports libvirt."""
 
-import contextlib
-import json
-import os
 import socket
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any, Final
 from uuid import UUID
 
 import libvirt
-import libvirt_qemu
 
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
+from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
+from vms.libvirtxml.adopt import console_of
 from vms.libvirtxml.observe import observe
+from vms.libvirtxml.patch import patch
 from vms.libvirtxml.ticket import ticketed
-from vms.libvirtxml.write import NVRAM, write
+from vms.libvirtxml.write import write
 
 from . import agent
 from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
-from .counters import counters
+from .counters import MEASURED, counters
+from .domains import ENDINGS, STATUSES, already, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
-from .migration import followed, move
+from .migration import Arrival, followed, move
 from .offers import capabilities
 from .plugging import give_disks
 from .screens import open_screen, screenshot
@@ -39,25 +38,8 @@ from .storage import LibvirtStore
 
 __all__ = ["LibvirtHypervisor", "Location"]
 
-PORT_TRIES: Final = 3
 SETTLED: Final = 2.0  # seconds without another reset after which a firmware is taken to be through with them
 
-_STATUS: Final = {
-    libvirt.VIR_DOMAIN_RUNNING: Status.UP,
-    libvirt.VIR_DOMAIN_BLOCKED: Status.UP,
-    libvirt.VIR_DOMAIN_PAUSED: Status.PAUSED,
-    libvirt.VIR_DOMAIN_PMSUSPENDED: Status.PAUSED,
-    libvirt.VIR_DOMAIN_SHUTDOWN: Status.POWERING_DOWN,
-    libvirt.VIR_DOMAIN_SHUTOFF: Status.DOWN,
-    libvirt.VIR_DOMAIN_CRASHED: Status.DOWN,
-}
-_ENDED: Final = {
-    libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: Ended.GUEST,
-    libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED: Ended.STOPPED,
-    libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: Ended.CRASHED,
-    libvirt.VIR_DOMAIN_SHUTOFF_FAILED: Ended.CRASHED,
-    libvirt.VIR_DOMAIN_SHUTOFF_SAVED: Ended.SAVED,
-}
 _GONE: Final = {libvirt.VIR_ERR_NO_DOMAIN, libvirt.VIR_ERR_OPERATION_INVALID}
 
 
@@ -93,33 +75,21 @@ class LibvirtHypervisor:
             return self._capabilities
 
     def start(self, run: Run, *, paused: bool = False) -> Observation:
+        return self._start(run, self._ours, paused=paused)
+
+    def start_own(self, run: Run, *, paused: bool = False) -> Observation:
+        return self._start(run, self._theirs, paused=paused)
+
+    def define(self, spec: MachineSpec, own: str = "") -> Observation:
         with self._connections.refusals():
-            connection = self._connections.mine()
-            domain = self._find(run.base.id)
-            if domain is not None and domain.isActive():
-                return self._started_before(domain, run)
-            self._happenings.rebooted.discard(run.base.id)
-            host = self._capabilities or self.capabilities()
-            files = self._files(run)
-            at: dict[str, Any] = {
-                "boot_file": files.__getitem__,
-                "disk_at": lambda disk: files[disk.volume],
-                "nvram": _variables(connection),
-            }
-            if domain is not None:
-                _make_ready(domain, run.base.name)
-            defined = connection.defineXML(write(run.base, host, **at))
-            flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused or paused else 0
-            try:
-                _create(connection, write(run.spec, host, run=run, **at), flags)
-            except libvirt.libvirtError:
-                if is_alive(connection):
-                    if defined.isActive():  # another start was quicker
-                        return self._started_before(defined, run)
-                    if domain is None:
-                        defined.undefineFlags(_UNDEFINE)
-                raise
-            return self._observation(defined)
+            text = own or self._ours(Run(base=spec), None)[0]
+            return self._observation(self._connections.mine().defineXML(text))
+
+    def normalise(self, spec: MachineSpec) -> Observation:
+        with self._connections.refusals():
+            own = definition_of(self._get(spec.id), secrets=True)
+            text = patch(own, spec, self._capabilities or self.capabilities(), anew=True)
+            return self._observation(self._connections.mine().defineXML(text))
 
     def resume(self, machine: UUID) -> Observation:
         with self._connections.refusals():
@@ -143,9 +113,9 @@ class LibvirtHypervisor:
             domain = self._find(machine)
             if domain is None:
                 return
-            with _already(_GONE):
+            with already(_GONE):
                 domain.destroy()
-            with _already(_GONE):
+            with already(_GONE):
                 if domain.hasManagedSaveImage():
                     domain.managedSaveRemove()
 
@@ -158,12 +128,12 @@ class LibvirtHypervisor:
             domain = self._get(machine)
             cold = observe(domain.XMLDesc()).cold_reboot
             if cold:  # else QEMU takes the reset for a reboot that ends the run (measured)
-                _on_reboot(domain, cold=False)
+                on_reboot(domain, cold=False)
             self._happenings.resets[machine] = time.monotonic()
             domain.reset()
             if cold:
                 self._wait_for_firmware(machine)
-                _on_reboot(domain, cold=True)
+                on_reboot(domain, cold=True)
 
     @property
     def store(self) -> LibvirtStore:
@@ -187,7 +157,14 @@ class LibvirtHypervisor:
             self._files(run)
 
     def migrate(
-        self, machine: UUID, to: Hypervisor, progress: Progress = heedless, *, address: str = "", paused: bool = False
+        self,
+        machine: UUID,
+        to: Hypervisor,
+        progress: Progress = heedless,
+        *,
+        address: str = "",
+        listen: str = "",
+        paused: bool = False,
     ) -> Observation:
         if not isinstance(to, LibvirtHypervisor):
             raise Refusal("HYPERVISOR_REFUSED", None, message="the other host is of another kind")
@@ -196,7 +173,7 @@ class LibvirtHypervisor:
             run = observe(domain.XMLDesc()).run if domain is not None else None
             here, there = (self._files(run), to._files(run)) if run else ({}, {})
             moved = {path: there[name] for name, path in here.items() if path != there[name]}
-            move(machine, self._connections, to._connections, moved, progress, address=address, paused=paused)
+            move(machine, self._connections, to._connections, Arrival(address, listen, moved), progress, paused=paused)
             observation = to.observe(machine)
         if observation is None:
             raise Refusal("HYPERVISOR_REFUSED", None, message="the machine has not arrived")
@@ -207,7 +184,7 @@ class LibvirtHypervisor:
             domain = self._get(machine)
             if cold:
                 self._wait_for_firmware(machine)
-            _on_reboot(domain, cold=cold)
+            on_reboot(domain, cold=cold)
 
     def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
         with self._connections.refusals():
@@ -236,17 +213,8 @@ class LibvirtHypervisor:
         return {"uri": here.uri, "username": here.username, "password": here.password.reveal()}
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
-        program, *arguments = command
-        asked = {"execute": "guest-exec", "arguments": {"path": program, "arg": arguments}}
         with self._connections.refusals():
-            domain = self._get(machine)
-            try:
-                libvirt_qemu.qemuAgentCommand(domain, json.dumps(asked), agent.ANSWERS_WITHIN, 0)
-            except libvirt.libvirtError as error:
-                if error.get_error_code() in agent.SILENT:
-                    return False
-                raise
-        return True
+            return agent.begin(self._get(machine), command)
 
     def run_in_guest(self, machine: UUID, command: Sequence[str], *, within: float) -> Ran:
         with self._connections.refusals():
@@ -268,7 +236,7 @@ class LibvirtHypervisor:
                 raise Refusal("HYPERVISOR_REFUSED", None, message="domain is not running")
             # Without waiting for what another call does with the machine: then it tells less.
             flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
-            ((_domain, told),) = self._connections.mine().domainListGetStats([domain], _MEASURED, flags)
+            ((_domain, told),) = self._connections.mine().domainListGetStats([domain], MEASURED, flags)
             return counters(told, datetime.now(UTC))
 
     def remove(self, machine: UUID) -> None:
@@ -289,6 +257,15 @@ class LibvirtHypervisor:
                 if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
                     return None
                 raise
+
+    def definitions(self) -> Mapping[UUID, str]:
+        with self._connections.refusals():
+            domains = self._connections.mine().listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_PERSISTENT)
+            told = {}
+            for domain in domains:
+                with already(_GONE):
+                    told[UUID(bytes=domain.UUID())] = definition_of(domain)
+            return told
 
     def glance(self) -> Mapping[UUID, Glance]:
         with self._connections.refusals():
@@ -322,6 +299,47 @@ class LibvirtHypervisor:
             raise Refusal("HYPERVISOR_REFUSED", None, message="the host does not know this machine")
         return domain
 
+    def _start(self, run: Run, texts: Callable[[Run, Any], tuple[str, str]], *, paused: bool) -> Observation:
+        """Define and start what `texts` makes of the run and of the domain that is there; no text leaves that as it
+        is."""
+        with self._connections.refusals():
+            connection = self._connections.mine()
+            domain = self._find(run.base.id)
+            if domain is not None and domain.isActive():
+                return self._started_before(domain, run)
+            self._happenings.rebooted.discard(run.base.id)
+            definition, started = texts(run, domain)
+            if domain is not None:
+                make_ready(domain, run.base.name)
+            defined = connection.defineXML(definition) if definition else domain
+            flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused or paused else 0
+            try:
+                create(connection, started, flags)
+            except libvirt.libvirtError:
+                if is_alive(connection):
+                    if defined.isActive():  # another start was quicker
+                        return self._started_before(defined, run)
+                    if domain is None:
+                        defined.undefineFlags(_UNDEFINE)
+                raise
+            return self._observation(defined)
+
+    def _ours(self, run: Run, _domain: Any) -> tuple[str, str]:
+        host, files = self._capabilities or self.capabilities(), self._files(run)
+        at: dict[str, Any] = {
+            "boot_file": files.__getitem__,
+            "disk_at": lambda disk: files[disk.volume],
+            "nvram": variables(self._connections.mine()),
+        }
+        return write(run.base, host, **at), write(run.spec, host, run=run, **at)
+
+    def _theirs(self, run: Run, domain: Any) -> tuple[str, str]:
+        if domain is None:
+            raise Refusal("HYPERVISOR_REFUSED", None, message="the host does not know this machine")
+        host, own = self._capabilities or self.capabilities(), definition_of(domain, secrets=True)
+        base = patch(own, run.base, host)
+        return ("" if base == own else base), patch(base, run.spec, host, run=run)
+
     def _files(self, run: Run) -> dict[str, str]:
         """Where the host has what a run boots from and its disks, by the names in the boot library and on storage."""
         files = {name: self._boot_file(name) for name in {*run.base.boot.files, *run.spec.boot.files}}
@@ -344,7 +362,8 @@ class LibvirtHypervisor:
         machine = UUID(bytes=domain.UUID())
         state, reason = domain.state()
         glance = self._glance(domain, state, reason, saved=bool(domain.hasManagedSaveImage()))
-        seen = observe(domain.XMLDesc())
+        live = domain.XMLDesc()
+        seen = observe(live)
         running = glance.status != Status.DOWN and glance.status != Status.SUSPENDED
         return Observation(
             id=machine,
@@ -357,70 +376,23 @@ class LibvirtHypervisor:
             addresses=seen.addresses if running else {},
             cold_reboot=running and seen.cold_reboot,
             agent=running and seen.agent,
+            console=console_of(live) if running else None,
+            definition=definition_of(domain),
         )
 
     def _glance(self, domain: Any, state: int, reason: int, *, saved: bool) -> Glance:
-        status = _STATUS.get(state, Status.UNKNOWN)
+        status = STATUSES.get(state, Status.UNKNOWN)
         if status != Status.DOWN:
             return Glance(status)
         if saved:  # the reason does not tell: a daemon that is started anew has forgotten it
             return Glance(Status.SUSPENDED, Ended.SAVED)
         if reason == libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN and UUID(bytes=domain.UUID()) in self._happenings.rebooted:
             return Glance(status, Ended.REBOOT)
-        return Glance(status, _ENDED.get(reason, Ended.UNKNOWN))
+        return Glance(status, ENDINGS.get(reason, Ended.UNKNOWN))
 
 
-_MEASURED: Final = (
-    libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
-    | libvirt.VIR_DOMAIN_STATS_BALLOON
-    | libvirt.VIR_DOMAIN_STATS_INTERFACE
-    | libvirt.VIR_DOMAIN_STATS_BLOCK
-)
 _UNDEFINE: Final = (
     libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
     | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
     | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
 )
-
-
-def _create(connection: Any, xml: str, flags: int) -> None:
-    """Start a domain; again where somebody else took the console's port between libvirt's look at it and QEMU's."""
-    for left in reversed(range(PORT_TRIES)):
-        try:
-            connection.createXML(xml, flags)
-        except libvirt.libvirtError as error:
-            if not left or "Failed to find an available port" not in str(error):
-                raise
-        else:
-            return
-
-
-def _make_ready(domain: Any, name: str) -> None:
-    """An inactive domain takes the machine's name and loses a saved state that a later start would go on from."""
-    if domain.hasManagedSaveImage():
-        domain.managedSaveRemove()
-    if domain.name() != name:
-        domain.rename(name)
-
-
-def _on_reboot(domain: Any, *, cold: bool) -> None:
-    action = libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY if cold else libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_RESTART
-    domain.setLifecycleAction(libvirt.VIR_DOMAIN_LIFECYCLE_REBOOT, action, libvirt.VIR_DOMAIN_AFFECT_LIVE)
-
-
-@contextlib.contextmanager
-def _already(codes: set[int]) -> Iterator[None]:
-    """What is done already is no error."""
-    try:
-        yield
-    except libvirt.libvirtError as error:
-        if error.get_error_code() not in codes:
-            raise
-
-
-def _variables(connection: Any) -> str:
-    """The directory in which the daemon at hand keeps firmware variables."""
-    if not connection.getURI().endswith("/session"):
-        return NVRAM
-    configuration = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
-    return str(Path(configuration) / "libvirt" / "qemu" / "nvram")

@@ -19,6 +19,8 @@ from vms.domain.picture import png
 from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
+from vms.libvirtxml.patch import patch
+from vms.libvirtxml.write import write
 
 from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
 from .memorystore import MemoryStore
@@ -47,6 +49,7 @@ class _Machine:
     ended: Ended | None = None
     cold_reboot: bool = False
     ports: int = field(default=0)
+    definition: str = ""
 
 
 def _take_time(progress: Progress) -> None:
@@ -115,9 +118,31 @@ class MemoryHypervisor:
                 self._store.require(disk)
             self.starts += 1
             machine.spec, machine.run = run.base, run
+            machine.definition = write(run.base, self._capabilities)
             machine.status = Status.PAUSED if run.spec.start_paused or paused else Status.UP
             machine.ended, machine.cold_reboot, machine.ports = None, run.volatile, self.starts
             return self._told(run.base.id, machine)
+
+    def start_own(self, run: Run, *, paused: bool = False) -> Observation:
+        own = self._get(run.base.id, *Status).definition
+        there = self.start(run, paused=paused)
+        self._machines[run.base.id].definition = patch(own, run.base, self._capabilities)
+        return replace(there, definition=self._machines[run.base.id].definition)
+
+    def define(self, spec: MachineSpec, own: str = "") -> Observation:
+        with self._lock:
+            self._require_plugged()
+            machine = self._machines.setdefault(spec.id, _Machine(spec))
+            machine.definition = own or write(spec, self._capabilities)
+            return self._told(spec.id, machine)
+
+    def normalise(self, spec: MachineSpec) -> Observation:
+        return self.define(spec, patch(self._get(spec.id, *Status).definition, spec, self._capabilities, anew=True))
+
+    def definitions(self) -> Mapping[UUID, str]:
+        with self._lock:
+            self._require_plugged()
+            return {key: machine.definition for key, machine in self._machines.items()}
 
     def resume(self, machine: UUID) -> Observation:
         with self._lock:
@@ -169,7 +194,14 @@ class MemoryHypervisor:
         self._require_plugged()
 
     def migrate(
-        self, machine: UUID, to: Hypervisor, progress: Progress = heedless, *, address: str = "", paused: bool = False
+        self,
+        machine: UUID,
+        to: Hypervisor,
+        progress: Progress = heedless,
+        *,
+        address: str = "",
+        listen: str = "",
+        paused: bool = False,
     ) -> Observation:
         if not isinstance(to, MemoryHypervisor):
             raise Refusal("HYPERVISOR_REFUSED", None, message="the other host is of another kind")
@@ -266,6 +298,16 @@ class MemoryHypervisor:
 
     # -- what guests and hosts do by themselves
 
+    def somebody_defines(self, spec: MachineSpec, text: str) -> None:
+        """Somebody else defines a machine, or another text for one that is there."""
+        self.define(spec, text)
+
+    def somebody_undefines(self, machine: UUID) -> None:
+        """Somebody else removes a definition."""
+        with self._lock:
+            del self._machines[machine]
+            self._tell(Event(machine))
+
     def guest_powers_off(self, machine: UUID) -> None:
         with self._lock:
             self._end(machine, self._get(machine, Status.UP), Ended.GUEST)
@@ -330,6 +372,7 @@ class MemoryHypervisor:
             ended=machine.ended,
             # It is pinned: a name that no real host knows would be in the way of a later one.
             machine=machine.spec.machine or self._capabilities.machine,
+            definition=machine.definition,
         )
         if machine.run is None or machine.status == Status.SUSPENDED:
             return there
@@ -337,6 +380,7 @@ class MemoryHypervisor:
         return replace(
             there,
             run=machine.run,
+            console=spec.console,
             cold_reboot=machine.cold_reboot,
             agent=self.guests.get(key, Guest()).agent,
             endpoints=tuple(

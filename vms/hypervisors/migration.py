@@ -9,6 +9,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future
+from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 from uuid import UUID
@@ -36,21 +37,30 @@ _ITS_OWN: Final = (libvirt.VIR_DOMAIN_PAUSED_MIGRATION, libvirt.VIR_DOMAIN_PAUSE
 _SECRETS: Final = libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATABLE
 
 
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """What is otherwise at the target: where it is reached, where screens listen (empty for both: as its URI and the
+    source have it), and the paths that files have there, by those at the source."""
+
+    address: str
+    listen: str
+    files: Mapping[str, str]
+
+
 def move(
     machine: UUID,
     source: Connections,
     target: Connections,
-    moved: Mapping[str, str],
+    arrival: "Arrival",
     progress: Progress,
     *,
-    address: str,
     paused: bool,
 ) -> None:
-    """Have a running domain go on at the target; `moved` are the paths of files there, by those at the source."""
+    """Have a running domain go on at the target."""
     here = _settle(_find(source.mine(), machine), _find(target.mine(), machine))
     if here is None:
         return
-    params = _parameters(here, address or urlsplit(target.location.uri).hostname, moved)
+    params = _parameters(here, arrival, urlsplit(target.location.uri).hostname)
     flags = _FLAGS | (libvirt.VIR_MIGRATE_PAUSED if paused else 0)
 
     def carry_over() -> None:
@@ -157,23 +167,31 @@ def _find(connection: Any, machine: UUID) -> Any:
         raise
 
 
-def _parameters(domain: Any, address: str | None, moved: Mapping[str, str]) -> dict[str, Any]:
+def _parameters(domain: Any, arrival: Arrival, hostname: str | None) -> dict[str, Any]:
     params: dict[str, Any] = {}  # without an address the target says its own name, which the source may not know
-    if address:
+    if address := arrival.address or hostname:
         params[libvirt.VIR_MIGRATE_PARAM_URI] = f"tcp://[{address}]" if ":" in address else f"tcp://{address}"
-    if moved:
-        params[libvirt.VIR_MIGRATE_PARAM_DEST_XML] = _with_files(domain.XMLDesc(_SECRETS), moved)
-        inactive = domain.XMLDesc(_SECRETS | libvirt.VIR_DOMAIN_XML_INACTIVE)
-        params[libvirt.VIR_MIGRATE_PARAM_PERSIST_XML] = _with_files(inactive, moved)
+    live, inactive = domain.XMLDesc(_SECRETS), domain.XMLDesc(_SECRETS | libvirt.VIR_DOMAIN_XML_INACTIVE)
+    if (there := _at(live, arrival, screens=True)) != live:
+        params[libvirt.VIR_MIGRATE_PARAM_DEST_XML] = there
+    if domain.isPersistent() and (there := _at(inactive, arrival, screens=False)) != inactive:
+        params[libvirt.VIR_MIGRATE_PARAM_PERSIST_XML] = there
     return params
 
 
-def _with_files(xml: str, moved: Mapping[str, str]) -> str:
-    """Domain XML with the files where the target has them."""
-    domain = etree.fromstring(xml.encode(), PARSER)
+def _at(xml: str, arrival: Arrival, *, screens: bool) -> str:
+    """Domain XML with the files where the target has them and the screens where they listen there; the very text where
+    that changes nothing."""
+    domain, changed = etree.fromstring(xml.encode(), PARSER), False
     for element in domain.iter("kernel", "initrd", "source"):
-        if element.text in moved:
-            element.text = moved[element.text or ""]
-        if (file := element.get("file")) in moved:
-            element.set("file", moved[str(file)])
-    return etree.tostring(domain, encoding="unicode")
+        if element.text in arrival.files:
+            element.text, changed = arrival.files[element.text or ""], True
+        if (file := element.get("file")) in arrival.files:
+            element.set("file", arrival.files[str(file)])
+            changed = True
+    listening = [*domain.iterfind("devices/graphics[@listen]"), *domain.iterfind("devices/graphics/listen[@address]")]
+    for element in listening if screens and arrival.listen else ():
+        name = "listen" if element.tag == "graphics" else "address"
+        changed = changed or element.get(name) != arrival.listen
+        element.set(name, arrival.listen)
+    return etree.tostring(domain, encoding="unicode") if changed else xml

@@ -72,6 +72,8 @@ VERBS: Final[dict[str, Text]] = {
     "screenshot": _("Screenshot"),
     "lock_screen": _("Lock the screen"),
     "logout": _("Log out"),
+    "define": _("Write the definition"),
+    "normalise": _("Normalise"),
     "prepare": _("Bring to the destination what it boots from"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),

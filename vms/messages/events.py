@@ -36,6 +36,12 @@ EVENTS: Final[dict[str, Text]] = {
     "VM_MIGRATION_DONE": _("%(entity)s has moved to host %(host)s."),
     "VM_MIGRATION_CANCELLED": _("%(actor)s called the migration of %(entity)s off."),
     "USER_CANCELLED_JOB": _("%(actor)s called “%(verb)s” of %(entity)s off."),
+    "USER_ADOPT_VM": _("%(actor)s took %(entity)s over from host %(host)s."),
+    "USER_ACCEPT_DEFINITION": _("%(actor)s accepted what was changed in the definition of %(entity)s."),
+    "USER_RESTORE_DEFINITION": _("%(actor)s has the definition of %(entity)s written again."),
+    "USER_NORMALISE_VM": _("%(actor)s normalises the graphics and video of %(entity)s."),
+    "VM_CHANGED_OUTSIDE": _("The definition of %(entity)s was changed on host %(host)s, and not from here."),
+    "VM_UNDEFINED_OUTSIDE": _("The definition of %(entity)s was removed from host %(host)s, and not from here."),
     "VM_LOCKED_OUT": _(
         "%(entity)s has no known way in: neither a graphical nor a serial console, nor anything in it that has ever "
         "answered. %(actor)s accepted that."

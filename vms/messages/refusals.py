@@ -145,6 +145,19 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST": _("%(name)s is a host with this address already."),
     "JOB_IS_NOT_EXTERNAL": _("“%(name)s” is a job of the engine; only the engine ends it."),
     "JOB_HAS_ENDED": _("“%(name)s” has ended already."),
+    "DOMAIN_IS_MANAGED": _("%(name)s is managed already."),
+    "NO_DOMAIN_TO_ADOPT": _("Host %(host)s has no domain that is not managed."),
+    "DEFINITION_IS_GONE": _("The definition of %(name)s was removed on its host; it can only be written again."),
+    "DEFINITION_IS_UNCHANGED": _("The definition of %(name)s on its host is the one that is meant."),
+    "DEFINITION_CHANGED_OUTSIDE": _(
+        "Somebody changed the definition of %(name)s on its host. Accept that, or have the former one written again, "
+        "on the tab Devices."
+    ),
+    "VM_IS_NOT_ADOPTED": _("%(name)s was not adopted: its definition is ours."),
+    "ADOPTED_KEEPS_ITS_DEFINITION": _(
+        "%(name)s was adopted and keeps its own definition; only name, memory, CPUs, boot order, graphics, video and "
+        "serial console are changed in it."
+    ),
     "JOB_CANNOT_BE_CANCELLED": _("“%(verb)s” cannot be cancelled once it has begun."),
     "JOB_NOT_YOURS": _("Only the person who asked for it can cancel it."),
     "JOB_CANCELLED": _("It was cancelled."),

@@ -4,6 +4,7 @@ from .audit import AuditEvent
 from .changes import Change
 from .consoles import ConsoleChoice, ConsoleKind, ConsolePass, ConsoleSession
 from .devices import Device, Scope
+from .domains import Domain
 from .hardware import Hardware
 from .infrastructure import Cluster, DataCenter, Host, HostStatus
 from .jobs import ACTIVE, Job, JobState, Step
@@ -47,6 +48,7 @@ __all__ = [
     "DiskAttachment",
     "DiskContent",
     "DiskStatus",
+    "Domain",
     "Hardware",
     "Host",
     "HostStatus",

@@ -320,6 +320,11 @@ class VM(WithDisks):
     pool = models.ForeignKey(Pool, models.PROTECT, null=True, blank=True, related_name="vms")
     use_latest_version = models.BooleanField(_("latest template version"), default=False)
     stateless = models.BooleanField(_("stateless"), default=False)
+    # Its definition is somebody else's: it is patched, never rebuilt; `odd` is what our rules could not have made.
+    adopted = models.BooleanField(_("adopted"), default=False, editable=False)
+    odd = models.JSONField(default=list, blank=True, editable=False)
+    # Somebody has changed or removed the definition behind our back (`Domain`).
+    drift = models.BooleanField(_("changed outside"), default=False, editable=False)
     tags: "models.ManyToManyField[Tag, Tag]" = models.ManyToManyField(Tag, related_name="vms", blank=True)
 
     observed = models.CharField(max_length=24, choices=STATUSES, default=Status.DOWN.value, editable=False)

@@ -160,6 +160,8 @@ _VM: Final[Fields] = {
     "pending": flag("pending"),
     "run_once": flag("run_once"),
     "stateless": flag("stateless"),
+    "adopted": flag("adopted"),
+    "changed_outside": flag("drift"),
     "uptime": Since("up_since"),
     "has_illegal_images": Switch(Q(status=Status.IMAGE_ILLEGAL.value), ~Q(status=Status.IMAGE_ILLEGAL.value)),
     "custom_cpu_type": MachineText("cpu_model"),

@@ -16,6 +16,7 @@ from vms.models import VM, Hardware
 from vms.routes import Access, route
 
 from . import doctor, facts, reasons, trails
+from .definitions import definition
 from .kinds import VMS, Kind, user_of
 from .listing import Listing
 from .many import CHOICES
@@ -55,7 +56,9 @@ def machine_detail(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
 def machine_devices(request: HttpRequest, kind: Kind, pk: UUID) -> HttpResponse:
     """The devices that it is configured with, and those of the present run."""
     row = kind.row(request, pk)
-    return shown(request, kind, row, "devices", "vms/_devices.html", {"devices": trails.devices(row)})
+    told = definition(row, user_of(request)) if isinstance(row, VM) else None
+    context = {"devices": trails.devices(row), "definition": told}
+    return shown(request, kind, row, "devices", "vms/_devices.html", context)
 
 
 @route(Access.ADMINISTRATOR)

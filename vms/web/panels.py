@@ -180,6 +180,7 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "no_screenshot": lambda: reasons.why_no_screenshot(vm, user),
         "no_migrate": reasons.why_not_moved(vm, held),
         "moving": moving(vm, user),
+        "disputed": _("Somebody changed its definition on the host; see the tab Devices.") if vm.drift else "",
         "no_edit": reasons.why_not_edited(vm, held),
         "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
         "no_template": reasons.why_no_template(vm, user, held),

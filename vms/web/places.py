@@ -22,6 +22,7 @@ from vms.models import ActionGroup, Cluster, DataCenter, Host, HostStatus
 from vms.routes import Access, route
 
 from . import placefacts, reasons, trails
+from .definitions import foreign
 from .kinds import user_of
 from .pages import complain, live, page, refusals_on, reply
 from .tables import Cell, Table
@@ -248,6 +249,7 @@ def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
         "tone": tone,
         "buttons": buttons,
         "failure": placefacts.reason(host),
+        "foreign": foreign(host, held),
     }
 
 

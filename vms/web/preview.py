@@ -48,7 +48,16 @@ def xml_lines(row: Hardware, before: MachineSpec | None, after: MachineSpec) -> 
     """The difference in the domain XML, as a host of the machine's cluster would be given it."""
     host = _host(row)
     old = write(before, host).splitlines() if before else []
-    lines = unified_diff(old, write(after, host).splitlines(), lineterm="", n=2)
+    return _difference(old, write(after, host).splitlines())
+
+
+def text_lines(before: str, after: str) -> list[XmlLine]:
+    """The difference between two domain XMLs."""
+    return _difference(before.splitlines(), after.splitlines())
+
+
+def _difference(before: list[str], after: list[str]) -> list[XmlLine]:
+    lines = unified_diff(before, after, lineterm="", n=2)
     return [XmlLine(line, _MARKS.get(line[:1], "")) for line in lines if not line.startswith(("---", "+++"))]
 
 

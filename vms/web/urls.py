@@ -7,6 +7,7 @@ from django.urls import URLPattern, path
 
 from . import (
     accounts,
+    adoption,
     consoles,
     dialogs,
     drawers,
@@ -88,6 +89,10 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/disks/<uuid:disk>/edit", machinedisks.edit_disk, name="edit_vm_disk"),
     path("vms/<uuid:pk>/disks/<uuid:disk>/detach", machinedisks.detach_disk, name="detach_vm_disk"),
     path("vms/<uuid:pk>/disks/<uuid:disk>/<slug:verb>", machinedisks.switch_disk, name="switch_vm_disk"),
+    *(pattern for kind in PLACES for pattern in _of_places(kind)),
+    path("hosts/<uuid:pk>/adopt", adoption.adopt_all, name="adopt_all"),
+    path("hosts/<uuid:pk>/adopt/<int:domain>", adoption.adopt_domain, name="adopt_domain"),
+    path("vms/<uuid:pk>/definition/<slug:verb>", adoption.settle_definition, name="settle_definition"),
     path("hosts/<uuid:pk>/actions/<slug:verb>", places.host_action, name="host_action"),
     path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
     path("vms/<uuid:pk>/console/serial", consoles.vm_serial, name="vm_serial"),

@@ -1,0 +1,88 @@
+"""What is done with one libvirt domain, in calls that belong together."""
+
+import contextlib
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+import libvirt
+
+from vms.domain.hosts import Ended
+from vms.domain.lifecycle import Status
+from vms.libvirtxml.adopt import in_order, plain_name
+from vms.libvirtxml.write import NVRAM
+
+PORT_TRIES: Final = 3
+
+STATUSES: Final = {
+    libvirt.VIR_DOMAIN_RUNNING: Status.UP,
+    libvirt.VIR_DOMAIN_BLOCKED: Status.UP,
+    libvirt.VIR_DOMAIN_PAUSED: Status.PAUSED,
+    libvirt.VIR_DOMAIN_PMSUSPENDED: Status.PAUSED,
+    libvirt.VIR_DOMAIN_SHUTDOWN: Status.POWERING_DOWN,
+    libvirt.VIR_DOMAIN_SHUTOFF: Status.DOWN,
+    libvirt.VIR_DOMAIN_CRASHED: Status.DOWN,
+}
+ENDINGS: Final = {
+    libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN: Ended.GUEST,
+    libvirt.VIR_DOMAIN_SHUTOFF_DESTROYED: Ended.STOPPED,
+    libvirt.VIR_DOMAIN_SHUTOFF_CRASHED: Ended.CRASHED,
+    libvirt.VIR_DOMAIN_SHUTOFF_FAILED: Ended.CRASHED,
+    libvirt.VIR_DOMAIN_SHUTOFF_SAVED: Ended.SAVED,
+}
+
+
+def create(connection: Any, xml: str, flags: int) -> None:
+    """Start a domain; again where somebody else took the console's port between libvirt's look at it and QEMU's."""
+    for left in reversed(range(PORT_TRIES)):
+        try:
+            connection.createXML(xml, flags)
+        except libvirt.libvirtError as error:
+            if not left or "Failed to find an available port" not in str(error):
+                raise
+        else:
+            return
+
+
+def make_ready(domain: Any, name: str) -> None:
+    """An inactive domain takes the machine's name, unless that is how we write the one it has, and loses a saved state
+    that a later start would go on from."""
+    if domain.hasManagedSaveImage():
+        domain.managedSaveRemove()
+    if name not in {domain.name(), plain_name(domain.name())}:
+        domain.rename(name)
+
+
+def on_reboot(domain: Any, *, cold: bool) -> None:
+    """What a reboot inside the guest does: end the run, or restart within it."""
+    action = libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_DESTROY if cold else libvirt.VIR_DOMAIN_LIFECYCLE_ACTION_RESTART
+    domain.setLifecycleAction(libvirt.VIR_DOMAIN_LIFECYCLE_REBOOT, action, libvirt.VIR_DOMAIN_AFFECT_LIVE)
+
+
+@contextlib.contextmanager
+def already(codes: set[int]) -> Iterator[None]:
+    """What is done already is no error."""
+    try:
+        yield
+    except libvirt.libvirtError as error:
+        if error.get_error_code() not in codes:
+            raise
+
+
+def variables(connection: Any) -> str:
+    """The directory in which the daemon at hand keeps firmware variables."""
+    if not connection.getURI().endswith("/session"):
+        return NVRAM
+    configuration = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
+    return str(Path(configuration) / "libvirt" / "qemu" / "nvram")
+
+
+def definition_of(domain: Any, *, secrets: bool = False) -> str:
+    """What a domain would be started with, with `secrets` as it is written, without in an order that compares; empty
+    for one that nobody has defined."""
+    if not domain.isPersistent():
+        return ""
+    if secrets:
+        return str(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE | libvirt.VIR_DOMAIN_XML_SECURE))
+    return in_order(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE))
