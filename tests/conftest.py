@@ -1,6 +1,7 @@
 """What every test may ask for: people with their rights, machines, and a host that is up."""
 
 import gc
+import os
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -25,6 +26,9 @@ from vms.domain.hosts import Capabilities
 from vms.models import VM, Cluster, Host, User
 
 register_profiles()
+
+# The programs that tests start put no bridge on this machine; those that need one have a network of their own.
+os.environ.setdefault("NETWORKS", "user")
 
 
 def pytest_collection_finish() -> None:

@@ -75,6 +75,7 @@ def _locator(host: Host, uri: str) -> "Callable[[], Location]":
             accelerator_reason=reason,
             username=host.username,
             password=host.password,
+            networks=settings.NETWORKS == "auto",
         )
 
     return locate

@@ -23,6 +23,7 @@ PORT = env.number("PORT", 8000, 1, 65535)
 SSH_PORT = env.number("SSH_PORT", 2222, 0, 65535)  # 0: no SSH door
 HYPERVISOR = env.choice_or_uri("HYPERVISOR", "auto", ("auto", "memory"))
 ACCELERATOR = env.choice("ACCELERATOR", "auto", ("auto", "kvm", "tcg"))
+NETWORKS = env.choice("NETWORKS", "auto", ("auto", "user"))
 
 DEBUG = env.switch("DEBUG", default=False)
 SECRET_KEY = env.str("SECRET_KEY", "") or kept_secret(DATA_DIR / "secrets" / "secret_key")

@@ -7,7 +7,7 @@ import pytest
 
 from tests.actions.runs import choosing, fresh, up
 from tests.factories import headless, machine, person
-from vms.actions import create, pools, power
+from vms.actions import create, nics, pools, power
 from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.domain.changes import Changes
@@ -16,7 +16,7 @@ from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_TEMPLATE, MachineSpec, VmType
 from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import ConsoleChoice
-from vms.models import VM, AuditEvent, Cluster, Host, InstanceType, Permission, Role, User
+from vms.models import VM, AuditEvent, Cluster, Host, InstanceType, Permission, Role, User, VnicProfile
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -69,9 +69,12 @@ def test_a_clone_remembers_what_the_machine_showed_before_it_became_headless(vm:
 
 
 def test_a_clone_has_an_address_of_its_own_in_the_network(vm: VM, admin: User) -> None:
-    clone = create.clone(vm, "copy", by=admin)
-    assert clone.pk != vm.pk
-    assert clone.spec.nics != vm.spec.nics
+    lan = nics.Card(name="lan", profile=VnicProfile.objects.get(), model="e1000e", linked=False)
+    card = nics.add(vm, lan, by=admin)
+    (copied,) = create.clone(fresh(vm), "copy", by=admin).cards.all()
+    assert (copied.name, copied.profile, copied.model, copied.linked) == ("lan", card.profile, "e1000e", False)
+    assert copied.pk != card.pk
+    assert copied.mac != card.mac
 
 
 def test_a_clone_of_a_protected_machine_can_be_removed(vm: VM, admin: User) -> None:

@@ -27,7 +27,7 @@ from vms.api.renderers import write
 from vms.domain.console import HEADLESS, SPICE_AND_VNC, VNC, Console, Video
 from vms.domain.hosts import Capabilities
 from vms.domain.runonce import Run, RunOnce
-from vms.models import VM, AuditEvent, Cluster, DataCenter, Host, InstanceType, Job, Pool, Step, Template, User
+from vms.models import VM, AuditEvent, Cluster, DataCenter, Host, InstanceType, Job, Pool, Step, Template, User, VmNic
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "api"
 WHEN = datetime(2026, 11, 22, 12, 30, tzinfo=UTC)
@@ -59,6 +59,12 @@ def running(configured: Console, once: RunOnce | None = None) -> VM:
         {"protocol": protocol.value, "address": "127.0.0.1", "port": 5900 + number, "tls_port": -1}
         for number, protocol in enumerate(sorted(run.spec.console.graphics))
     ]
+    return row
+
+
+def with_a_card(row: VM) -> VM:
+    card = VmNic(id=key(10), vm=row, name="nic1", mac="56:6f:00:00:00:01", profile_id=key(11))
+    row._prefetched_objects_cache = {"cards": [card]}
     return row
 
 
@@ -127,7 +133,9 @@ DOCUMENTS: dict[str, Callable[[], Document]] = {
     "vm-pending": lambda: one(vm.ENTITY, pending()),
     "vm-next-run": lambda: one(vm.ENTITY, pending(), replace(TELLING, next_run=True)),
     "vm-followed": lambda: one(
-        vm.ENTITY, running(SPICY), replace(TELLING, current=True, follow={"graphicsconsoles": {}, "nics": {}})
+        vm.ENTITY,
+        with_a_card(running(SPICY)),
+        replace(TELLING, current=True, follow={"graphicsconsoles": {}, "nics": {}}),
     ),
     "vms": lambda: Document("vms", {"vm": tell_all(vm.ENTITY, [a_vm(Console())], TELLING)}),
     "vms-none": lambda: Document("vms"),

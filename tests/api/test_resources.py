@@ -186,7 +186,7 @@ def test_jobs_are_told_by_programs_and_ended_by_them(api: Caller) -> None:
 
 
 def test_what_there_is_none_of_takes_none_and_says_so(api: Caller, vm: VM) -> None:
-    for path, name in ((f"/vms/{vm.pk}/nics", "nic"), (f"/vms/{vm.pk}/snapshots", "snapshot")):
+    for path, name in ((f"/vms/{vm.pk}/snapshots", "snapshot"), (f"/vms/{vm.pk}/hostdevices", "host_device")):
         answer = api.post(path, name, {"name": "x"})
         assert (answer.status, "POST" in answer.fault[1]) == (405, True)
 

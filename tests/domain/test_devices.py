@@ -11,7 +11,8 @@ import pytest
 
 from vms.domain.console import HEADLESS, MONITORS, SPICE, SPICE_AND_VNC, VNC, Console, Graphics, Protocol, Video
 from vms.domain.devices import Device, DeviceKind, devices
-from vms.domain.machine import MachineSpec, Nic, mac_of
+from vms.domain.machine import MachineSpec
+from vms.domain.networks import Nic, mac_of
 from vms.domain.parts import Boot, Watchdog, WatchdogAction
 
 ID = UUID("6b1f5a52-7a60-4a1b-9a39-0f2b6d1c9f11")

@@ -29,7 +29,8 @@ from vms.domain.console import (
 )
 from vms.domain.devices import devices
 from vms.domain.document import VERSION, run_from_document, run_to_document
-from vms.domain.machine import MachineSpec, Nic, VmType
+from vms.domain.machine import MachineSpec, VmType
+from vms.domain.networks import Nic
 from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import Run, RunOnce
 
@@ -184,6 +185,8 @@ def _without_what_came_later(now: Any, then: Any) -> Any:
     """The document without the keys that version 1 got since: what lacks them is still read, with their defaults."""
     if isinstance(now, dict) and isinstance(then, dict):
         return {key: _without_what_came_later(value, then[key]) for key, value in now.items() if key in then}
+    if isinstance(now, list) and isinstance(then, list):
+        return [_without_what_came_later(*pair) for pair in zip(now, then, strict=True)]
     return now
 
 

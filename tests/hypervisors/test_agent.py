@@ -17,7 +17,8 @@ from tests.hypervisors.conftest import SerialLine, wait_until
 from vms.domain.console import Console
 from vms.domain.errors import Refusal
 from vms.domain.guest import MANY, TEXT, Source
-from vms.domain.machine import MachineSpec, Nic
+from vms.domain.machine import MachineSpec
+from vms.domain.networks import Nic
 from vms.domain.parts import Boot
 from vms.domain.runonce import Run
 from vms.hypervisors import guest

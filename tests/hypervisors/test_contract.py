@@ -22,7 +22,8 @@ from vms.domain.errors import Refusal
 from vms.domain.guest import Told
 from vms.domain.hosts import Ended, Observation
 from vms.domain.lifecycle import Status
-from vms.domain.machine import MachineSpec, Nic
+from vms.domain.machine import MachineSpec
+from vms.domain.networks import Nic
 from vms.domain.parts import Boot
 from vms.domain.picture import PNG
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce

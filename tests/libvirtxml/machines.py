@@ -12,7 +12,8 @@ from lxml import etree
 from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Level, Offer, Video
 from vms.domain.disks import Disk, DiskFormat, Interface, Storage, StorageKind
 from vms.domain.hosts import Capabilities
-from vms.domain.machine import MachineSpec, Nic
+from vms.domain.machine import MachineSpec
+from vms.domain.networks import Nic
 from vms.domain.parts import (
     Boot,
     BootDevice,

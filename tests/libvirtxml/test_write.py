@@ -40,7 +40,8 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.devices import devices
-from vms.domain.machine import MachineSpec, MigrationMode, Nic, VmType
+from vms.domain.machine import MachineSpec, MigrationMode, VmType
+from vms.domain.networks import Nic
 from vms.domain.parts import Boot, BootDevice, BootOrder, SerialNumber, SerialPolicy, Topology, Watchdog
 from vms.domain.runonce import Run
 from vms.libvirtxml.write import NAMESPACE, write

@@ -47,6 +47,12 @@ PLACES = {
     *("edit_cluster_configuration", "delete_cluster", "create_host", "edit_host_configuration", "delete_host"),
     *("manipulate_host", "manipulate_users", "inject_external_events", "inject_external_tasks"),
 }
+# So are those on networks and MAC address pools.
+NETWORKS = {
+    *("create_storage_pool_network", "configure_storage_pool_network", "delete_storage_pool_network"),
+    *("create_network_vnic_profile", "configure_network_vnic_profile", "delete_network_vnic_profile"),
+    *("assign_cluster_network", "create_mac_pool", "edit_mac_pool", "delete_mac_pool"),
+}
 # engine-behaviour 9: what some of its groups are granted to.
 GRANTED = {
     "reconnect_to_vm": {"SuperUser"},
@@ -65,6 +71,13 @@ GRANTED = {
     "create_vm_pool": {"SuperUser", "ClusterAdmin", "DataCenterAdmin", "VmPoolAdmin"},
     "vm_pool_basic_operations": {"SuperUser", "ClusterAdmin", "DataCenterAdmin", "VmPoolAdmin", "UserRole"},
     "edit_admin_vm_properties": {"SuperUser", "ClusterAdmin", "DataCenterAdmin"},
+    "configure_vm_network": {
+        *("SuperUser", "ClusterAdmin", "DataCenterAdmin", "UserVmManager", "UserInstanceManager"),
+        "UserVmRunTimeManager",
+    },
+    "create_storage_pool_network": {"SuperUser", "DataCenterAdmin"},
+    "assign_cluster_network": {"SuperUser", "ClusterAdmin", "DataCenterAdmin"},
+    "create_mac_pool": {"SuperUser"},
 }
 
 
@@ -106,7 +119,7 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
                 *("create_template", "edit_template_properties", "delete_template", "create_vm_pool"),
                 *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations", "create_instance"),
                 *("edit_admin_vm_properties", "change_vm_custom_properties", "reconnect_to_vm"),
-                *("tag_management", "bookmark_management", *PLACES),
+                *("tag_management", "bookmark_management", "configure_template_network", *PLACES, *NETWORKS),
             },
         ),
         (
@@ -115,8 +128,8 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
                 *("create_vm", "delete_vm", "edit_vm_properties", "connect_to_serial_console", "create_template"),
                 *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
                 *("delete_vm_pool", "manipulate_permissions", "create_instance", "reconnect_to_vm"),
-                *("edit_admin_vm_properties", "change_vm_custom_properties", "migrate_vm"),
-                *("tag_management", "bookmark_management", *PLACES),
+                *("edit_admin_vm_properties", "change_vm_custom_properties", "configure_vm_network", "migrate_vm"),
+                *("tag_management", "bookmark_management", "configure_template_network", *PLACES, *NETWORKS),
             },
         ),
     ],

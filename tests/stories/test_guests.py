@@ -10,7 +10,8 @@ import pytest
 from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
 from vms.domain.console import SPICE, Console, Firmware, Video
 from vms.domain.lifecycle import Status
-from vms.domain.machine import MachineSpec, Nic
+from vms.domain.machine import MachineSpec
+from vms.domain.networks import Nic
 from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import Run
 from vms.hypervisors.base import Hypervisor

@@ -28,6 +28,7 @@ RESIZE_DISK = "resize_disk"
 REMOVE_DISK = "remove_disk"
 DEFINE = "define"
 NORMALISE = "normalise"
+PLUG_NICS = "plug_nics"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:

@@ -5,7 +5,7 @@ from typing import TypeVar
 from vms.domain.errors import Refusal
 from vms.models import Bookmark, Tag
 
-from ._shape import require_storable
+from ._storable import require_storable
 
 Label = TypeVar("Label", Tag, Bookmark)
 

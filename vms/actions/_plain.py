@@ -7,7 +7,7 @@ from django.db.models import Model, ProtectedError
 
 from vms.domain.errors import Refusal
 
-from ._shape import require_storable
+from ._storable import require_storable
 
 
 def changed(row: Model, changes: Mapping[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -1,11 +1,9 @@
 """How a row gets its shape, whichever action gives it: made, edited, moved to a version, edited with its pool."""
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any, Final
 from uuid import uuid4
-
-from django.db.models import Model
 
 from vms.domain.changes import Changes
 from vms.domain.console import Offer
@@ -18,9 +16,11 @@ from vms.models.machines import POOL_SIZE
 from . import access
 from ._audit import changed_fields, record
 from ._authorise import ENGINE, Actor
+from ._cards import Card, put
 from ._devices import sync_devices
 from ._jobs import SET_REBOOT, enqueue
 from ._status import project
+from ._storable import require_storable
 from .power import ends_with_reboot
 
 CODES: Final[dict[type[Hardware], str]] = {
@@ -40,8 +40,19 @@ ATTRIBUTES: Final[dict[str, Collection[object] | None]] = {
 Sources = Iterable[tuple[MachineSpec, tuple[str, ...]]]
 
 
-def fill(row: Hardware, name: str, sources: Sources, changes: Changes) -> None:
-    """Save a new row: what the sources hand down, a later one before an earlier, and then what `changes` names."""
+def fill(
+    row: Hardware,
+    name: str,
+    sources: Sources,
+    changes: Changes,
+    cards: Sequence[Card] = (),
+    *,
+    chosen_by: Actor | None = None,
+) -> None:
+    """Save a new row: what the sources hand down, a later one before an earlier, and then what `changes` names.
+
+    Its network cards are chosen by somebody, or (None) copied.
+    """
     spec = MachineSpec(id=uuid4(), name=name)
     for source, fields in sources:
         spec = spec.inherit(source, fields)
@@ -54,6 +65,8 @@ def fill(row: Hardware, name: str, sources: Sources, changes: Changes) -> None:
         row.instance_type = None
     require_storable(row)
     row.save(force_insert=True)
+    if isinstance(row, VM | Template):
+        put(row, cards, by=chosen_by)
     follow(row)
 
 
@@ -103,18 +116,6 @@ def set_attributes(row: Hardware, attributes: Mapping[str, Any]) -> None:
         if possible is not None and value not in possible:
             raise Refusal("ILLEGAL_VALUE", name, value=str(value), allowed=_listed(possible))
         setattr(row, name, value)
-
-
-def require_storable(row: Model) -> None:
-    """Refuse a text that its column cannot hold: PostgreSQL would end in an error, SQLite would store anything."""
-    for field in row._meta.concrete_fields:
-        text = None if field.generated else getattr(row, field.attname)
-        if not isinstance(text, str):
-            continue
-        if field.max_length and len(text) > field.max_length:
-            raise Refusal("ILLEGAL_VALUE", field.name, value=f"{text[:40]}…", allowed="a shorter text")
-        if "\0" in text or any("\ud800" <= character <= "\udfff" for character in text):
-            raise Refusal("ILLEGAL_VALUE", field.name, value=ascii(text[:40]), allowed="text that can be written")
 
 
 def displayable(spec: MachineSpec, offer: Offer) -> MachineSpec:

@@ -1,5 +1,7 @@
 """Making machines: from Blank, a template or an instance type, which hand down what they are, console included."""
 
+from collections.abc import Sequence
+
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE
@@ -10,6 +12,7 @@ from . import access, pools, templates
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields, require_visible
+from ._cards import Card, copies
 from ._shape import Sources, fill
 
 
@@ -21,10 +24,12 @@ def vm(
     template: Template | None = None,
     instance_type: InstanceType | None = None,
     changes: Changes = Changes(),
+    cards: Sequence[Card] | None = None,
     by: Actor,
 ) -> VM:
     """A new VM: everything from the template, size and console from the instance type, then what `changes` names.
 
+    Its network cards are `cards`; None for those of the template.
     With `use_latest_version` among its attributes the newest version of the template is taken, whichever is named; a
     size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
     """
@@ -32,7 +37,8 @@ def vm(
     template = _version(template, changes)
     require_visible(by, ActionGroup.CREATE_VM, template)
     row = VM(cluster=cluster, template=template, instance_type=instance_type)
-    fill(row, name, _sources(template, instance_type), changes)
+    chosen = copies(template) if cards is None else cards
+    fill(row, name, _sources(template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
     authorise_fields(by, template.spec, row.spec, cluster)
     own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(row.instance_type or ""))
@@ -50,7 +56,7 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
     row.description, row.comment = vm.description, vm.comment
     if not vm.pool_id:
         row.stateless, row.use_latest_version = vm.stateless, vm.use_latest_version
-    fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes)
+    fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes, copies(vm))
     authorise_fields(by, vm.spec, row.spec, vm.cluster)
     own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, source=vm.name)
@@ -80,7 +86,8 @@ def template(
         authorise(by, ActionGroup.EDIT_VM_PROPERTIES, vm)
     row = Template(cluster=cluster, version_name=version_name)
     before = _become_version(row, base, by) if base else _blank()
-    fill(row, base.name if base else name, [((vm or before).spec, FROM_TEMPLATE)], changes)
+    source = vm or before
+    fill(row, base.name if base else name, [(source.spec, FROM_TEMPLATE)], changes, copies(source))
     own(by, "TemplateOwner", template=row)
     record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""), version=row.version_number)
     access.tell(row, None, row.console, by=by)

@@ -26,7 +26,7 @@ from ._authorise import Actor, authorise
 from ._disks import Owner, attachments, authorise_disk, owners_of, running, sync_disks
 from ._jobs import COPY_DISK, CREATE_DISK, PLUG, REMOVE_DISK, RESIZE_DISK, enqueue, enqueue_on
 from ._plain import added, changed
-from ._shape import require_storable
+from ._storable import require_storable
 
 _PLAIN: Final = ("name", "description", "kept")
 # Nothing comes to or goes from a machine in these.

@@ -6,7 +6,9 @@ from typing import Any, Final
 from vms.domain.console import Level
 from vms.domain.errors import Refusal
 from vms.models import VM, ActionGroup, Cluster, DataCenter, Pool, Template
+from vms.models.networks import MANAGEMENT
 
+from . import networks
 from ._action import action, all_locked, locked
 from ._audit import record
 from ._authorise import Actor, authorise
@@ -20,10 +22,11 @@ _NAME: Final = re.compile(rf"\w[\w .-]{{0,{NAME_LENGTH - 1}}}")
 
 @action
 def create_data_center(name: str, *, by: Actor, **columns: Any) -> DataCenter:
-    """A new data center without clusters; `columns` are description and comment."""
+    """A new data center without clusters, with one network; `columns` are description and comment."""
     authorise(by, ActionGroup.CREATE_STORAGE_POOL, None)
     row = DataCenter(name=_named(name), **columns)
     added(row)
+    networks.begin(row)
     record(by, "USER_ADD_STORAGE_POOL", row)
     return row
 
@@ -50,18 +53,20 @@ def remove_data_center(row: DataCenter, *, by: Actor) -> None:
 
 @action
 def create_cluster(name: str, *, data_center: DataCenter, by: Actor, **columns: Any) -> Cluster:
-    """A new cluster without hosts; `columns` are description, comment and level."""
+    """A new cluster without hosts, with its data center's own network; `columns` are description, comment, level and
+    mac_pool."""
     authorise(by, ActionGroup.CREATE_CLUSTER, data_center)
     row = Cluster(data_center=data_center, **_checked({"name": name, **columns}))
     added(row)
+    row.networks.set(data_center.networks.filter(name=MANAGEMENT))
     record(by, "USER_ADD_CLUSTER", row)
     return row
 
 
 @action
 def edit_cluster(row: Cluster, *, by: Actor, **columns: Any) -> Cluster:
-    """Change name, description, comment or level; what the level does not show gets a card that it does (oVirt:
-    UpdateClusterCommand)."""
+    """Change name, description, comment, level or MAC pool; what the level does not show gets a card that it does
+    (oVirt: UpdateClusterCommand)."""
     row = locked(row)
     authorise(by, ActionGroup.EDIT_CLUSTER_CONFIGURATION, row)
     before, after = changed(row, _checked(columns))

@@ -15,6 +15,7 @@ from . import power
 from ._action import action, all_locked, locked
 from ._audit import record
 from ._authorise import ENGINE, Actor, authorise
+from ._cards import copies
 from ._shape import fill, reshape
 from ._status import active_verb
 from .templates import brought
@@ -120,11 +121,11 @@ def add(pool: Pool, count: int, *, first: int = 1) -> None:
     size = pool.size + count
     if not POOL_SIZE[0] <= size <= POOL_SIZE[1]:
         raise Refusal("ILLEGAL_VALUE", "size", value=size, allowed="{} … {}".format(*POOL_SIZE))
-    shape = [(pool.spec, FROM_TEMPLATE)]
+    shape, cards = [(pool.spec, FROM_TEMPLATE)], copies(pool.template)
     for number in range(first, first + count):
         row = VM(cluster=pool.cluster, template=pool.template, instance_type=pool.instance_type, pool=pool)
         row.use_latest_version, row.stateless = pool.use_latest_version, not pool.stateful
-        fill(row, f"{pool.name}-{number}", shape, Changes())
+        fill(row, f"{pool.name}-{number}", shape, Changes(), cards)
 
 
 def spread(pool: Pool, *, everything: bool, by: Actor) -> None:

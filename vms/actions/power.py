@@ -125,7 +125,7 @@ BY_VERB: Final[dict[Verb, Callable[..., Job]]] = {
 def ends_with_reboot(vm: VM) -> bool:
     """Whether a reboot must end the present run, so that the next one starts as configured."""
     run = vm.run
-    return run is not None and (run.volatile or bool(vm.pending_changes))
+    return run is not None and (run.volatile or vm.pending)
 
 
 def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lockout: bool) -> Job:

@@ -9,6 +9,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
+from django.db.models import prefetch_related_objects
 from django.utils import timezone
 
 from vms.domain.access import Seen
@@ -113,6 +114,7 @@ def _run(row: VM, number: int, around: Surroundings, chance: random.Random) -> N
 @transaction.atomic
 def _save(batch: list[VM], around: Surroundings) -> None:
     VM.objects.bulk_create(batch)
+    prefetch_related_objects(batch, "cards")  # there are none; else each would be asked
     told = [SearchText(vm=vm, field=field, text=text) for vm in batch for field, text in sorted(texts(vm))]
     SearchText.objects.bulk_create(told, batch_size=BATCH)
     Device.objects.bulk_create([device for vm in batch for device in configured(vm)], batch_size=BATCH)

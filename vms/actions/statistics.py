@@ -5,8 +5,8 @@ from typing import Final
 from uuid import UUID
 
 from vms.domain.lifecycle import NOT_RUNNING
-from vms.domain.statistics import Counters, between
-from vms.models import VM, Host, Statistic
+from vms.domain.statistics import Counters, NicCounters, between, rate
+from vms.models import VM, Host, Statistic, VmNic
 
 from ._action import action
 
@@ -27,3 +27,27 @@ def measured(host: Host, machine: UUID, before: Counters, now: Counters) -> bool
     cpu, memory, network, disk = figures.cpu, figures.memory, figures.network, figures.disk
     Statistic.objects.create(vm=vm, at=now.at, cpu=cpu, memory=memory, network=network, disk=disk)
     return True
+
+
+@action
+def counted(host: Host, machine: UUID, before: Counters | None, now: Counters) -> None:
+    """What went through a machine's cards, for all of them that were counted."""
+    if not now.nics:
+        return
+    seconds = (now.at - before.at).total_seconds() if before else 0.0
+    for card in VmNic.objects.filter(vm=machine, vm__host=host, mac__in=now.nics):
+        new = now.nics[card.mac]
+        old = before.nics.get(card.mac, new) if before else new
+        card.counted = {"at": now.at.isoformat(), **_figures(old, new, seconds)}
+        card.save(update_fields=["counted"])
+
+
+def _figures(old: NicCounters, new: NicCounters, seconds: float) -> dict[str, float]:
+    return {
+        "received": new.received,
+        "sent": new.sent,
+        "receive_errors": new.receive_errors,
+        "send_errors": new.send_errors,
+        "receive_rate": rate(old.received, new.received, seconds),
+        "send_rate": rate(old.sent, new.sent, seconds),
+    }

@@ -11,14 +11,14 @@ from typing import Any, Final
 from django.urls import URLPattern, re_path
 
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
-from .views import actions, consoles, held, plain, sso, storage, told
+from .views import actions, consoles, held, networks, plain, sso, storage, told
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
 from .views.description import described
 from .views.devices import Drive, Watchdog, Watchdogs
 from .views.fixed import AlwaysThere, OneAlwaysThere
-from .views.links import Linked, LinkedOne
+from .views.links import Linked, LinkedDeeper, LinkedOne
 from .views.machines import INSTANCE_TYPES, POOLS, TEMPLATES, VMS
 from .views.root import Api
 
@@ -31,7 +31,7 @@ def _views() -> Iterator[tuple[str, View]]:
         yield from _collection(resource)
     # Above all tags, and no row: clients look who the parent of a tag is.
     yield f"tags/{ROOT_TAG.pk}", OneAlwaysThere.routed(entity=TAG_AT_THE_TOP, items=(ROOT_TAG,), only=str(ROOT_TAG.pk))
-    for resource in (*plain.RESOURCES, *storage.RESOURCES):
+    for resource in (*plain.RESOURCES, *networks.RESOURCES, *storage.RESOURCES):
         yield from _collection(resource)
     jobs = told.creating(looking.JOBS, told.make_job)
     yield from _collection(jobs)
@@ -63,8 +63,12 @@ def _collection(resource: Resource) -> Iterator[tuple[str, View]]:
 # Links whose views do more than look.
 _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
     "cdroms": (Linked, Drive),
+    "clusters/networks": (networks.OfCluster, networks.OneOfCluster),
+    "datacenters/networks": (networks.Made, LinkedOne),
     "diskattachments": (storage.Attachments, storage.Attachment),
     "graphicsconsoles": (Consoles, Console),
+    "networks/vnicprofiles": (networks.Made, LinkedOne),
+    "nics": (networks.Nics, networks.Nic),
     "permissions": (held.Permissions, held.Permission),
     "steps": (told.Steps, LinkedOne),
     "storagedomains": (storage.Attached, storage.AttachedOne),
@@ -79,9 +83,13 @@ def _links(resource: Resource) -> Iterator[tuple[str, View]]:
         # What is always empty only looks like the rest.
         plain_link = not link.entity.own or resource.entity.collection in {"users", "hosts"}
         plain_link = plain_link or (resource is TEMPLATES and link.rel == "diskattachments")  # they stay as they are
-        all_of_it, one = (Linked, LinkedOne) if plain_link else _LINKED.get(link.rel, (Linked, LinkedOne))
+        collection = resource.entity.collection
+        known = _LINKED.get(f"{collection}/{link.rel}") or _LINKED.get(link.rel, (Linked, LinkedOne))
+        all_of_it, one = (Linked, LinkedOne) if plain_link else known
         yield path, all_of_it.routed(resource=resource, link=link)
         yield f"{path}/{{inner}}", one.routed(resource=resource, link=link)
+        for deeper in link.entity.links:
+            yield f"{path}/{{inner}}/{deeper.rel}", LinkedDeeper.routed(resource=resource, link=link, deeper=deeper)
 
 
 def _vm_actions() -> Iterator[tuple[str, View]]:
@@ -92,6 +100,8 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
     yield "vms/{key}/cancelmigration", actions.CancelMigration.routed()
     for verb in ("start", "migrate", *actions.POWER):
         yield f"vms/{{key}}/{verb}/{{job}}", actions.Begun.routed()
+    for verb in ("activate", "deactivate"):
+        yield f"vms/{{key}}/nics/{{inner}}/{verb}", networks.Plug.routed(resource=VMS, verb=verb)
     yield "vms/{key}/clone", actions.Clone.routed()
     yield "vms/{key}/detach", actions.Detach.routed()
     yield "vms/{key}/ticket", consoles.Ticket.routed()

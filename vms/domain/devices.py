@@ -8,6 +8,7 @@ from uuid import UUID, uuid5
 
 from .console import Protocol, Video
 from .machine import MachineSpec
+from .networks import Nic
 
 REDIRECTIONS: Final = 4  # oVirt's NumberOfUSBSlots
 OUR_ALIAS: Final = "ua-"  # libvirt takes an alias from outside only with this beginning
@@ -51,17 +52,26 @@ def devices(spec: MachineSpec) -> tuple[Device, ...]:
     """The devices that `spec` gives its guest, in a stable order; a headless console has neither graphics nor video."""
     seen: dict[tuple[DeviceKind, str], int] = {}
 
-    def device(kind: DeviceKind, model: str, params: dict[str, str | int | bool]) -> Device:
+    def device(kind: DeviceKind, model: str, params: Params, key: UUID | None = None) -> Device:
         index = seen.get((kind, model), 0)
         seen[kind, model] = index + 1
-        # A disk comes and goes while others stay, so it is named by itself and not by its turn.
+        # What comes and goes while others stay is named by itself and not by its turn.
         word = f"disk/{params['disk']}" if "disk" in params else f"{kind}/{model}/{index}"
-        return Device(id=uuid5(spec.id, word), kind=kind, model=model, params=params)
+        return Device(id=key or uuid5(spec.id, word), kind=kind, model=model, params=params)
 
-    return tuple(device(*parts) for parts in _parts(spec))
+    return (
+        *(device(*parts) for parts in _parts(spec)),
+        *(device(DeviceKind.INTERFACE, nic.model.value, _card(nic), nic.id) for nic in spec.nics if nic.plugged),
+        *(device(*parts) for parts in _further(spec)),
+    )
 
 
-Part = tuple[DeviceKind, str, dict[str, str | int | bool]]
+Params = dict[str, str | int | bool]
+Part = tuple[DeviceKind, str, Params]
+
+
+def _card(nic: Nic) -> Params:
+    return {"name": nic.name, "mac": nic.mac, "linked": nic.up}
 
 
 def _parts(spec: MachineSpec) -> Iterator[Part]:
@@ -86,20 +96,13 @@ def _parts(spec: MachineSpec) -> Iterator[Part]:
         yield DeviceKind.CHANNEL, "unix", {"name": "ovirt-guest-agent.0"}
     if Protocol.SPICE in console.graphics:
         yield DeviceKind.CHANNEL, "spicevmc", {"name": "com.redhat.spice.0"}
-    for nic in spec.nics:
-        yield DeviceKind.INTERFACE, "virtio", {"mac": nic.mac}
-    yield from _drives(spec)
-    yield from _optional(spec)
 
 
-def _drives(spec: MachineSpec) -> Iterator[Part]:
+def _further(spec: MachineSpec) -> Iterator[Part]:
     yield DeviceKind.DISK, "cdrom", {"file": spec.boot.cd} if spec.boot.cd else {}
     for disk in spec.disks:
         how = {name: True for name in ("bootable", "read_only", "shareable") if getattr(disk, name)}
         yield DeviceKind.DISK, disk.interface.value, {"disk": str(disk.id), **how}
-
-
-def _optional(spec: MachineSpec) -> Iterator[Part]:
     if spec.ballooning:
         yield DeviceKind.BALLOON, "memballoon", {"model": "virtio"}
     if spec.rng:

@@ -12,6 +12,7 @@ from .console import SPICE_AND_VNC, Console, Firmware, Graphics, Protocol
 from .errors import Refusal
 from .lifecycle import Status
 from .machine import HOST_PASSTHROUGH, Address, MachineSpec
+from .networks import NetworkKind, Wire
 from .runonce import LOOPBACK, Run
 
 SUBJECT_LENGTH: Final = 255
@@ -23,7 +24,9 @@ class Capabilities:
     """What a host's hypervisor offers; `accelerator` is `kvm` or `qemu` (emulation) with the reason for it.
 
     `videos`, `cpu_models` and `machines` are libvirt's names; memory is in MiB; `schedules` tells whether the host's
-    kernel weighs machines against each other for us (control groups), `uuid` is the host's own.
+    kernel weighs machines against each other for us (control groups), `uuid` is the host's own. `networks` tells
+    whether networks of ours can be carried there, with the reason why not; `bridges` and `libvirt_networks` are there
+    already, None where nobody could tell.
     """
 
     accelerator: str = "qemu"
@@ -40,6 +43,10 @@ class Capabilities:
     machines: frozenset[str] = frozenset()
     schedules: bool = False
     uuid: str = ""
+    networks: bool = False
+    networks_reason: str = ""
+    bridges: frozenset[str] | None = None
+    libvirt_networks: frozenset[str] | None = None
 
     def lacks(self, spec: MachineSpec) -> str:
         """What the machine asks for that the host does not have, by its own name; empty when it has all."""
@@ -50,7 +57,22 @@ class Capabilities:
         if spec.cpu_model and spec.cpu_model != HOST_PASSTHROUGH and spec.cpu_model not in self.cpu_models:
             return spec.cpu_model
         machine = spec.emulated_machine
-        return machine if machine and machine not in self.machines else ""
+        if machine and machine not in self.machines:
+            return machine
+        wires = (nic.wire for nic in spec.nics if nic.plugged and nic.wire is not None)
+        return next(filter(None, map(self.lacks_wire, wires)), "")
+
+    def lacks_wire(self, wire: Wire) -> str:
+        """What carries a network and is not on this host; empty when it is, or nobody could tell."""
+        match wire.kind:
+            case NetworkKind.BRIDGE:
+                return wire.source if self.bridges is not None and wire.source not in self.bridges else ""
+            case NetworkKind.LIBVIRT:
+                there = self.libvirt_networks
+                return wire.source if there is not None and wire.source not in there else ""
+            case NetworkKind.NAT | NetworkKind.ISOLATED if not self.networks:
+                return "NAT" if wire.kind == NetworkKind.NAT else "DHCP"
+        return ""
 
 
 class Ended(StrEnum):

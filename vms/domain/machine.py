@@ -1,6 +1,5 @@
 """What a machine is made of: one frozen value that the rows expose, the drivers build, and the rules compare."""
 
-import hashlib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
@@ -14,6 +13,7 @@ from . import properties
 from .console import Console, Firmware, Level, Offer, Protocol
 from .disks import Disk
 from .errors import Refusal
+from .networks import Nic
 from .osinfo import DEFAULT, OPERATING_SYSTEMS, OperatingSystem
 from .parts import Boot, BootOrder, Rng, SerialNumber, Topology, Watchdog, between
 
@@ -21,6 +21,7 @@ MEMORY_MIB: Final = (64, 4 * 1024 * 1024)
 PRIORITY: Final = (1, 100)  # oVirt's low is 1, medium 50, high 100
 CPU_SHARES: Final = (2, 262_144)  # what the kernel's scheduler takes; 1024 is an ordinary machine's part
 IO_THREADS: Final = (0, 64)
+NICS: Final = 8  # cards for which there is a place on the bus
 HOST_PASSTHROUGH: Final = "host-passthrough"  # the guest sees the host's own processor
 
 # oVirt's own rule for names, narrowed to what libvirt and a file system take too.
@@ -43,13 +44,6 @@ class MigrationMode(StrEnum):
     MIGRATABLE = "migratable"
     USER_MIGRATABLE = "user_migratable"
     PINNED = "pinned"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Nic:
-    """A virtio network card on the host's user-mode network: DHCP and outgoing connections."""
-
-    mac: str
 
 
 Address = Mapping[str, str]
@@ -108,6 +102,7 @@ class MachineSpec:
         if self.cpu_shares:
             between("cpu_shares", self.cpu_shares, *CPU_SHARES)
         self._check_words()
+        between("nics", len(self.nics), 0, NICS)
         properties.check(self.custom_properties)
 
     @property
@@ -163,6 +158,7 @@ class MachineSpec:
             "rng": (self.rng.source, self.rng.bytes, self.rng.period) if self.rng else (),
             "custom_properties": tuple(sorted(self.custom_properties.items())),
             "disks": tuple(sorted((disk.id, disk.interface, disk.bootable, disk.read_only) for disk in self.disks)),
+            "nics": tuple(sorted((nic.shape for nic in self.nics if nic.plugged), key=str)),
         }
 
     def differs_from(self, running: "MachineSpec") -> tuple[str, ...]:
@@ -238,9 +234,3 @@ def check_name(name: str, field_name: str = "name") -> None:
         raise Refusal(
             "ACTION_TYPE_FAILED_INVALID_CHARACTERS_IN_NAME", field_name, name=name[:NAME_LENGTH], length=NAME_LENGTH
         )
-
-
-def mac_of(machine: UUID, index: int) -> str:
-    """A MAC address that belongs to one machine's card for ever, in QEMU's own range."""
-    digest = hashlib.sha256(f"{machine}/nic/{index}".encode()).hexdigest()
-    return "52:54:00:" + ":".join(digest[start : start + 2] for start in (0, 2, 4))

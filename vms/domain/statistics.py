@@ -1,19 +1,31 @@
 """How busy a machine is: counters as its hypervisor tells them, and the figures between two of them."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NicCounters:
+    """What has gone through a network card since it was plugged in: bytes, and packets that were lost."""
+
+    received: int = 0
+    sent: int = 0
+    receive_errors: int = 0
+    send_errors: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Counters:
     """What a running machine has used since it was started: seconds of CPU, bytes of network and disk; the memory that
-    its guest uses at present in MiB, None where it does not tell."""
+    its guest uses at present in MiB, None where it does not tell. `nics` is by MAC address; user mode counts none."""
 
     at: datetime
     cpu: float = 0.0
     network: int = 0
     disk: int = 0
     memory_used: int | None = None
+    nics: Mapping[str, NicCounters] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,3 +50,8 @@ def between(before: Counters, now: Counters, *, cpus: int, memory: int) -> Figur
         network=(now.network - before.network) / seconds,
         disk=(now.disk - before.disk) / seconds,
     )
+
+
+def rate(before: int, now: int, seconds: float) -> float:
+    """Bytes a second between two counts; nothing where it was counted anew."""
+    return (now - before) / seconds if seconds > 0 and now >= before else 0.0

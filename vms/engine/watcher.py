@@ -160,6 +160,7 @@ class Watcher(threading.Thread):
         guests.seen(self.host, answer.machine, answer.guest)
         before = self._counters.get(answer.machine)
         self._counters[answer.machine] = answer.counters
+        statistics.counted(self.host, answer.machine, before, answer.counters)
         if before is not None:
             statistics.measured(self.host, answer.machine, before, answer.counters)
 

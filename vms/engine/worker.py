@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from vms.actions import jobs, preparations, reports
 from vms.actions._disks import replugged
-from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PREPARE_GUEST, SET_REBOOT, UNDEFINE
+from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PLUG_NICS, PREPARE_GUEST, SET_REBOOT, UNDEFINE
 from vms.actions.outcomes import NOTHING, Told
 from vms.actions.power import ends_with_reboot
 from vms.domain.console import DisconnectAction
@@ -42,6 +42,7 @@ LIMITS: Final[dict[str, float]] = {
     Verb.MIGRATE: 6 * 3600.0,
     PREPARE_GUEST: 260.0,
     PLUG: 60.0,
+    PLUG_NICS: 120.0,
 }
 SCRIPT_WITHIN: Final = 240.0  # seconds; update-grub takes two, under emulation on a busy host a hundred
 LIMIT: Final = 20.0
@@ -202,6 +203,16 @@ def _set_reboot(hypervisor: Hypervisor, job: Job) -> None:
         hypervisor.set_cold_reboot(job.machine, ends_with_reboot(vm))
 
 
+def _plug_nics(hypervisor: Hypervisor, job: Job) -> None:
+    """The machine's present run gets the cards that are configured now; all else stays as it was started."""
+    vm = VM.objects.filter(pk=job.machine).first()
+    run = vm.run if vm else None
+    if vm is not None and run is not None:
+        spec = vm.spec
+        base = replace(run.base, nics=spec.nics, machine=spec.machine, addresses=spec.addresses)
+        hypervisor.rewire(replace(run, base=base))
+
+
 def _lock_screen(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.in_guest(job.machine, ("loginctl", "lock-sessions"))
 
@@ -250,6 +261,7 @@ CALLS: Final[dict[str, Call]] = {
     PLUG: _plug,
     DEFINE: _define,
     NORMALISE: _normalise,
+    PLUG_NICS: _plug_nics,
     DisconnectAction.LOCK_SCREEN: _lock_screen,
     DisconnectAction.LOGOUT: _log_out,
     **STORING,

@@ -21,6 +21,7 @@ from vms.domain.changes import Changes, ConsoleChange
 from vms.domain.console import Firmware, Frozen, Video
 from vms.domain.errors import Refusal
 from vms.domain.machine import MachineSpec, VmType, check_name
+from vms.domain.networks import Nic
 from vms.messages import Text
 from vms.models import Hardware, User
 
@@ -86,6 +87,10 @@ class HardwareForm(MachineFields):
     def sources(self) -> Values:
         """What a new row is made from: arguments of the action that creates it."""
         return {}
+
+    def nics(self) -> tuple[Nic, ...]:
+        """The network cards of the machine that the dialog describes."""
+        return self.source.nics
 
     def ancestors(self) -> tuple[Source, ...]:
         """What hands something down to this machine, the last one winning."""
@@ -157,7 +162,7 @@ class HardwareForm(MachineFields):
                 spec = replace(spec, **{part.name: part.made(self.sensible)})
             except Refusal:  # told when it is saved
                 continue
-        return replace(spec, console=self.console)
+        return replace(spec, console=self.console, nics=self.nics())
 
     def changes(self) -> Changes:
         """What the person changed, against what is stored or inherited; nothing that is greyed out is in it."""

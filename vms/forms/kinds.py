@@ -12,10 +12,12 @@ from vms.actions.templates import newest
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, LINKED, MachineSpec
+from vms.domain.networks import Nic
 from vms.messages import Text
 from vms.models import VM, ActionGroup, Cluster, InstanceType, Pool, PoolType, Template
 from vms.models.machines import BLANK, POOL_SIZE
 
+from .cards import CARDS, NO_NETWORK, CardRows, posted
 from .console import CONSOLE_FIELDS, OVERRIDES
 from .copies import bases, versionable
 from .fields import Options, choice, number, switch
@@ -23,6 +25,7 @@ from .hardware import MACHINE_FIELDS, HardwareForm, stored_spec
 from .heritage import Source, fits
 from .parts import Values, fields_of, plain
 
+CARDS_OF: Final = "cards_of"  # the template that the rows of cards were drawn for
 _GONE: Final = _("It is not there any more, or not for you to use; choose another.")
 
 
@@ -143,10 +146,38 @@ class VMForm(_MadeFromTemplate):
 
     def offer_sources(self) -> None:
         super().offer_sources()
+        if self.is_new:
+            self._offer_cards()
         self.initial.setdefault("stateless", self.row.stateless)  # type: ignore[attr-defined]
 
     def extra_attributes(self) -> Values:
         return {**super().extra_attributes(), "stateless": self.cleaned_data["stateless"]}
+
+    def nics(self) -> tuple[Nic, ...]:
+        if not self.is_new:
+            return super().nics()
+        return self._cards.described({name: self[name].value() for name in CARDS if name in self.fields})
+
+    def sources(self) -> Values:
+        return {**super().sources(), "cards": self._cards.chosen(self.cleaned_data)}
+
+    def _offer_cards(self) -> None:
+        """A row for each card; those of another template begin anew."""
+        template = self.chosen("template", None) or self._blank()
+        self._cards = CardRows(template, getattr(self.row, "cluster", None), self.by)
+        told: Any = self.data if self.is_bound else self.given
+        said = posted(told, self.add_prefix if self.is_bound else str)
+        fresh = said is None or told.get(self.add_prefix(CARDS_OF) if self.is_bound else CARDS_OF) != str(template.pk)
+        offered = [(key, str(each)) for key, each in self._cards.profiles.items()]
+        choices = [("", _("None")), (NO_NETWORK, _("No network")), *offered]
+        for name, value in self._cards.drawn(self._cards.inherited() if fresh or said is None else said).items():
+            self.fields[name], self.initial[name] = choice(choices), value
+            if self.is_bound:
+                self._put(name, value)
+        self.fields[CARDS_OF] = forms.CharField(widget=forms.HiddenInput, required=False)
+        self.initial[CARDS_OF] = str(template.pk)
+        if self.is_bound:
+            self._put(CARDS_OF, str(template.pk))
 
     def fixed(self) -> dict[str, Text]:
         pool = self.row.pool if isinstance(self.row, VM) else None

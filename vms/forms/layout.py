@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.messages import Text
 
+from .cards import CARDS
 from .console import CONSOLE_FIELDS, OF_SERIAL
 from .parts import CPU, PROPERTY_FIELDS
 
@@ -19,6 +20,7 @@ LAYOUT: Final[Layout] = (
         (
             ("", ("base", "name", "version_name", "description", "comment", "size")),
             ("", ("cluster", "template", "use_latest_version", "instance_type", "os", "vm_type")),
+            (_("Network"), CARDS),
             ("", ("stateless", "start_paused", "delete_protected", "apply_to_existing")),
         ),
     ),
@@ -64,13 +66,14 @@ BASIC: Final = frozenset(
             "os",
             "vm_type",
         ),
+        *CARDS,
         *("vm_type", "memory", "sockets", "headless", "serial", "accept_lockout"),
     }
 )
 
 # A change there draws everything anew, since everything may be inherited otherwise; or the Console tab, where it
 # decides what makes sense. Any other field only says anew where its value comes from and what it makes of the machine.
-REDRAWS_ALL: Final = frozenset({"base", "cluster", "template", "instance_type", "vm_type"})
+REDRAWS_ALL: Final = frozenset({"base", "cluster", "template", "instance_type", "vm_type", *CARDS})
 REDRAWS_CONSOLE: Final = frozenset(
     {"headless", "protocol", "video_type", "disconnect_action", "override_proxy", "usb", "serial", "firmware"}
 )

@@ -199,6 +199,13 @@ class Hypervisor(Protocol):
     def set_cold_reboot(self, machine: UUID, cold: bool) -> None:
         """From now on a reboot inside the guest ends the run (`Ended.REBOOT`), or again restarts it within."""
 
+    def rewire(self, run: Run) -> None:
+        """Bring a running machine's network cards to those of `run`, which it carries from then on: cards are plugged
+        in, taken out, put on other networks, and their links go up and down.
+
+        Idempotent. Refused with `GUEST_KEEPS_DEVICE` where the guest does not let go of a card in time; what was done
+        until then is carried. For a machine that is off nothing is done."""
+
     def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
         """From now on the running console takes this password in place of any before, until it expires.
 

@@ -30,7 +30,8 @@ OPENS_WITHIN: Final = 4.0  # seconds for a new connection, which no keepalive gu
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Location:
     """Where a host's hypervisor is and how to use it; `accelerator` is `kvm` or `qemu`, decided beforehand, for what
-    libvirt advertises may be unusable; `storage` is the directory for what nobody has chosen one for."""
+    libvirt advertises may be unusable; `storage` is the directory for what nobody has chosen one for. Without
+    `networks` none of ours is tried there."""
 
     uri: str
     files: BootFiles
@@ -39,6 +40,7 @@ class Location:
     accelerator_reason: str = ""
     username: str = ""
     password: Secret = field(default_factory=lambda: Secret(""))
+    networks: bool = False
 
 
 class Connections:

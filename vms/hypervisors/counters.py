@@ -1,12 +1,12 @@
 """libvirt's statistics of a domain, as our counters."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any, Final
 
 import libvirt
 
-from vms.domain.statistics import Counters
+from vms.domain.statistics import Counters, NicCounters
 
 MEASURED: Final = (
     libvirt.VIR_DOMAIN_STATS_CPU_TOTAL
@@ -16,8 +16,11 @@ MEASURED: Final = (
 )
 
 
-def counters(told: Mapping[str, Any], at: datetime) -> Counters:
-    """Sum up typed parameters as they come: `net.0.rx.bytes`, `block.1.wr.bytes`; libvirt tells KiB and nanoseconds."""
+def counters(told: Mapping[str, Any], at: datetime, cards: Mapping[str, str]) -> Counters:
+    """Sum up typed parameters as they come: `net.0.rx.bytes`, `block.1.wr.bytes`; libvirt tells KiB and nanoseconds.
+
+    `cards` are MAC addresses by the host's names for the cards.
+    """
     available, unused = told.get("balloon.available"), told.get("balloon.unused")
     return Counters(
         at=at,
@@ -25,7 +28,25 @@ def counters(told: Mapping[str, Any], at: datetime) -> Counters:
         network=_sum(told, "net", ("rx.bytes", "tx.bytes")),
         disk=_sum(told, "block", ("rd.bytes", "wr.bytes")),
         memory_used=(available - unused) // 1024 if available is not None and unused is not None else None,
+        nics={cards[name]: counted for name, counted in _nics(told) if name in cards},
     )
+
+
+def _nics(told: Mapping[str, Any]) -> Iterator[tuple[str, NicCounters]]:
+    for number in range(told.get("net.count", 0)):
+
+        def count(*names: str, at: str = f"net.{number}") -> int:
+            return sum(told.get(f"{at}.{name}", 0) for name in names)
+
+        yield (
+            told.get(f"net.{number}.name", ""),
+            NicCounters(
+                received=count("rx.bytes"),
+                sent=count("tx.bytes"),
+                receive_errors=count("rx.errs", "rx.drop"),
+                send_errors=count("tx.errs", "tx.drop"),
+            ),
+        )
 
 
 def _sum(told: Mapping[str, Any], kind: str, names: tuple[str, ...]) -> int:

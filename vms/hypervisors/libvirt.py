@@ -24,7 +24,7 @@ from vms.libvirtxml.patch import patch
 from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import write
 
-from . import agent
+from . import agent, networks
 from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
 from .counters import MEASURED, counters
@@ -155,6 +155,7 @@ class LibvirtHypervisor:
     def prepare(self, run: Run) -> None:
         with self._connections.refusals():
             self._files(run)
+            networks.ensure(self._connections.mine(), run.spec, self._capabilities or self.capabilities())
 
     def migrate(
         self,
@@ -185,6 +186,15 @@ class LibvirtHypervisor:
             if cold:
                 self._wait_for_firmware(machine)
             on_reboot(domain, cold=cold)
+
+    def rewire(self, run: Run) -> None:
+        with self._connections.refusals():
+            domain = self._get(run.base.id)
+            if not domain.isActive():
+                return
+            connection, host = self._connections.mine(), self._capabilities or self.capabilities()
+            networks.ensure(connection, run.spec, host)
+            networks.rewire(domain, run, host)
 
     def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
         with self._connections.refusals():
@@ -237,7 +247,7 @@ class LibvirtHypervisor:
             # Without waiting for what another call does with the machine: then it tells less.
             flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
             ((_domain, told),) = self._connections.mine().domainListGetStats([domain], MEASURED, flags)
-            return counters(told, datetime.now(UTC))
+            return counters(told, datetime.now(UTC), networks.targets(domain))
 
     def remove(self, machine: UUID) -> None:
         with self._connections.refusals():
@@ -326,6 +336,7 @@ class LibvirtHypervisor:
 
     def _ours(self, run: Run, _domain: Any) -> tuple[str, str]:
         host, files = self._capabilities or self.capabilities(), self._files(run)
+        networks.ensure(self._connections.mine(), run.spec, host)
         at: dict[str, Any] = {
             "boot_file": files.__getitem__,
             "disk_at": lambda disk: files[disk.volume],

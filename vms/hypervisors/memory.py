@@ -38,6 +38,7 @@ SPACIOUS: Final = Capabilities(
     cpu_models=frozenset({"qemu64", "Haswell", "EPYC"}),
     machines=frozenset({"pc-q35-6.0", "pc-q35-7.2"}),
     schedules=True,
+    networks=True,
 )
 
 
@@ -227,6 +228,14 @@ class MemoryHypervisor:
         with self._lock:
             self._get(machine, Status.UP, Status.PAUSED).cold_reboot = cold
             self._tell(Event(machine))
+
+    def rewire(self, run: Run) -> None:
+        with self._lock:
+            self._require_plugged()
+            there = self._machines.get(run.base.id)
+            if there and there.run is not None:
+                there.spec, there.run = run.base, replace(run, job=there.run.job)
+                self._tell(Event(run.base.id))
 
     def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
         with self._lock:

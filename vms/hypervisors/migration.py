@@ -18,7 +18,7 @@ import libvirt
 from lxml import etree
 
 from vms.domain.errors import Refusal
-from vms.libvirtxml.observe import PARSER
+from vms.libvirtxml.elements import PARSER
 
 from .base import Progress
 from .connections import Connections

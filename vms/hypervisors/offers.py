@@ -1,6 +1,6 @@
 """What a libvirt host offers, as its daemon tells."""
 
-from typing import Any
+from typing import Any, Final
 
 from lxml import etree
 
@@ -8,7 +8,10 @@ from vms.domain.console import Firmware
 from vms.domain.console import Protocol as GraphicsProtocol
 from vms.domain.hosts import Capabilities
 
+from . import networks
 from .connections import Location
+
+USER_MODE_ALONE: Final = "NETWORKS=user"
 
 
 def capabilities(connection: Any, location: Location) -> Capabilities:
@@ -19,6 +22,7 @@ def capabilities(connection: Any, location: Location) -> Capabilities:
     info = connection.getInfo()
     version = connection.getVersion()
     graphics = _values(told, "devices/graphics", "type")
+    why_none = networks.why_none(connection) if location.networks else USER_MODE_ALONE
     return Capabilities(
         accelerator=location.accelerator,
         accelerator_reason=location.accelerator_reason,
@@ -37,6 +41,10 @@ def capabilities(connection: Any, location: Location) -> Capabilities:
         # A daemon of one user's has no control groups, and refuses what needs them (libvirt: qemuProcessStart).
         schedules=not connection.getURI().endswith("/session"),
         uuid=host.findtext("host/uuid") or "",
+        networks=not why_none,
+        networks_reason=why_none,
+        bridges=networks.bridges(connection),
+        libvirt_networks=networks.libvirt_networks(connection),
     )
 
 

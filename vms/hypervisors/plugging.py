@@ -13,7 +13,7 @@ from vms.domain.document import run_to_document
 from vms.domain.errors import Refusal
 from vms.domain.runonce import Run
 from vms.libvirtxml.disks import DiskAt, plugged, scsi_controller
-from vms.libvirtxml.observe import PARSER
+from vms.libvirtxml.elements import PARSER
 from vms.libvirtxml.write import NAMESPACE, PREFIX
 
 LETS_GO_WITHIN: Final = 15.0  # seconds that a guest has to release a disk

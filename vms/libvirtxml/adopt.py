@@ -14,8 +14,7 @@ from vms.domain.machine import MEMORY_MIB, NAME_LENGTH
 from vms.domain.osinfo import DEFAULT, OPERATING_SYSTEMS
 from vms.domain.parts import CPUS, BootDevice, BootOrder, Topology
 
-from .elements import Element
-from .observe import PARSER
+from .elements import PARSER, Element
 from .write import OSINFO
 
 

@@ -16,12 +16,14 @@ from vms.domain.machine import MachineSpec
 
 from .disks import CDROM, DiskAt, boot_turns, scsi_controller, write_disk
 from .elements import Element, behind_port, e, on_root_bus, on_usb
+from .nics import write_nics
 
 BootFile = Callable[[str], str]
 
 ROOT_PORTS: Final = 24
 # The root port that each device sits behind; video, sound and watchdog sit on the root bus itself.
-_USB, _SERIAL_BUS, _BALLOON, _RNG, _FIRST_NIC = 1, 2, 3, 4, 5  # disks begin at `disks.SCSI_PORT`
+# Network cards come behind those of `nics`, disks begin at `disks.SCSI_PORT`.
+_USB, _SERIAL_BUS, _BALLOON, _RNG = 1, 2, 3, 4
 _PORTS: Final = {DeviceKind.BALLOON: _BALLOON, DeviceKind.RNG: _RNG}
 _WATCHDOG_SLOT: Final = 26
 # Enough USB ports that libvirt never adds a hub, behind which it would move what is there already.
@@ -34,15 +36,18 @@ def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile, di
     """All devices of a machine, each at its place."""
     given, boots = devices(spec), boot_turns(spec)
     element = e("devices", e("emulator", host.emulator), *_controllers(given), *scsi_controller(spec))
+    cards = write_nics(spec, given, host)
     count: Counter[DeviceKind] = Counter()
     for device in given:
-        if device.kind == DeviceKind.DISK:
+        if device.kind == DeviceKind.INTERFACE:
+            written = cards[device.alias]
+        elif device.kind == DeviceKind.DISK:
             written = _drive(device, spec, boot_file, disk_at)
         else:
             written = _WRITERS[device.kind](device, spec, host)
         if turn := boots.get(device.alias):
             written.append(e("boot", {"order": str(turn)}))
-        _place(written, device, spec, count[device.kind])
+        _place(written, device, count[device.kind])
         count[device.kind] += 1
         if device.kind not in _NO_ALIAS:
             written.append(e("alias", {"name": device.alias}))
@@ -57,10 +62,8 @@ def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile, di
     return element
 
 
-def _place(written: Element, device: Device, spec: MachineSpec, index: int) -> None:
+def _place(written: Element, device: Device, index: int) -> None:
     """Say where a device sits, if its writer has not; `index` counts those of its kind."""
-    if device.kind == DeviceKind.INTERFACE:
-        written.append(behind_port(spec.addresses.get(device.alias), _FIRST_NIC + index))
     if device.kind == DeviceKind.REDIR:
         written.append(on_usb(_FIRST_REDIRECTION_PORT + index))
     if device.kind in _PORTS:
@@ -161,15 +164,6 @@ def _tablet(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element
     return e("input", {"type": "tablet", "bus": "usb"}, on_usb(_TABLET_PORT))
 
 
-def _interface(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
-    return e(
-        "interface",
-        {"type": "user"},
-        e("mac", {"address": str(device.params["mac"])}),
-        e("model", {"type": "virtio"}),
-    )
-
-
 def _balloon(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
     return e("memballoon", {"model": "virtio"}, e("stats", {"period": "30"}))  # else it tells no memory in use
 
@@ -211,12 +205,11 @@ _WRITERS: Final[Mapping[DeviceKind, Callable[[Device, MachineSpec, Capabilities]
     DeviceKind.SOUND: _sound,
     DeviceKind.CHANNEL: _channel,
     DeviceKind.INPUT: _tablet,
-    DeviceKind.INTERFACE: _interface,
     DeviceKind.BALLOON: _balloon,
     DeviceKind.WATCHDOG: _watchdog,
     DeviceKind.RNG: _rng,
 }
-_NO_ALIAS: Final = frozenset({DeviceKind.GRAPHICS})
+_NO_ALIAS: Final = frozenset({DeviceKind.GRAPHICS, DeviceKind.INTERFACE})  # a card says it itself
 
 
 def video_model(video: Video, level: Level, host: Capabilities) -> str:

@@ -1,12 +1,14 @@
 """Building blocks for domain XML."""
 
 from collections.abc import Mapping
+from typing import Final
 
 from lxml import etree
 
 from vms.domain.machine import Address
 
 Element = etree._Element
+PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 def e(tag: str, *parts: Element | str | Mapping[str, str]) -> Element:

@@ -11,10 +11,10 @@ from vms.domain.document import run_from_document
 from vms.domain.hosts import Endpoint
 from vms.domain.runonce import Run
 
+from .elements import PARSER
 from .write import NAMESPACE
 
 AGENT: Final = "org.qemu.guest_agent.0"
-PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

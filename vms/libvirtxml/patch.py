@@ -20,8 +20,7 @@ from vms.domain.runonce import Run
 
 from .adopt import adopt
 from .devices import write_devices
-from .elements import Element, e
-from .observe import PARSER
+from .elements import PARSER, Element, e
 from .write import NAMESPACE, PREFIX
 
 # Fields of a machine that can be changed in a definition which is not ours.

@@ -7,7 +7,7 @@ from lxml import etree
 from vms.domain.console import Protocol
 from vms.domain.ticket import Ticket
 
-from .observe import PARSER
+from .elements import PARSER
 
 
 def ticketed(xml: str, ticket: Ticket, *, now: datetime) -> str | None:

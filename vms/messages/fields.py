@@ -107,6 +107,21 @@ FIELDS: Final[dict[str, Text]] = {
     "shareable": _("Shareable"),
     "value": _("Password"),
     "expiry": _("Validity (seconds)"),
+    "source": _("Name on the Hosts"),
+    "subnet": _("Subnet"),
+    "mtu": "MTU",
+    "clusters": _("Clusters"),
+    "network": _("Network"),
+    "public": _("All users may use it"),
+    "profile": _("vNIC Profile"),
+    "model": _("Type"),
+    "mac": _("Custom MAC Address"),
+    "linked": _("Link Up"),
+    "plugged": _("Plugged In"),
+    "ranges": _("Ranges"),
+    "allow_duplicates": _("Allow Duplicates"),
+    "mac_pool": _("MAC Address Pool"),
+    "nics": _("Network Interfaces"),
     "volatile": _("Rollback this configuration during reboots"),
 }
 
@@ -149,4 +164,5 @@ CHANGES: Final[dict[str, Text]] = {
     "rng": _("Random Generator"),
     "custom_properties": _("Custom Properties"),
     "disks": _("Disks"),
+    "nics": _("Network Interfaces"),
 }

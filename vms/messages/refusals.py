@@ -143,6 +143,13 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_VDS_WITH_SAME_UUID_EXIST": _("It is the host %(name)s by another address; remove one of them."),
     "ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL": _("%(name)s has to be in maintenance for that."),
     "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST": _("%(name)s is a host with this address already."),
+    "NETWORK_MAC_ADDRESS_IN_USE": _("The MAC address %(mac)s is that of a card of %(name)s already."),
+    "MAC_POOL_NOT_ENOUGH_MAC_ADDRESSES": _(
+        "The MAC address pool %(pool)s has no address left; give it another range, or choose an address."
+    ),
+    "NETWORK_CANNOT_REMOVE_MANAGEMENT_NETWORK": _("%(name)s is the network that its data center needs, and stays."),
+    "NETWORK_NOT_IN_CLUSTER": _("The network %(network)s does not reach the cluster %(cluster)s; attach it there."),
+    "NETWORK_NOT_ON_HOSTS": _("No host of the data center has “%(source)s”; they have: %(there)s."),
     "JOB_IS_NOT_EXTERNAL": _("“%(name)s” is a job of the engine; only the engine ends it."),
     "JOB_HAS_ENDED": _("“%(name)s” has ended already."),
     "DOMAIN_IS_MANAGED": _("%(name)s is managed already."),
@@ -229,6 +236,7 @@ REFUSALS: Final[dict[str, Text]] = {
     ),
     "HYPERVISOR_REFUSED": _("The hypervisor refused: %(message)s."),
     "GUEST_DID_NOT_REACT": _("The guest did not react in time. Power Off stops it without asking."),
+    "GUEST_KEEPS_DEVICE": _("The guest did not let go of the network card %(mac)s; it keeps it until it is shut down."),
     "BOOT_FILE_MISSING": _("The boot library has no file %(file)s."),
     "ENGINE_FAILED": _("The engine failed; its log tells why."),
     "ENGINE_NOT_RUNNING": _("The engine does not answer, and only it can reach the console. Try again in a moment."),
@@ -271,5 +279,20 @@ ALLOWED: Final[dict[str, Text]] = {
     "a field or a word": _("a field or a word"),
     "a value": _("a value"),
     "a number": _("a number"),
+    "the name of a bridge or libvirt network of the hosts, and of nothing else": _(
+        "the name of a bridge or libvirt network of the hosts, and nothing for another kind"
+    ),
+    "letters, digits and . _ -": _("letters, digits and . _ -"),
+    "at most 15 characters": _("15 characters at most"),
+    "nothing for a network that is not ours": _("nothing for a kind of network that hosts have already"),
+    "a subnet like 192.168.150.0/24": _("a subnet like 192.168.150.0/24"),
+    "an address like 56:6f:1a:2b:00:01": _("an address like 56:6f:1a:2b:00:01"),
+    "the address of a card: its second digit is even, and it is not all zero": _(
+        "the address of a card: its second digit is even, and it is not all zero"
+    ),
+    "the lower address first": _("the lower address first"),
+    "addresses that begin alike": _("addresses that begin with the same two digits"),
+    "nothing in a template": _("nothing in a template: each machine made of it gets its own"),
+    "a cluster of the network's data center": _("a cluster of the network's data center"),
     "the name of the first version": _("the name that its first version has"),
 }

@@ -12,6 +12,7 @@ from .keys import PublicKey
 from .labels import Bookmark, Tag
 from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
+from .networks import ClusterNetwork, MacPool, Network, VmNic, VnicProfile
 from .preparations import Preparation
 from .screenshots import Screenshot
 from .statistics import Statistic
@@ -38,6 +39,7 @@ __all__ = [
     "Bookmark",
     "Change",
     "Cluster",
+    "ClusterNetwork",
     "ConsoleChoice",
     "ConsoleKind",
     "ConsolePass",
@@ -57,6 +59,8 @@ __all__ = [
     "Job",
     "JobState",
     "Leadership",
+    "MacPool",
+    "Network",
     "Permission",
     "Pool",
     "PoolType",
@@ -78,4 +82,6 @@ __all__ = [
     "Template",
     "Token",
     "User",
+    "VmNic",
+    "VnicProfile",
 ]

@@ -10,6 +10,7 @@ from itertools import permutations
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
+from django.apps import apps
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -42,9 +43,9 @@ from vms.domain.machine import (
     Address,
     MachineSpec,
     MigrationMode,
-    Nic,
     VmType,
 )
+from vms.domain.networks import Nic
 from vms.domain.osinfo import DEFAULT, OPERATING_SYSTEMS
 from vms.domain.parts import (
     CPUS,
@@ -375,7 +376,17 @@ class Hardware(models.Model):
         return Rng(source=RngSource(self.rng_source), bytes=self.rng_bytes, period=self.rng_period)
 
     def _nics(self) -> tuple[Nic, ...]:
-        return ()
+        """Read once for each row, which is asked for its machine several times; `forget_cards` after a change."""
+        if self._state.adding or not hasattr(self, "cards"):
+            return ()
+        # Each comes with its network: a machine is nothing without.
+        cards = apps.get_model("vms", "VmNic").objects.select_related("profile__network")
+        models.prefetch_related_objects([self], models.Prefetch("cards", cards))
+        return tuple(card.nic for card in self.cards.all())
+
+    def forget_cards(self) -> None:
+        """Have the cards be read anew: some were added, changed or removed."""
+        getattr(self, "_prefetched_objects_cache", {}).pop("cards", None)
 
     def _disks(self) -> tuple[Disk, ...]:
         return ()

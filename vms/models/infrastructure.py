@@ -55,6 +55,10 @@ class Cluster(models.Model):
         choices=[(level.value, level.value) for level in Level],
         default=Level.V4_8.value,
     )
+    # Where its machines' cards get their addresses from; the default one for None.
+    mac_pool = models.ForeignKey(
+        "MacPool", models.PROTECT, null=True, blank=True, related_name="clusters", verbose_name=_("MAC address pool")
+    )
     # What REST's clients have said and nothing uses yet, by oVirt's path; so have data centers and hosts.
     kept = models.JSONField(default=dict, blank=True, editable=False)
 

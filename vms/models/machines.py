@@ -19,7 +19,7 @@ from vms.domain.doctor import Diagnosis
 from vms.domain.document import run_from_document, run_to_document
 from vms.domain.guest import GuestAddress, Told
 from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
-from vms.domain.machine import Address, Nic, mac_of
+from vms.domain.machine import Address
 from vms.domain.runonce import Run
 
 from . import screens
@@ -473,9 +473,6 @@ class VM(WithDisks):
         """Whether the present run has a serial console, or the next one will."""
         run = self.run
         return (run.spec if run else self.spec).console.serial
-
-    def _nics(self) -> tuple[Nic, ...]:
-        return (Nic(mac=mac_of(self.id, 0)),)
 
     def _pinned_machine(self) -> str:
         return str(self.pinned.get("machine", ""))

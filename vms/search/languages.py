@@ -10,6 +10,7 @@ from vms.domain.console import Firmware, Video
 from vms.domain.disks import DiskFormat, StorageKind
 from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType
+from vms.domain.networks import NetworkKind
 from vms.domain.osinfo import OPERATING_SYSTEMS
 from vms.models import (
     ACTIVE,
@@ -25,12 +26,14 @@ from vms.models import (
     InstanceType,
     Job,
     JobState,
+    Network,
     Pool,
     PoolType,
     StorageDomain,
     StorageStatus,
     Template,
     User,
+    VnicProfile,
 )
 from vms.models.hardware import IS_HEADLESS
 
@@ -253,6 +256,30 @@ HOSTS: Final = Language(
     orders={"name": ("name",), "status": ("status", "name"), "cluster": ("cluster__name", "name")},
     free=containing("name"),
 )
+NETWORKS: Final = Language(
+    about="Networks",
+    model=Network,
+    fields={
+        **_NAMED,
+        "comment": Text("comment"),
+        "datacenter": Text("data_center__name"),
+        "kind": _choices("kind", NetworkKind),
+        "mtu": Number("mtu"),
+    },
+    orders={"name": ("name", "id"), "datacenter": ("data_center__name", "name")},
+    free=containing("name", "description", "comment"),
+)
+VNIC_PROFILES: Final = Language(
+    about="VnicProfiles",
+    model=VnicProfile,
+    fields={
+        **_NAMED,
+        "network": Text("network__name"),
+        "datacenter": Text("network__data_center__name"),
+    },
+    orders={"name": ("name", "id"), "network": ("network__name", "name", "id")},
+    free=containing("name", "description"),
+)
 EVENTS: Final = Language(
     about="Events",
     model=AuditEvent,
@@ -336,16 +363,7 @@ DISKS: Final = Language(
 LANGUAGES: Final[Mapping[type[Any], Language]] = {
     language.model: language
     for language in (
-        VMS,
-        TEMPLATES,
-        POOLS,
-        INSTANCE_TYPES,
-        DATA_CENTERS,
-        CLUSTERS,
-        HOSTS,
-        EVENTS,
-        JOBS,
-        STORAGE_DOMAINS,
-        DISKS,
+        *(VMS, TEMPLATES, POOLS, INSTANCE_TYPES, DATA_CENTERS, CLUSTERS, HOSTS, NETWORKS, VNIC_PROFILES),
+        *(EVENTS, JOBS, STORAGE_DOMAINS, DISKS),
     )
 }

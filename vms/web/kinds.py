@@ -98,6 +98,7 @@ def user_of(request: HttpRequest) -> User:
 
 
 _DETAIL: Final[Columns] = (("detail", _("General")), ("devices", _("Devices")))
+_NICS: Final[Columns] = (("nics", _("Network Interfaces")),)
 _DISKS: Final[Columns] = (("disks", _("Disks")),)
 _MEMBERS: Final[Columns] = (("members", _("Virtual Machines")),)
 _EVENTS: Final[Columns] = (("events", _("Events")),)
@@ -115,12 +116,8 @@ VMS: Final = Kind(
     removal=_("The virtual machine %(name)s and its configuration are removed. This cannot be undone."),
     columns=panels.COLUMNS,
     tabs=(
-        *_DETAIL,
-        *_DISKS,
-        ("console", _("Console")),
-        ("guest", _("Guest Info")),
-        ("monitoring", _("Monitoring")),
-        *_EVENTS,
+        *(*_DETAIL, *_NICS, *_DISKS, ("console", _("Console")), ("guest", _("Guest Info"))),
+        *(("monitoring", _("Monitoring")), *_EVENTS),
     ),
     joined=("host", "cluster__data_center", "template", "instance_type", "pool"),
     listed=lambda rows: rows.listed(),
@@ -140,7 +137,7 @@ TEMPLATES: Final = Kind(
     nothing_why=_("A template hands down all that it is; a virtual machine's page makes one of it."),
     removal=_("The template %(name)s is removed. This cannot be undone."),
     columns=panels.columns("name", "version", *panels.SHAPE, "cluster", "description", "actions"),
-    tabs=(*_DETAIL, *_DISKS, *_MEMBERS, *_EVENTS),
+    tabs=(*_DETAIL, *_NICS, *_DISKS, *_MEMBERS, *_EVENTS),
     joined=("cluster", "base"),
     order=("name", "version_number"),
     makes_vms=True,

@@ -18,6 +18,9 @@ _PLACES: Final = {
     "data_center": "fa-building",
     "cluster": "fa-object-group",
     "host": "fa-hdd",
+    "network": "fa-network-wired",
+    "vnic_profile": "fa-ethernet",
+    "mac_pool": "fa-barcode",
 }
 _WHOLE: Final[tuple[tuple[str, Text, str], ...]] = (
     ("tags", _("Tags"), "fa-tags"),

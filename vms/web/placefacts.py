@@ -6,6 +6,7 @@ from django.urls import reverse
 from django.utils.translation import gettext as _
 
 from vms import messages
+from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import Cluster, DataCenter, Host, HostStatus
 
@@ -110,6 +111,9 @@ def host(row: Host) -> Groups:
     offers = [
         Fact(_("Graphical consoles"), ", ".join(sorted(each.upper() for each in offered.graphics)) or _("None")),
         Fact(_("Video cards"), ", ".join(sorted(offered.videos)) or _("None")),
+        Fact(_("Networks"), _("NAT and isolated ones of ours") if offered.networks else _("User mode"), _why(offered)),
+        Fact(_("Bridges"), _listed(offered.bridges)),
+        Fact(_("libvirt networks"), _listed(offered.libvirt_networks)),
         Fact(_("Firmware"), ", ".join(sorted(each.upper() for each in offered.firmwares))),
         Fact(_("Machine types"), _first(offered.machines)),
         Fact(_("CPU models"), _first(offered.cpu_models)),
@@ -171,6 +175,15 @@ def _texts(row: Any) -> list[Fact]:
 
 def _tags(text: str) -> tuple[str, ...]:
     return (text,) if text else ()
+
+
+def _why(offered: Capabilities) -> tuple[str, ...]:
+    """Why the host carries no network of ours, in libvirt's words."""
+    return _tags(offered.networks_reason)
+
+
+def _listed(names: frozenset[str] | None) -> str:
+    return _("Not told") if names is None else _first(names) if names else _("None")
 
 
 def _first(names: frozenset[str], count: int = 12) -> str:

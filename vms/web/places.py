@@ -13,15 +13,16 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from vms.actions import hosts, places, rights
+from vms.actions import hosts, macpools, networks, places, rights
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
+from vms.forms.networks import MacPoolForm, NetworkForm, VnicProfileForm
 from vms.forms.places import ClusterForm, DataCenterForm, HostForm, PlaceForm
 from vms.messages import Text
-from vms.models import ActionGroup, Cluster, DataCenter, Host, HostStatus
+from vms.models import ActionGroup, Cluster, DataCenter, Host, HostStatus, MacPool, Network, VnicProfile
 from vms.routes import Access, route
 
-from . import placefacts, reasons, trails
+from . import networkfacts, placefacts, reasons, trails
 from .definitions import foreign
 from .kinds import user_of
 from .pages import complain, live, page, refusals_on, reply
@@ -134,7 +135,76 @@ HOSTS: Final = PlaceKind(
     tables=placefacts.host_tables,
     counted=lambda rows: rows.select_related("cluster__data_center").annotate(running_count=_RUNNING),
 )
-PLACES: Final = (DATA_CENTERS, CLUSTERS, HOSTS)
+NETWORKS: Final = PlaceKind(
+    name="network",
+    path="networks",
+    model=Network,
+    form=NetworkForm,
+    create=networks.create,
+    edit=networks.edit,
+    remove=networks.remove,
+    edits=ActionGroup.CONFIGURE_STORAGE_POOL_NETWORK,
+    removes=ActionGroup.DELETE_STORAGE_POOL_NETWORK,
+    title=gettext_lazy("Networks"),
+    new=gettext_lazy("New Network"),
+    nothing=gettext_lazy("There is no network that you may see."),
+    removal=gettext_lazy("The network %(name)s and its vNIC profiles are removed. This cannot be undone."),
+    columns=(
+        *(gettext_lazy("Name"), gettext_lazy("Data Center"), gettext_lazy("Carried by"), "MTU"),
+        *(gettext_lazy("Clusters"), gettext_lazy("Virtual Machines"), gettext_lazy("Description")),
+    ),
+    cells=networkfacts.network_cells,
+    facts=networkfacts.network,
+    tables=networkfacts.network_tables,
+    counted=networkfacts.counted,
+)
+PROFILES: Final = PlaceKind(
+    name="vnic_profile",
+    path="vnic-profiles",
+    model=VnicProfile,
+    form=VnicProfileForm,
+    create=networks.create_profile,
+    edit=networks.edit_profile,
+    remove=networks.remove_profile,
+    edits=ActionGroup.CONFIGURE_NETWORK_VNIC_PROFILE,
+    removes=ActionGroup.DELETE_NETWORK_VNIC_PROFILE,
+    title=gettext_lazy("vNIC Profiles"),
+    new=gettext_lazy("New vNIC Profile"),
+    nothing=gettext_lazy("There is no vNIC profile that you may see."),
+    removal=gettext_lazy("The vNIC profile %(name)s is removed. This cannot be undone."),
+    columns=(
+        *(gettext_lazy("Name"), gettext_lazy("Network"), gettext_lazy("Data Center"), gettext_lazy("Used by")),
+        *(gettext_lazy("Virtual Machines"), gettext_lazy("Description")),
+    ),
+    cells=networkfacts.profile_cells,
+    facts=networkfacts.profile,
+    tables=networkfacts.profile_tables,
+    counted=networkfacts.counted_profiles,
+)
+MAC_POOLS: Final = PlaceKind(
+    name="mac_pool",
+    path="mac-pools",
+    model=MacPool,
+    form=MacPoolForm,
+    create=macpools.create,
+    edit=macpools.edit,
+    remove=macpools.remove,
+    edits=ActionGroup.EDIT_MAC_POOL,
+    removes=ActionGroup.DELETE_MAC_POOL,
+    title=gettext_lazy("MAC Address Pools"),
+    new=gettext_lazy("New MAC Address Pool"),
+    nothing=gettext_lazy("There is no MAC address pool that you may see."),
+    removal=gettext_lazy("The MAC address pool %(name)s is removed. This cannot be undone."),
+    columns=(
+        *(gettext_lazy("Name"), gettext_lazy("Ranges"), gettext_lazy("Clusters"), gettext_lazy("Duplicates")),
+        gettext_lazy("Description"),
+    ),
+    cells=networkfacts.pool_cells,
+    facts=networkfacts.pool,
+    tables=lambda _row: [],
+    counted=lambda rows: rows.prefetch_related("clusters"),
+)
+PLACES: Final = (DATA_CENTERS, CLUSTERS, HOSTS, NETWORKS, PROFILES, MAC_POOLS)
 # What is done with a host by a button: verb → action, words, icon; possible in maintenance, or outside of it.
 _VERBS: Final = {
     "activate": (hosts.activate, gettext_lazy("Activate"), "fa-play", True),

@@ -15,6 +15,7 @@ from . import (
     machinedisks,
     machines,
     many,
+    nics,
     overview,
     places,
     preparing,
@@ -45,8 +46,21 @@ def _of(kind: Kind) -> Iterator[URLPattern]:
     yield path(f"{below}edit/preview", dialogs.preview_machine, given, name=f"preview_{name}")
     yield path(f"{below}edit/xml", dialogs.machine_xml, given, name=f"xml_{name}")
     yield path(f"{below}remove", machines.remove_machine, given, name=f"remove_{name}")
+    if "nics" in dict(kind.tabs):
+        yield from _nics_of(kind)
     if "members" in dict(kind.tabs):
         yield path(f"{below}vms", machines.machine_members, given, name=f"{name}_members")
+
+
+def _nics_of(kind: Kind) -> Iterator[URLPattern]:
+    """The addresses of the network cards of a kind, in either portal."""
+    given, name = {"kind": kind}, kind.name
+    below = f"{kind.path}/<uuid:pk>/nics"
+    yield path(below, nics.machine_nics, given, name=f"{name}_nics")
+    yield path(f"{below}/new", nics.nic_form, given, name=f"new_{name}_nic")
+    yield path(f"{below}/<uuid:card>/edit", nics.nic_form, given, name=f"edit_{name}_nic")
+    yield path(f"{below}/<uuid:card>/remove", nics.remove_nic, given, name=f"remove_{name}_nic")
+    yield path(f"{below}/<uuid:card>/<slug:verb>", nics.plug_nic, given, name=f"plug_{name}_nic")
 
 
 def _of_places(kind: PlaceKind) -> Iterator[URLPattern]:

@@ -17,7 +17,7 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import consoles, dialogs, facts, machines, preparing, serials, viewing, webadmin
+from . import consoles, dialogs, facts, machines, nics, preparing, serials, viewing, webadmin
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
@@ -83,6 +83,10 @@ def _for_everybody(view: Callable[..., HttpResponse]) -> Callable[..., HttpRespo
 
 
 vm_devices = _for_everybody(machines.machine_devices)
+vm_nics = _for_everybody(nics.machine_nics)
+nic_form = _for_everybody(nics.nic_form)
+remove_nic = _for_everybody(nics.remove_nic)
+plug_nic = _for_everybody(nics.plug_nic)
 give_back = _for_everybody(webadmin.give_back)
 vm_console = _for_everybody(consoles.vm_console)
 vm_guest = _for_everybody(webadmin.vm_guest)

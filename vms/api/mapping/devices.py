@@ -7,7 +7,6 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from vms.api.document import Long
-from vms.domain.devices import DeviceKind, devices
 from vms.domain.parts import Watchdog, WatchdogAction
 from vms.models import VM, Hardware
 
@@ -26,40 +25,6 @@ def empty(name: str, rel: str, element: str = "") -> Link:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
-    """One network card of a machine."""
-
-    vm_id: UUID
-    pk: UUID
-    number: int
-    model: str
-    mac: str
-
-
-def _cards(row: Hardware, _telling: Telling) -> Iterable[Card]:
-    cards = (device for device in devices(row.spec) if device.kind == DeviceKind.INTERFACE)
-    for number, card in enumerate(cards, start=1):
-        yield Card(row.pk, card.id, number, card.model, str(card.params["mac"]))
-
-
-NIC: Final = Entity(
-    name="nic",
-    collection="nics",
-    plural="nics",
-    own=(
-        Field("name", TEXT, lambda it: f"nic{it.number}"),
-        Field("interface", TEXT, lambda it: it.model),
-        Field("linked", BOOLEAN, lambda _it: True),
-        Field("plugged", BOOLEAN, lambda _it: True),
-        Field("mac/address", TEXT, lambda it: it.mac),
-        Field("vm", Reference("vms"), lambda it: it.vm_id),
-    ),
-    links=(empty("reported_device", "reporteddevices"), empty("statistic", "statistics")),
-)
-NICS: Final = Link(rel="nics", entity=NIC, items=of_each(_cards))
-
-
-@dataclass(frozen=True, slots=True)
 class Reported:
     """A network interface as the guest tells of it, with its addresses."""
 
@@ -73,7 +38,8 @@ class Reported:
         return uuid5(self.vm_id, f"reported/{self.name}/{self.mac}")
 
 
-def _reported(row: VM, _telling: Telling) -> Iterable[Reported]:
+def reported(row: VM, _telling: Telling) -> Iterable[Reported]:
+    """The network interfaces that its guest tells of."""
     found: dict[tuple[str, str], list[str]] = {}
     for one in row.addresses:
         found.setdefault((one.interface or "eth0", one.mac), []).append(one.address)
@@ -102,7 +68,7 @@ REPORTED_DEVICE: Final = Entity(
         Field("vm", Reference("vms"), lambda it: it.vm_id),
     ),
 )
-REPORTED_DEVICES: Final = Link(rel="reporteddevices", entity=REPORTED_DEVICE, items=of_each(_reported))
+REPORTED_DEVICES: Final = Link(rel="reporteddevices", entity=REPORTED_DEVICE, items=of_each(reported))
 
 
 @dataclass(frozen=True, slots=True)

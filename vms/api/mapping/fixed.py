@@ -97,9 +97,7 @@ OPTION: Final = Entity(
     ),
 )
 DOMAIN: Final = _fixed("domain", "domains", "domains", "name")
-MAC_POOL: Final = _fixed("mac_pool", "macpools", "mac_pools", "name", "description")
 POLICY: Final = _fixed("scheduling_policy", "schedulingpolicies", "scheduling_policies", "name", "description")
-MAC_POOL_ID: Final = uuid5(_NAMESPACE, "macpool/default")
 POLICY_ID: Final = uuid5(_NAMESPACE, "schedulingpolicy/most-memory-left")
 
 FIXED: Final[tuple[tuple[Entity, tuple[Fixed, ...]], ...]] = (
@@ -107,13 +105,12 @@ FIXED: Final[tuple[tuple[Entity, tuple[Fixed, ...]], ...]] = (
     (ICON, ICONS),
     (OPTION, tuple(_option(*each) for each in _OPTIONS.items())),
     (DOMAIN, (Fixed(DOMAIN_ID, {"name": AUTHZ}),)),
-    (MAC_POOL, (Fixed(MAC_POOL_ID, {"name": "Default", "description": "52:54:00:00:00:00 and above"}),)),
     (POLICY, (Fixed(POLICY_ID, {"name": "most_memory_left", "description": "The host with the most memory left"}),)),
 )
 ROOT_TAG: Final = Fixed(BLANK, {"name": "root", "description": "above all tags"})
 TAG_AT_THE_TOP: Final = _fixed("tag", "tags", "tags", "name", "description")
 # What the product does not have yet; there truly is none of it.
 NONE_YET: Final = (
-    *(bare("network", "networks"), bare("disk_profile", "diskprofiles")),
-    *(bare("vnic_profile", "vnicprofiles"), bare("group", "groups"), bare("affinity_label", "affinitylabels")),
+    *(bare("disk_profile", "diskprofiles"), bare("network_filter", "networkfilters")),
+    *(bare("group", "groups"), bare("affinity_label", "affinitylabels")),
 )

@@ -1,6 +1,6 @@
 """Where machines run: data centers, clusters and hosts."""
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import Any, Final
 
@@ -9,13 +9,15 @@ from django.db.models import QuerySet
 from vms.api.document import Node
 from vms.api.faults import invalid
 from vms.models import Cluster, DataCenter, Host, StorageDomain, StorageStatus, User
+from vms.models.networks import DEFAULT_MAC_POOL
 from vms.search.visible import visible
 
 from .devices import Figure, bare, empty, statistics
 from .entity import Entity, Link, related
 from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Schema, Telling, Type, Words, object_of
-from .fixed import MAC_POOL_ID, POLICY_ID
-from .kept import INHERITED, Identified, Word, listed_words
+from .fixed import POLICY_ID
+from .kept import INHERITED, Identified, Word, kept_fields, listed_words
+from .networks import OF_CLUSTER, OF_DATA_CENTER
 from .people import permissions_on
 from .storage import STORAGE_DOMAIN
 from .types import HOST_STATUS
@@ -52,12 +54,6 @@ def _is_plain(uri: str) -> bool:
     return uri.startswith("qemu+ssh://root@") and uri.endswith("/system")
 
 
-def _kept(kinds: Mapping[str, tuple[Type, Any]]) -> Iterator[Field]:
-    """What clients say and nothing here uses yet, told with oVirt's default until somebody says otherwise."""
-    for path, (kind, default) in kinds.items():
-        yield Field(path, kind, lambda it, path=path, default=default: it.kept.get(path, default), f"kept.{path}")  # type: ignore[misc]
-
-
 _SOURCES: Final = listed_words("required_rng_source", "hwrng", "random", "urandom")
 _PLAIN: Final = (
     Field("name", TEXT, lambda it: it.name, "attribute.name"),
@@ -78,10 +74,13 @@ CLUSTER: Final = Entity(
         *_DESCRIBED,
         Field("data_center", Reference("datacenters"), lambda it: it.data_center_id, "reference.data_center"),
         Field("version", _Level(), lambda it: it.level, "attribute.level"),
-        Field("mac_pool", Reference("macpools"), lambda _it: MAC_POOL_ID),
+        Field(
+            *("mac_pool", Reference("macpools")),
+            *(lambda it: it.mac_pool_id or DEFAULT_MAC_POOL, "reference.mac_pool"),
+        ),
         Field("scheduling_policy", Reference("schedulingpolicies"), lambda _it: POLICY_ID),
         Field("cpu/architecture", TEXT, lambda _it: "x86_64"),
-        *_kept(
+        *kept_fields(
             {
                 "cpu/type": (TEXT, None),
                 "ballooning_enabled": (BOOLEAN, True),
@@ -122,7 +121,7 @@ CLUSTER: Final = Entity(
         ),
     ),
     rows=partial(visible, Cluster),
-    links=(permissions_on("cluster"), empty("network", "networks"), empty("affinity_group", "affinitygroups")),
+    links=(permissions_on("cluster"), OF_CLUSTER, empty("affinity_group", "affinitygroups")),
 )
 
 DATA_CENTER: Final = Entity(
@@ -133,8 +132,8 @@ DATA_CENTER: Final = Entity(
         *_DESCRIBED,
         Field("status", TEXT, lambda _it: "up"),
         Field("version", _Level(), lambda it: it.kept.get("version", "4.8"), "kept.version"),
-        Field("mac_pool", Reference("macpools"), lambda _it: MAC_POOL_ID),
-        *_kept(
+        Field("mac_pool", Reference("macpools"), lambda _it: DEFAULT_MAC_POOL),
+        *kept_fields(
             {
                 "local": (BOOLEAN, False),
                 "quota_mode": (Word("disabled", "audit", "enabled"), "disabled"),
@@ -145,7 +144,7 @@ DATA_CENTER: Final = Entity(
     links=(
         Link(rel="clusters", entity=CLUSTER, items=related(partial(visible, Cluster), "data_center_id")),
         permissions_on("data_center"),
-        empty("network", "networks"),
+        OF_DATA_CENTER,
         Link(rel="storagedomains", entity=STORAGE_DOMAIN, items=related(_attached, "data_center_id")),
         empty("quota", "quotas"),
     ),
@@ -185,7 +184,7 @@ HOST: Final = Entity(
         Field("display/secure", BOOLEAN, lambda it: it.console_tls, "attribute.console_tls"),
         Field("display/certificate/content", TEXT, lambda it: it.console_authority or None, _AUTHORITY),
         Field("display/certificate/subject", TEXT, lambda it: it.console_subject or None, "attribute.console_subject"),
-        *_kept(
+        *kept_fields(
             {
                 "os/custom_kernel_cmdline": (TEXT, ""),
                 "power_management/enabled": (BOOLEAN, False),

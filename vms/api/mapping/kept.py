@@ -147,6 +147,12 @@ _KINDS: Final[dict[str, Type]] = {
 }
 
 
+def kept_fields(kinds: Mapping[str, tuple[Type, Any]]) -> Iterator[Field]:
+    """What clients say of other types, told with oVirt's default until somebody says otherwise."""
+    for path, (kind, default) in kinds.items():
+        yield Field(path, kind, lambda it, path=path, default=default: it.kept.get(path, default), f"kept.{path}")  # type: ignore[misc]
+
+
 def _fields() -> Iterator[Field]:
     for path, kind in _KINDS.items():
         yield Field(path, kind, lambda it, path=path: it.kept.get(path), f"kept.{path}")  # type: ignore[misc]

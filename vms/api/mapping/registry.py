@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from . import infrastructure, instance_type, labels, people, records, storage, template, vm, vm_pool
+from . import infrastructure, instance_type, labels, networks, people, records, storage, template, vm, vm_pool
 from .entity import Entity
 
 COLLECTIONS: Final[dict[str, Entity]] = {
@@ -14,6 +14,9 @@ COLLECTIONS: Final[dict[str, Entity]] = {
         instance_type.ENTITY,
         labels.BOOKMARK,
         labels.TAG,
+        networks.MAC_POOL,
+        networks.NETWORK,
+        networks.VNIC_PROFILE,
         people.PERMISSION,
         people.ROLE,
         people.USER,

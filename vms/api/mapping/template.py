@@ -5,7 +5,7 @@ from typing import Any, Final
 from vms.models import Template
 from vms.search.visible import visible
 
-from . import consoles, devices, labels, storage
+from . import consoles, devices, labels, networks, storage
 from .entity import Entity
 from .fields import NUMBER, TEXT, Field, Reference
 from .fixed import ICONS_OF
@@ -44,7 +44,7 @@ ENTITY: Final = Entity(
         consoles.of("template", "templates"),
         devices.cdroms("template", "templates"),
         storage.attachments("template", "templates"),
-        devices.empty("nic", "nics"),
+        networks.TEMPLATE_NICS,
         labels.tags_of(Template),
         permissions_on("template"),
         devices.watchdogs("template", "templates"),

@@ -10,7 +10,7 @@ from vms.domain.access import Rating
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 from vms.models import VM
 
-from . import consoles, devices, labels, storage
+from . import consoles, devices, labels, networks, storage
 from .entity import Entity, Part
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, object_of
 from .fixed import ICONS_OF
@@ -104,7 +104,7 @@ ENTITY: Final = Entity(
     ),
     links=(
         consoles.of("vm", "vms", consoles.ACTIONS),
-        devices.NICS,
+        networks.NICS,
         devices.APPLICATIONS,
         devices.cdroms("vm", "vms"),
         storage.attachments("vm", "vms"),

@@ -56,3 +56,18 @@ class LinkedOne(_OnOne):
             if str(item.pk) == inner.lower():
                 return item
         raise not_found()
+
+
+class LinkedDeeper(LinkedOne):
+    """All that hangs on something that hangs on an entity."""
+
+    deeper: Link = None  # type: ignore[assignment]
+
+    def get(self, request: Any, key: str, inner: str) -> Response:
+        """All of it."""
+        owner = self.owner(key)
+        item, entity = self.item(owner, inner), self.deeper.entity
+        items = items_of(self.deeper, item, self.telling)
+        place = f"{self.place(owner)}/{item.pk}/{self.deeper.rel}"
+        told = tell_all(entity, items, self.telling, [place] * len(items))
+        return Response(Document(entity.plural, {entity.name: told} if told else {}))

@@ -25,12 +25,14 @@ def columns(draft: Draft, row: Any = None) -> dict[str, Any]:
     return said
 
 
-def _named(door: Door, draft: Draft, kind: str) -> str:
+def named(door: Door, draft: Draft, kind: str) -> str:
+    """The name, without which nothing can be made."""
     name: str = door.required(draft.take("attribute", "name"), kind, "name")
     return name
 
 
-def _removing(act: Callable[..., None]) -> Callable[[Door, Any], None]:
+def removing(act: Callable[..., None]) -> Callable[[Door, Any], None]:
+    """The method that removes by an action."""
     return lambda door, row: act(row, by=door.user)
 
 
@@ -38,19 +40,27 @@ def _removing(act: Callable[..., None]) -> Callable[[Door, Any], None]:
 
 
 def _make_data_center(door: Door, draft: Draft) -> Any:
-    return places.create_data_center(_named(door, draft, "DataCenter"), by=door.user, **columns(draft))
+    return places.create_data_center(named(door, draft, "DataCenter"), by=door.user, **columns(draft))
 
 
 def _make_cluster(door: Door, draft: Draft) -> Any:
-    name, ref = _named(door, draft, "Cluster"), draft.take("reference", "data_center")
+    name, ref = named(door, draft, "Cluster"), draft.take("reference", "data_center")
     center = door.named("datacenters", door.required(ref, "Cluster", "dataCenter.id|name"), "data_center")
-    return places.create_cluster(name, data_center=center, by=door.user, **columns(draft))
+    return places.create_cluster(name, data_center=center, by=door.user, **columns(draft), **_mac_pool(door, draft))
 
 
 def _edit_cluster(door: Door, draft: Draft, row: Cluster) -> None:
     ref = draft.take("reference", "data_center")
     door.require_same("data_center", row.data_center, ref and door.named("datacenters", ref, "data_center"))
-    places.edit_cluster(row, by=door.user, **columns(draft, row))
+    places.edit_cluster(row, by=door.user, **columns(draft, row), **_mac_pool(door, draft))
+
+
+def _mac_pool(door: Door, draft: Draft) -> dict[str, Any]:
+    ref = draft.take("reference", "mac_pool")
+    if ref is None:
+        return {}
+    pool = door.named("macpools", ref, "mac_pool")
+    return {"mac_pool": None if pool.is_default else pool}
 
 
 def _edit_data_center(door: Door, draft: Draft, row: Any) -> None:
@@ -58,7 +68,7 @@ def _edit_data_center(door: Door, draft: Draft, row: Any) -> None:
 
 
 def _make_host(door: Door, draft: Draft) -> Any:
-    name = _named(door, draft, "Host")
+    name = named(door, draft, "Host")
     door.required(draft.values.get("attribute", {}).get("uri"), "Host", "address")
     ref = draft.take("reference", "cluster", Ref("cluster", name="Default"))
     host = hosts.create(name, cluster=door.named("clusters", ref, "cluster"), by=door.user, **columns(draft))
@@ -115,7 +125,7 @@ def _parent(door: Door, draft: Draft) -> dict[str, Any]:
 
 
 def _make_tag(door: Door, draft: Draft) -> Tag:
-    return tags.create(_named(door, draft, "Tag"), by=door.user, **columns(draft), **_parent(door, draft))
+    return tags.create(named(door, draft, "Tag"), by=door.user, **columns(draft), **_parent(door, draft))
 
 
 def _edit_tag(door: Door, draft: Draft, row: Tag) -> None:
@@ -126,7 +136,7 @@ def _edit_tag(door: Door, draft: Draft, row: Tag) -> None:
 
 
 def _make_bookmark(door: Door, draft: Draft) -> Any:
-    name = _named(door, draft, "Bookmark")
+    name = named(door, draft, "Bookmark")
     return bookmarks.create(name, door.required(draft.take("attribute", "value"), "Bookmark", "value"), by=door.user)
 
 
@@ -140,31 +150,31 @@ RESOURCES: Final = (
         language=languages.DATA_CENTERS,
         create=_make_data_center,
         edit=_edit_data_center,
-        remove=_removing(places.remove_data_center),
+        remove=removing(places.remove_data_center),
     ),
     Resource(
         entity=infrastructure.CLUSTER,
         language=languages.CLUSTERS,
         create=_make_cluster,
         edit=_edit_cluster,
-        remove=_removing(places.remove_cluster),
+        remove=removing(places.remove_cluster),
     ),
     Resource(
         entity=infrastructure.HOST,
         language=languages.HOSTS,
         create=_make_host,
         edit=_edit_host,
-        remove=_removing(hosts.remove),
+        remove=removing(hosts.remove),
     ),
     Resource(
         entity=persons.USER,
         language=languages.USERS,
         create=_make_user,
         edit=_edit_user,
-        remove=_removing(people.remove),
+        remove=removing(people.remove),
     ),
-    Resource(entity=persons.PERMISSION, create=give, remove=_removing(permissions.revoke)),
+    Resource(entity=persons.PERMISSION, create=give, remove=removing(permissions.revoke)),
     Resource(entity=persons.ROLE),
-    Resource(entity=labels.TAG, create=_make_tag, edit=_edit_tag, remove=_removing(tags.remove)),
-    Resource(entity=labels.BOOKMARK, create=_make_bookmark, edit=_edit_bookmark, remove=_removing(bookmarks.remove)),
+    Resource(entity=labels.TAG, create=_make_tag, edit=_edit_tag, remove=removing(tags.remove)),
+    Resource(entity=labels.BOOKMARK, create=_make_bookmark, edit=_edit_bookmark, remove=removing(bookmarks.remove)),
 )
