@@ -56,7 +56,7 @@ SETTINGS: Final = {
     "serial": _SERIAL + _CONSOLE,
     "waiting": _SERIAL + _CONSOLE + "GRUB_TIMEOUT=-1\n",
     "emergency": _SERIAL + _CONSOLE + 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX systemd.unit=emergency.target"\n',
-    "panic": _SERIAL + _CONSOLE + 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX init=/nowhere"\n',
+    "panic": _SERIAL + _CONSOLE + 'GRUB_CMDLINE_LINUX="$GRUB_CMDLINE_LINUX rdinit=/nowhere"\n',
 }
 
 _SETTLE: Final = Path(__file__).with_name("settle.sh")

@@ -1,7 +1,7 @@
 """What a boot has come to is told from real traces: each finding by its sign, and no hang where there is none.
 
-The traces in `traces/` were taken second by second from QEMU with the guests of `tests.distribution`: age in seconds,
-seconds of processor used, requests to read from disks, what the serial line said.
+The traces in `traces/` were taken second by second from QEMU, on a machine with much else to do, with the guests of
+`tests.distribution`: age in seconds, seconds of processor used, requests to read from disks, what the serial line said.
 """
 
 import json
@@ -21,7 +21,17 @@ BEGIN: Final = datetime(2026, 7, 1, 12, tzinfo=UTC)
 TRACES: Final = Path(__file__).with_name("traces")
 # Trace → what is found on the way, in this order and nothing else.
 LABELS: Final = {
+    "console-on-kernel-alone-headless": (Finding.BOOTING, Finding.GRUB_SILENT, Finding.GRUB_HANGS),
+    "debian-serial": (Finding.BOOTING, Finding.LOG_IN),
+    "debian-serial-one-slow-cpu": (Finding.BOOTING, Finding.LOG_IN),
+    "emergency": (Finding.BOOTING, Finding.EMERGENCY),
+    "grub-graphics-headless": (Finding.BOOTING, Finding.GRUB_SILENT, Finding.GRUB_HANGS),
+    "grub-graphics-with-screen": (Finding.BOOTING, Finding.ON_SCREEN),
+    "grub-menu-waits": (Finding.BOOTING, Finding.MENU_WAITS),
+    "kernel-says-nothing": (Finding.BOOTING, Finding.KERNEL_SILENT),
     "no-disk": (Finding.BOOTING, Finding.NO_BOOT_DEVICE),
+    "panic": (Finding.BOOTING, Finding.PANIC),
+    "uefi-no-disk": (Finding.BOOTING, Finding.FIRMWARE_SHELL),
 }
 
 

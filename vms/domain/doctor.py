@@ -17,7 +17,7 @@ __all__ = ["HEARD", "PAUSE", "Cure", "Diagnosis", "Finding", "Signs", "diagnose"
 
 
 class Finding(StrEnum):
-    """What a boot has come to; only the first two need nobody's attention."""
+    """What a boot has come to."""
 
     BOOTING = "booting"
     LOG_IN = "log_in"  # a prompt stands on the line
@@ -45,7 +45,7 @@ class Finding(StrEnum):
     @property
     def needs_attention(self) -> bool:
         """Whether a person should look, now or when the guest is wanted."""
-        return self not in {Finding.BOOTING, Finding.LOG_IN, Finding.ANSWERS}
+        return self not in {Finding.BOOTING, Finding.LOG_IN, Finding.ANSWERS, Finding.ON_SCREEN}
 
     @property
     def alarming(self) -> bool:
@@ -208,7 +208,9 @@ def _last_mile(lines: str) -> tuple[_Mile, str]:
 def _nothing(signs: Signs) -> Finding:
     if signs.quiet < SILENCE:
         return Finding.BOOTING
-    return Finding.ANSWERS if signs.answers else Finding.NOTHING_HEARD
+    if signs.answers:
+        return Finding.ANSWERS
+    return Finding.ON_SCREEN if signs.screen else Finding.NOTHING_HEARD
 
 
 def _firmware(signs: Signs) -> Finding:
