@@ -161,7 +161,7 @@ _MILES: Final[tuple[tuple[_Mile, re.Pattern[str]], ...]] = tuple(
         _Mile.MENU: r"GNU GRUB +version|Press any key to enter the menu",
         _Mile.GRUB_SHELL: r"^grub(?: rescue)?> ",
         _Mile.KERNEL: r"Loading Linux |Loading initial ramdisk|Booting a command list|\[ +0\.0000\d\d\] |EFI stub: ",
-        _Mile.PANIC: r"Kernel panic - not syncing: (?P<words>[^\n]*)",
+        _Mile.PANIC: r"(?<!end )Kernel panic - not syncing: (?P<words>[^\n]*)",
         _Mile.NO_ROOT: r"^\(initramfs\) |^dracut:/# |(?P<words>ALERT! +\S+ does not exist[^\n]*)",
         _Mile.EMERGENCY: r"You are in (?:emergency|rescue) mode|^(?:Give root password|Press Enter) for maintenance",
         _Mile.LOG_IN: r"^[\w.-]+ login: |^[^\n]{0,80}[~/\w] ?[#$] ?\Z",
