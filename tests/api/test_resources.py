@@ -1,14 +1,18 @@
 """Everything beside machines: made, told, changed and removed, by the actions behind it."""
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from django.utils import timezone
 
 from tests.actions.runs import up
 from tests.api.caller import Caller
 from vms.api.mapping import root
 from vms.domain.guest import GuestAddress, GuestUser, Source, Told
-from vms.models import VM, AuditEvent, Bookmark, Cluster, DataCenter, Host, Job, Permission, Tag, User
+from vms.models import VM, AuditEvent, Bookmark, Cluster, DataCenter, Host, Job, Permission, Statistic, Tag, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -114,7 +118,45 @@ def test_roles_tell_what_they_permit(api: Caller) -> None:
     permits = roles["UserRole"]["permits"]["permit"]
     assert "run_vm" in {permit["name"] for permit in permits}
     assert (roles["SuperUser"]["administrative"], roles["UserRole"]["administrative"]) == ("true", "false")
-    assert api.delete(roles["UserRole"]["href"]).status == 405
+    refused = api.delete(roles["UserRole"]["href"])
+    assert (refused.status, roles["UserRole"]["mutable"]) == (409, "false")
+    assert api.put(roles["UserRole"]["href"], "role", {"name": "x"}).status == 409
+
+
+def test_roles_are_made_changed_and_removed_by_who_may_do_as_much(api: Caller, vm: VM, alice: User) -> None:
+    permits = {"permit": [{"id": "run_vm"}, {"name": "stop_vm"}]}
+    role = made(api, "/roles", "role", name="starter", administrative=False, permits=permits)
+    granted = {each["id"] for each in api.get(f"{role}/permits").all("permit")}
+    assert granted == {"run_vm", "stop_vm", "login"}
+    added = made(api, f"{role}/permits", "permit", id="reboot_vm")
+    assert api.get(added).at("name") == "reboot_vm"
+    assert api.delete(added).status == 200
+    assert {each["id"] for each in api.get(f"{role}/permits").all("permit")} == granted
+    assert api.put(role, "role", {"description": "starts"}).at("description") == "starts"
+    assert api.post("/roles", "role", {"name": "x", "permits": {"permit": [{"id": "fly"}]}}).status == 400
+    assert api.post("/roles", "role", {"name": "x"}).status == 400
+    assert api.post("/roles", "role", {"name": "starter", "permits": permits}).status == 409
+    hers = Caller(alice, api.language)
+    assert hers.post("/roles", "role", {"name": "mine", "permits": permits}).status == 403
+    held = {"role": {"name": "starter"}, "user": {"name": "alice@internal-authz"}}
+    on = made(api, f"/vms/{vm.pk}/permissions", "permission", **held)
+    assert api.delete(role).status == 409
+    assert api.delete(on).status == 200
+    assert api.delete(role).status == 200
+
+
+def test_public_keys_are_one_s_own_affair_or_of_who_may_do_everything(api: Caller, alice: User, bob: User) -> None:
+    hers, his = Caller(alice, api.language), Caller(bob, api.language)
+    path = f"/users/{alice.pk}/sshpublickeys"
+    line = public_line("alice@laptop")
+    key = made(hers, path, "ssh_public_key", content=line)
+    assert hers.get(key).at("content") == line
+    assert his.get(path).status == his.post(path, "ssh_public_key", {"content": public_line("x")}).status == 404
+    other = api.put(key, "ssh_public_key", {"content": public_line("new")})
+    assert (other.status, other.at("content").endswith(" new")) == (200, True)
+    assert api.post(path, "ssh_public_key", {"content": "ssh-rsa nonsense"}).status == 400
+    assert api.delete(other.at("href")).status == 200
+    assert api.get(path).all("ssh_public_key") == []
 
 
 def test_people_see_themselves_and_give_what_they_have(language: str, vm: VM, alice: User, bob: User) -> None:
@@ -125,6 +167,11 @@ def test_people_see_themselves_and_give_what_they_have(language: str, vm: VM, al
     assert his.post(f"/vms/{vm.pk}/permissions", "permission", said).status in {400, 403}
     assert hers.post("/permissions", "permission", said).status == 403
     assert hers.post("/users", "user", {"principal": "x"}).status == 403
+
+
+def public_line(comment: str) -> str:
+    key = Ed25519PrivateKey.generate().public_key()
+    return f"{key.public_bytes(Encoding.OpenSSH, PublicFormat.OpenSSH).decode()} {comment}"
 
 
 def test_tags_are_put_on_machines(api: Caller, vm: VM) -> None:
@@ -169,7 +216,10 @@ def test_events_are_told_by_programs_and_read_from_where_one_was(api: Caller, vm
     assert [each["id"] for each in api.get(f"/events?from={last['id']}").all("event")] == [told.at("id")]
     assert api.post("/events", "event", {"severity": "normal"}).status == 400
     assert api.post("/events", "event", {"description": "x", "vm": {"name": "no such"}}).status == 400
-    assert api.delete(address).status == 409
+    assert api.delete(address).status == 200
+    assert api.get(address).status == api.delete(address).status == 404
+    assert told.at("id") not in {each["id"] for each in api.get("/events").all("event")}
+    assert AuditEvent.objects.filter(code="USER_DISMISS_EVENT", params__event=told.at("id")).exists()
     assert AuditEvent.objects.filter(code="EXTERNAL_EVENT_WARNING").exists()
 
 
@@ -189,6 +239,27 @@ def test_what_there_is_none_of_takes_none_and_says_so(api: Caller, vm: VM) -> No
     for path, name in ((f"/vms/{vm.pk}/snapshots", "snapshot"), (f"/vms/{vm.pk}/hostdevices", "host_device")):
         answer = api.post(path, name, {"name": "x"})
         assert (answer.status, "POST" in answer.fault[1]) == (405, True)
+
+
+def test_how_busy_a_machine_is_is_told_of_the_last_minute(api: Caller, vm: VM, host: Host, admin: User) -> None:
+    def figures() -> dict[str, str]:
+        told = api.get(f"/vms/{vm.pk}/statistics").all("statistic")
+        found = {}
+        for each in told:
+            value = each["values"]["value"]
+            found[each["name"]] = (value[0] if isinstance(value, list) else value)["datum"]
+        return found
+
+    assert figures() == {"memory.installed": str(vm.memory << 20)}
+    up(vm, host, by=admin)
+    now = timezone.now()
+    for minutes, cpu in ((2, 10.0), (1, 42.55)):
+        at = now - timedelta(minutes=minutes)
+        Statistic.objects.create(vm=vm, at=at, cpu=cpu, memory=50.0, network=1000.4, disk=0.0)
+    told = figures()
+    assert (told["cpu.current.total"], told["memory.used"]) == ("42.5", str((vm.memory << 20) // 2))
+    assert (told["network.bytes.current"], told["disk.bytes.current"]) == ("1000", "0")
+    assert "42.5" in api.get("/vms?detail=statistics").text
 
 
 def test_what_the_guest_tells_hangs_on_its_machine(api: Caller, vm: VM, host: Host, admin: User) -> None:

@@ -251,5 +251,6 @@ def test_a_key_is_one_line_of_openssh_strong_and_nobody_elses(place: Place, dora
             keys.add(line_, by=admin)
     with pytest.raises(Refusal, match="PUBLIC_KEY_IN_USE"):
         keys.add((place.home / "hers.pub").read_text(), by=admin)
-    keys.remove(PublicKey.objects.get(), by=admin)
-    assert PublicKey.objects.count() == 1, "it is not his"
+    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
+        keys.remove(PublicKey.objects.get(), by=User.objects.create(username="eve"))
+    assert PublicKey.objects.count() == 1, "it is not hers"

@@ -22,8 +22,8 @@ _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
     (r"one_active_preparation_per_machine|vms_preparation\.vm_id", "PREPARE_UNDER_WAY", None),
     (r"card_mac_used_once|vms_vmnic\.mac", "NETWORK_MAC_ADDRESS_IN_USE", "mac"),
     (
-        r"name_used_once|vmnic\.name\b|(vm|pool|instancetype|template|tag|bookmark|cluster|datacenter|host)\.name\b"
-        r"|vms_(cluster|datacenter|host|macpool)_name_|vms_user.username|macpool\.name\b|(network|vnicprofile)\.name\b",
+        r"name_used_once|vmnic\.name\b|(vm|pool|instancetype|template|tag|bookmark|role|cluster|datacenter|host)\.name\b"
+        r"|vms_(cluster|datacenter|host|macpool|role)_name_|vms_user.username|macpool\.name\b|(network|vnicprofile)\.name\b",
         "ACTION_TYPE_FAILED_NAME_ALREADY_USED",
         "name",
     ),

@@ -7,7 +7,7 @@ from django.db.models import Model
 from django.utils import timezone
 
 from vms.domain.errors import Refusal
-from vms.models import ActionGroup, AuditEvent, Job, JobState, Step, User
+from vms.models import ActionGroup, AuditEvent, Dismissal, Job, JobState, Step, User
 
 from ._action import action, locked
 from ._audit import correlation_id, record
@@ -28,6 +28,14 @@ def add_event(text: str, *, severity: str = "normal", about: Model | None = None
     if severity not in SEVERITIES:
         raise Refusal("ILLEGAL_VALUE", "severity", value=severity[:16], allowed=", ".join(SEVERITIES))
     return record(by, f"EXTERNAL_EVENT_{severity.upper()}", about or by, severity=severity, text=text, **told)
+
+
+@action
+def dismiss_event(event: AuditEvent, *, by: User) -> None:
+    """Tell programs of an event no more (oVirt: RemoveAuditLogById); the trail keeps it, and who dismissed it."""
+    authorise(by, ActionGroup.INJECT_EXTERNAL_EVENTS, None)
+    if Dismissal.objects.get_or_create(event=event)[1]:
+        record(by, "USER_DISMISS_EVENT", by, event=str(event.pk), kind=event.code)
 
 
 @action

@@ -31,7 +31,7 @@ def grant(user: User, role: Role, on: Any = None, *, by: Actor) -> Permission:
     Whoever gives a role has all that it allows there, and an administrative one where it is administrative.
     """
     authorise(by, ActionGroup.MANIPULATE_PERMISSIONS, on)
-    _require_as_much(role, on, by)
+    require_as_much(role.grants, role, on, by)
     column = {} if on is None else {COLUMNS[type(on)]: on}
     there = Permission.objects.filter(user=user, role=role, **(column or SYSTEM_WIDE)).first()
     if there is not None:
@@ -47,7 +47,7 @@ def revoke(permission: Permission, *, by: Actor) -> None:
     """Take a role away; somebody who administers the system stays."""
     on, user, role = held_on(permission), permission.user, permission.role
     authorise(by, ActionGroup.MANIPULATE_PERMISSIONS, on)
-    _require_as_much(role, on, by)
+    require_as_much(role.grants, role, on, by)
     permission.delete()
     require_administrator()
     code = "USER_REMOVE_SYSTEM_PERMISSION" if on is None else "USER_REMOVE_PERMISSION"
@@ -67,10 +67,10 @@ def require_administrator() -> None:
         raise Refusal("SYSTEM_NEEDS_AN_ADMINISTRATOR", None)
 
 
-def _require_as_much(role: Role, on: Any, by: Actor) -> None:
+def require_as_much(allows: frozenset[ActionGroup], role: Role, on: Any, by: Actor) -> None:
+    """Refuse somebody who cannot do themselves, on an object or (None) the system, what a role is to allow."""
     if isinstance(by, Engine):
         return
-    allows = frozenset(ActionGroup(group) for group in role.permits.values_list("action_group", flat=True))
     lacking = sorted(allows - rights.on_object(by, on) - {ActionGroup.LOGIN})
     if lacking:
         raise Refusal("USER_NOT_AUTHORIZED_TO_PERFORM_ACTION", "role", permit=lacking[0].value)

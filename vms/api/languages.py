@@ -146,7 +146,7 @@ class Json:
             return "[" + ",".join([self._value(each) for each in node]) + "]"
         if isinstance(node, datetime):
             return self.moment(node)
-        return str(int(node)) if isinstance(node, Long) else encode_basestring(plain(node))
+        return str(node) if isinstance(node, Long | float) else encode_basestring(plain(node))
 
 
 def plain(value: Any) -> str:

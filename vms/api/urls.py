@@ -70,6 +70,8 @@ _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
     "networks/vnicprofiles": (networks.Made, LinkedOne),
     "nics": (networks.Nics, networks.Nic),
     "permissions": (held.Permissions, held.Permission),
+    "permits": (held.Permits, held.PermitOf),
+    "sshpublickeys": (held.SshKeys, held.SshKey),
     "steps": (told.Steps, LinkedOne),
     "storagedomains": (storage.Attached, storage.AttachedOne),
     "tags": (held.Tags, held.Tag),
@@ -77,13 +79,18 @@ _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
 }
 
 
+# What somebody holds, given and taken where it is held.
+_ONLY_TOLD: Final = frozenset(
+    {("users", "permissions"), ("hosts", "permissions"), ("users", "tags"), ("hosts", "tags")}
+)
+
+
 def _links(resource: Resource) -> Iterator[tuple[str, View]]:
     for link in resource.entity.links:
         path = f"{resource.entity.collection}/{{key}}/{link.rel}"
         # What is always empty only looks like the rest.
-        plain_link = not link.entity.own or resource.entity.collection in {"users", "hosts"}
-        plain_link = plain_link or (resource is TEMPLATES and link.rel == "diskattachments")  # they stay as they are
         collection = resource.entity.collection
+        plain_link = not link.entity.own or (collection, link.rel) in _ONLY_TOLD
         known = _LINKED.get(f"{collection}/{link.rel}") or _LINKED.get(link.rel, (Linked, LinkedOne))
         all_of_it, one = (Linked, LinkedOne) if plain_link else known
         yield path, all_of_it.routed(resource=resource, link=link)

@@ -1,6 +1,6 @@
 """What the database remembers; a row exposes its value and accepts one, and never decides."""
 
-from .audit import AuditEvent
+from .audit import AuditEvent, Dismissal
 from .changes import Change
 from .consoles import ConsoleChoice, ConsoleKind, ConsolePass, ConsoleSession
 from .devices import Device, Scope
@@ -50,6 +50,7 @@ __all__ = [
     "DiskAttachment",
     "DiskContent",
     "DiskStatus",
+    "Dismissal",
     "Domain",
     "Hardware",
     "Host",

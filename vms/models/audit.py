@@ -47,3 +47,13 @@ class AuditEvent(models.Model):
 
     def delete(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise TypeError("an audit event is never removed")
+
+
+class Dismissal(models.Model):
+    """An event that REST's clients have removed: they are told of it no more, and the trail keeps it."""
+
+    event = models.OneToOneField(AuditEvent, models.CASCADE, related_name="dismissal", primary_key=True)
+    at = models.DateTimeField(auto_now_add=True)
+
+    def __str__(self) -> str:
+        return str(self.event)

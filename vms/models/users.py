@@ -100,12 +100,20 @@ class Role(models.Model):
     description = models.CharField(max_length=4000, blank=True)
     administrative = models.BooleanField(default=False)
     allows_viewing_children = models.BooleanField(default=True)
+    mutable = models.BooleanField(default=True)  # oVirt's own are not
 
     class Meta:
         ordering = ("name",)
 
     def __str__(self) -> str:
         return self.name
+
+    @property
+    def grants(self) -> frozenset[ActionGroup]:
+        """What it allows; what an older version knew and this one does not is left out."""
+        known = set(ActionGroup.values)
+        groups = self.permits.values_list("action_group", flat=True)
+        return frozenset(ActionGroup(group) for group in groups if group in known)
 
 
 class RolePermit(models.Model):

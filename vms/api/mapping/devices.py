@@ -1,16 +1,19 @@
 """What hangs on a machine beside its consoles: told of the machine itself, or always empty here."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
-from vms.api.document import Long
-from vms.domain.parts import Watchdog, WatchdogAction
-from vms.models import VM, Hardware
+from django.utils import timezone
 
-from .entity import Entity, Link, of_each
+from vms.api.document import Long
+from vms.domain.lifecycle import NOT_RUNNING, Status
+from vms.domain.parts import Watchdog, WatchdogAction
+from vms.models import VM, Hardware, Statistic
+
+from .entity import MOST_IDS, Entity, Link, of_each
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, Words, list_of, object_of
 
 
@@ -244,7 +247,7 @@ class Figure:
     name: str
     description: str
     unit: str
-    value: int
+    value: float
 
     @property
     def pk(self) -> UUID:
@@ -255,12 +258,37 @@ class _Values(Type):
     def schema(self) -> Schema:
         return list_of("value", object_of(datum={"type": "number"}))
 
-    def tell(self, value: int, telling: Telling) -> Any:
-        return {"value": [{"datum": Long(value)}]}
+    def tell(self, value: float, telling: Telling) -> Any:
+        return {"value": [{"datum": Long(value) if isinstance(value, int) else value}]}
 
 
-def _figures_of(row: VM, telling: Telling) -> Iterable[Figure]:
-    yield Figure("vms", row.pk, "memory.installed", "Total memory configured", "bytes", row.memory * 1024 * 1024)
+def _figures_of(owners: Sequence[VM], _telling: Telling) -> Mapping[Any, Sequence[Figure]]:
+    """Of each machine its memory, and of one that runs the last minute that was measured; one query for all."""
+    latest: dict[Any, Statistic] = {}
+    running = [vm.pk for vm in owners if Status(vm.observed) not in NOT_RUNNING]
+    for start in range(0, len(running), MOST_IDS):
+        measured = Statistic.objects.filter(vm__in=running[start : start + MOST_IDS], at__gte=timezone.now() - _FRESH)
+        # The oldest first, so that the latest stays.
+        latest |= {one.vm_id: one for one in measured.order_by("at")}
+    return {vm.pk: tuple(_figures(vm, latest.get(vm.pk))) for vm in owners}
+
+
+_FRESH: Final = timedelta(minutes=5)
+
+
+def _figures(vm: VM, last: Statistic | None) -> Iterable[Figure]:
+    memory = vm.memory * 1024 * 1024
+    yield Figure("vms", vm.pk, "memory.installed", "Total memory configured", "bytes", memory)
+    if last is None:
+        return
+    yield Figure("vms", vm.pk, "cpu.current.total", "Current total CPU used", "percent", round(last.cpu, 1))
+    yield Figure("vms", vm.pk, "network.bytes.current", "Network traffic", "bytes_per_second", round(last.network))
+    yield Figure("vms", vm.pk, "disk.bytes.current", "Disk traffic", "bytes_per_second", round(last.disk))
+    if last.memory is not None:
+        yield Figure(
+            "vms", vm.pk, "memory.used", "Memory used by the guest", "bytes", round(memory * last.memory / 100)
+        )
+        yield Figure("vms", vm.pk, "memory.usage", "Share of the memory used", "percent", round(last.memory, 1))
 
 
 def statistics(name: str, collection: str, figures: Any) -> Link:
@@ -273,13 +301,13 @@ def statistics(name: str, collection: str, figures: Any) -> Link:
             Field("name", TEXT, lambda it: it.name),
             Field("description", TEXT, lambda it: it.description),
             Field("kind", TEXT, lambda _it: "gauge"),
-            Field("type", TEXT, lambda _it: "integer"),
+            Field("type", TEXT, lambda it: "integer" if isinstance(it.value, int) else "decimal"),
             Field("unit", TEXT, lambda it: it.unit),
             Field("values", _Values(), lambda it: it.value),
             Field(name, Reference(collection), lambda it: it.owner),
         ),
     )
-    return Link(rel="statistics", entity=entity, items=of_each(figures))
+    return Link(rel="statistics", entity=entity, items=figures)
 
 
 STATISTICS: Final = statistics("vm", "vms", _figures_of)

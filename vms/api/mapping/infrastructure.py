@@ -13,7 +13,7 @@ from vms.models.networks import DEFAULT_MAC_POOL
 from vms.search.visible import visible
 
 from .devices import Figure, bare, empty, statistics
-from .entity import Entity, Link, related
+from .entity import Entity, Link, of_each, related
 from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Schema, Telling, Type, Words, object_of
 from .fixed import POLICY_ID
 from .kept import INHERITED, Identified, Word, kept_fields, listed_words
@@ -204,7 +204,7 @@ HOST: Final = Entity(
         empty("host_nic", "nics"),
         empty("host_numa_node", "numanodes", "numa_nodes"),
         Link(rel="storage", entity=bare("host_storage", "storage"), element="host_storages"),
-        statistics("host", "hosts", _figures),
+        statistics("host", "hosts", of_each(_figures)),
     ),
     actions=("activate", "deactivate"),
 )

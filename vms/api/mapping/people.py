@@ -1,19 +1,21 @@
 """People, roles with what they permit, and permissions: who holds which role on what."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
+from uuid import UUID
 
 from django.db.models import QuerySet
 
 from vms.api.document import Node
 from vms.api.faults import invalid
-from vms.models import Permission, Role, RolePermit, User
+from vms.models import ActionGroup, Permission, PublicKey, Role, RolePermit, User
 from vms.models.users import OBJECTS, SYSTEM_WIDE
 from vms.search.visible import runs_everything
 
 from .devices import empty
-from .entity import Entity, Link, related
-from .fields import BOOLEAN, TEXT, Field, Reference, Schema, Telling, Type, object_of
+from .entity import MOST_IDS, Entity, Link, related
+from .fields import ABSENT, BOOLEAN, TEXT, Field, Reference, Schema, Telling, Type, Words, list_of, listed, object_of
 
 # oVirt's name for the people that it keeps itself; all of ours are.
 AUTHZ: Final = "internal-authz"
@@ -56,14 +58,58 @@ class _Domain(Type):
         return AUTHZ
 
 
+@dataclass(frozen=True, slots=True)
+class Permit:
+    """One action group that a role grants; its name is its id."""
+
+    role: UUID
+    group: str
+
+    @property
+    def pk(self) -> str:
+        return self.group
+
+
+def _permits(owners: Sequence[Any], _telling: Telling) -> Mapping[Any, Sequence[Permit]]:
+    by_role: dict[Any, list[Permit]] = {}
+    ids = [role.pk for role in owners]
+    for start in range(0, len(ids), MOST_IDS):
+        granted = RolePermit.objects.filter(role__in=ids[start : start + MOST_IDS]).order_by("action_group")
+        for role, group in granted.values_list("role_id", "action_group"):
+            by_role.setdefault(role, []).append(Permit(role, group))
+    return by_role
+
+
+_GROUP: Final = Words({group.value: group for group in ActionGroup})
+
+
+class _Groups(Type):
+    """The permits of a role, named by their ids or names; a list with an address is a link that a client has read."""
+
+    def schema(self) -> Schema:
+        return list_of("permit", object_of(id=_GROUP.schema(), name=_GROUP.schema()))
+
+    def read(self, node: Node, path: str) -> Any:
+        if isinstance(node, Mapping) and "href" in node and "permit" not in node:
+            return ABSENT
+        return frozenset(read_permit(each, f"{path}.permit") for each in listed(node, "permit", path))
+
+
+def read_permit(node: Node, path: str) -> ActionGroup:
+    """The action group that a client names by id or name."""
+    named = node.get("name") or node.get("id") if isinstance(node, Mapping) else None
+    group: ActionGroup = _GROUP.read(named, f"{path}.id")
+    return group
+
+
 PERMIT: Final = Entity(
     name="permit",
     collection="permits",
     plural="permits",
     own=(
-        Field("name", TEXT, lambda it: it.action_group),
+        Field("name", _GROUP, lambda it: it.group, "attribute.group"),
         Field("administrative", BOOLEAN, lambda _it: False),
-        Field("role", Reference("roles"), lambda it: it.role_id),
+        Field("role", Reference("roles"), lambda it: it.role),
     ),
 )
 ROLE: Final = Entity(
@@ -71,18 +117,22 @@ ROLE: Final = Entity(
     collection="roles",
     plural="roles",
     own=(
-        Field("name", TEXT, lambda it: it.name),
-        Field("description", TEXT, lambda it: it.description),
-        Field("administrative", BOOLEAN, lambda it: it.administrative),
-        Field("mutable", BOOLEAN, lambda _it: False),
+        Field("name", TEXT, lambda it: it.name, "attribute.name"),
+        Field("description", TEXT, lambda it: it.description, "attribute.description"),
+        Field("administrative", BOOLEAN, lambda it: it.administrative, "attribute.administrative"),
+        Field("mutable", BOOLEAN, lambda it: it.mutable),
+        Field("permits", _Groups(), to="attribute.groups"),
     ),
     rows=lambda _user: Role.objects.all(),
-    links=(
-        Link(
-            rel="permits",
-            entity=PERMIT,
-            items=related(lambda _user: RolePermit.objects.order_by("action_group"), "role_id"),
-        ),
+    links=(Link(rel="permits", entity=PERMIT, items=_permits),),
+)
+SSH_KEY: Final = Entity(
+    name="ssh_public_key",
+    collection="sshpublickeys",
+    plural="ssh_public_keys",
+    own=(
+        Field("content", TEXT, lambda it: f"{it.line} {it.comment}".strip(), "attribute.line"),
+        Field("user", Reference("users"), lambda it: it.user_id),
     ),
 )
 _ON: Final = {
@@ -135,7 +185,7 @@ USER: Final = Entity(
         empty("role", "roles"),
         empty("group", "groups"),
         empty("tag", "tags"),
-        empty("ssh_public_key", "sshpublickeys", "ssh_public_keys"),
+        Link(rel="sshpublickeys", entity=SSH_KEY, items=related(lambda _user: PublicKey.objects.all(), "user_id")),
         empty("user_option", "options", "options"),
     ),
 )

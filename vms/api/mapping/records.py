@@ -79,7 +79,7 @@ EVENT: Final = Entity(
     name="event",
     collection="events",
     plural="events",
-    rows=partial(visible, AuditEvent),
+    rows=lambda user: visible(AuditEvent, user).filter(dismissal=None),
     own=(
         Field("name", TEXT, lambda it: it.code),
         Field("description", TEXT, _sentence, "attribute.description"),

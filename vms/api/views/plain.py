@@ -3,14 +3,14 @@
 from collections.abc import Callable
 from typing import Any, Final
 
-from vms.actions import bookmarks, hosts, people, permissions, places, tags
+from vms.actions import bookmarks, hosts, people, permissions, places, roles, tags
 from vms.api.faults import missing
 from vms.api.mapping import infrastructure, kept, labels
 from vms.api.mapping import people as persons
 from vms.api.mapping.draft import Draft
 from vms.api.mapping.fields import Ref
 from vms.domain.secret import Secret
-from vms.models import Cluster, Permission, Tag, User
+from vms.models import Cluster, Permission, Role, Tag, User
 from vms.search import languages
 
 from .base import Door
@@ -101,6 +101,16 @@ def _edit_user(door: Door, draft: Draft, row: User) -> None:
     people.edit(row, by=door.user, **said)
 
 
+def _make_role(door: Door, draft: Draft) -> Role:
+    name, said = _named(door, draft, "Role"), columns(draft)
+    groups = door.required(said.pop("groups", None), "Role", "permits.id")
+    return roles.create(name, groups, by=door.user, **said)
+
+
+def _edit_role(door: Door, draft: Draft, row: Role) -> None:
+    roles.edit(row, by=door.user, **columns(draft, row))
+
+
 def give(door: Door, draft: Draft, on: Any = None) -> Permission:
     """Give the role that a body names to the person that it names."""
     found = {}
@@ -174,7 +184,7 @@ RESOURCES: Final = (
         remove=removing(people.remove),
     ),
     Resource(entity=persons.PERMISSION, create=give, remove=removing(permissions.revoke)),
-    Resource(entity=persons.ROLE),
+    Resource(entity=persons.ROLE, create=_make_role, edit=_edit_role, remove=removing(roles.remove)),
     Resource(entity=labels.TAG, create=_make_tag, edit=_edit_tag, remove=removing(tags.remove)),
     Resource(entity=labels.BOOKMARK, create=_make_bookmark, edit=_edit_bookmark, remove=removing(bookmarks.remove)),
 )
