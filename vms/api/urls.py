@@ -81,7 +81,14 @@ _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
 
 # What somebody holds, given and taken where it is held.
 _ONLY_TOLD: Final = frozenset(
-    {("users", "permissions"), ("hosts", "permissions"), ("users", "tags"), ("hosts", "tags")}
+    # Templates stay as they are.
+    {
+        ("users", "permissions"),
+        ("hosts", "permissions"),
+        ("users", "tags"),
+        ("hosts", "tags"),
+        ("templates", "diskattachments"),
+    }
 )
 
 

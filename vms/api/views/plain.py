@@ -102,7 +102,7 @@ def _edit_user(door: Door, draft: Draft, row: User) -> None:
 
 
 def _make_role(door: Door, draft: Draft) -> Role:
-    name, said = _named(door, draft, "Role"), columns(draft)
+    name, said = named(door, draft, "Role"), columns(draft)
     groups = door.required(said.pop("groups", None), "Role", "permits.id")
     return roles.create(name, groups, by=door.user, **said)
 
