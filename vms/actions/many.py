@@ -6,7 +6,7 @@ own together with what became of it: nothing is done twice, wherever the engine 
 
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import fields
 from typing import Any, Final
 from uuid import uuid4
 
@@ -14,29 +14,28 @@ from django.db import transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from vms.domain.changes import Changes
-from vms.domain.console import Console, Offer
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
-from vms.models import VM, Job, JobState, Step, Tag, User
+from vms.models import VM, Job, JobState, Pool, Step, Tag, User
 from vms.search.visible import runs_everything
 
-from . import migration, power, tags
+from . import fleet, migration, power, tags
 from ._action import action
 from ._audit import coming_from, correlation_id, record
 from ._authorise import ENGINE
 from ._jobs import wake
-from .edit import edit
+from .fleet import Converted
 from .remove import remove
 
 logger = logging.getLogger(__name__)
 
 MOST: Final = 10_000  # machines of one job
 PREFIX: Final = "many_"
+POOL: Final = "pool"  # a step's kind
 _BATCH: Final = 1000
 
 Params = Mapping[str, Any]
-Done = Job | None
+Done = Job | Converted | None
 
 
 def _power(verb: Verb) -> Callable[[VM, User, Params], Done]:
@@ -49,19 +48,6 @@ def _start(vm: VM, by: User, params: Params) -> Done:
 
 def _migrate(vm: VM, by: User, _params: Params) -> Done:
     return migration.migrate(vm, by=by)
-
-
-def _headless(vm: VM, by: User, params: Params) -> Done:
-    def console(console: Console, _offer: Offer) -> Console:
-        return replace(console, serial=console.serial or bool(params.get("serial"))).as_headless()
-
-    edit(vm, Changes(console=console, accept_lockout=bool(params.get("accept_lockout"))), by=by)
-    return None
-
-
-def _graphical(vm: VM, by: User, params: Params) -> Done:
-    edit(vm, Changes(console=lambda console, offer: console.as_graphical(offer)), by=by)
-    return None
 
 
 def _tagged(attach: Callable[..., None]) -> Callable[[VM, User, Params], Done]:
@@ -80,12 +66,13 @@ def _remove(vm: VM, by: User, params: Params) -> Done:
     return None
 
 
-VERBS: Final[dict[str, Callable[[VM, User, Params], Done]]] = {
+VERBS: Final[dict[str, Callable[[Any, User, Params], Done]]] = {
     Verb.START: _start,
     **{verb: _power(verb) for verb in (Verb.SUSPEND, Verb.SHUTDOWN, Verb.STOP, Verb.REBOOT, Verb.RESET)},
     Verb.MIGRATE: _migrate,
-    "headless": _headless,
-    "graphical": _graphical,
+    fleet.HEADLESS: fleet.headless,
+    fleet.GRAPHICAL: fleet.graphical,
+    fleet.RESTORE: fleet.restore,
     "attach_tag": _tagged(tags.attach),
     "detach_tag": _tagged(tags.detach),
     Verb.REMOVE: _remove,
@@ -93,15 +80,24 @@ VERBS: Final[dict[str, Callable[[VM, User, Params], Done]]] = {
 
 
 @action
-def ask(verb: str, machines: QuerySet[VM], *, by: User, expected: int | None = None, **params: Any) -> Job:
+def ask(
+    verb: str,
+    machines: QuerySet[VM],
+    *,
+    by: User,
+    expected: int | None = None,
+    pool: Pool | None = None,
+    **params: Any,
+) -> Job:
     """Record what is to be done with these machines; which they are is settled now.
 
-    Refused when there are others than the `expected` number, or more than one job may have.
+    Refused when there are others than the `expected` number, or more than one job may have. A `pool` whose machines
+    they are comes first: they are what it is.
     """
     if verb not in VERBS:
         raise Refusal("ILLEGAL_VALUE", "verb", value=verb, allowed=", ".join(VERBS))
     chosen = list(machines.order_by("folded", "name").values_list("pk", "name")[: MOST + 1])
-    if not chosen:
+    if not chosen and pool is None:
         raise Refusal("MANY_NONE")
     if len(chosen) > MOST:
         raise Refusal("MANY_TOO_MANY", None, limit=MOST)
@@ -117,6 +113,8 @@ def ask(verb: str, machines: QuerySet[VM], *, by: User, expected: int | None = N
         created_by=by,
         correlation_id=correlation_id(),
     )
+    if pool is not None:
+        Step.objects.create(job=job, number=0, name=pool.name, machine=pool.pk, kind=POOL, state=JobState.QUEUED)
     Step.objects.bulk_create(
         (
             Step(job=job, number=number, name=name, machine=machine, state=JobState.QUEUED)
@@ -168,13 +166,15 @@ def carry_on(job: Job) -> bool:
 @action
 def _deal_with(step: Step, job: Job) -> None:
     """The machine and what became of it, in one transaction."""
-    vm = VM.objects.filter(pk__in=[step.machine]).first()
-    if vm is None:
+    rows: QuerySet[Any] = Pool.objects.all() if step.kind == POOL else VM.objects.all()
+    row = rows.filter(pk__in=[step.machine]).first()
+    if row is None:
         raise Refusal("ACTION_TYPE_FAILED_VM_NOT_FOUND", None, name=step.name)
     if job.created_by is None:
         raise Refusal("MANY_NOT_YOURS")
-    led_to = VERBS[job.verb.removeprefix(PREFIX)](vm, job.created_by, job.params)
-    if not _leave(step, JobState.FINISHED, led_to=led_to):
+    done = VERBS[job.verb.removeprefix(PREFIX)](row, job.created_by, job.params)
+    told = {each.name: getattr(done, each.name) for each in fields(Converted)} if isinstance(done, Converted) else None
+    if not _leave(step, JobState.FINISHED, **(told or {"led_to": done})):
         raise Refusal("MANY_CANCELLED")  # and roll back whatever was done
 
 

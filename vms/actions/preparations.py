@@ -26,6 +26,7 @@ from . import power
 from ._action import action, locked
 from ._audit import coming_from, correlation_id, record
 from ._authorise import ENGINE, authorise
+from ._changes import changed
 from ._jobs import PREPARE_GUEST, call_off, enqueue
 from .edit import edit
 
@@ -329,6 +330,7 @@ def _go_on(preparation: Preparation, job: Job | None = None) -> None:
     preparation.stage, preparation.job = path[number].value, job
     _date(preparation)
     preparation.save(update_fields=["stage", "job", "since", "until"])
+    changed(preparation.vm)
 
 
 def _wait_for(preparation: Preparation, job: Job) -> None:
@@ -346,5 +348,6 @@ def _end(preparation: Preparation, outcome: Outcome, **columns: Any) -> None:
     undone = {"kept": False, "configured": False} if outcome == Outcome.UNDONE else {}
     told = {"outcome": outcome.value, "finished_at": timezone.now(), "job": None, "until": None, **undone, **columns}
     Preparation.objects.filter(pk=preparation.pk).update(**told)
+    changed(preparation.vm)
     for name, value in told.items():
         setattr(preparation, name, value)

@@ -89,6 +89,7 @@ VERBS: Final[dict[str, Text]] = {
     "plug_nics": _("Change network interfaces"),
     "headless": _("Make headless"),
     "graphical": _("Give a screen"),
+    "restore": _("Undo a conversion"),
     "attach_tag": _("Add a tag"),
     "detach_tag": _("Take a tag off"),
 }

@@ -7,6 +7,8 @@ from django.utils.translation import gettext_lazy as _
 from .text import Text
 
 REFUSALS: Final[dict[str, Text]] = {
+    "FLEET_NOTHING_TO_UNDO": _("The run has changed nothing here."),
+    "FLEET_CHANGED_SINCE": _("%(name)s has got another console since; it stays as it is."),
     "GUEST_AGENT_SILENT": _("The guest agent does not answer."),
     "GUEST_AGENT_FORBIDS": _(
         "The guest agent runs no programs: its configuration (/etc/sysconfig/qemu-ga or /etc/qemu/qemu-ga.conf) "

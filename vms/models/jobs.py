@@ -89,7 +89,8 @@ class Job(models.Model):
 class Step(models.Model):
     """One thing that a job did, with its outcome; oVirt's job steps.
 
-    Of a job over many machines: one machine, what it was refused with, and the job that was recorded for it.
+    Of a job over many machines: one machine, what it was refused with, and the job that was recorded for it, or the
+    preparation that was begun; `changed` is what was changed in it, so that it can be undone.
     """
 
     job = models.ForeignKey(Job, models.CASCADE, related_name="steps")
@@ -103,6 +104,8 @@ class Step(models.Model):
     machine = models.UUIDField(null=True, blank=True)
     error = models.JSONField(null=True, blank=True)
     led_to = models.ForeignKey(Job, models.SET_NULL, null=True, blank=True, related_name="+")
+    changed = models.JSONField(null=True, blank=True)
+    preparation = models.ForeignKey("Preparation", models.SET_NULL, null=True, blank=True, related_name="+")
 
     class Meta:
         ordering = ("number",)
