@@ -83,20 +83,20 @@ def undoable(job: Job) -> QuerySet[Step]:
     return job.steps.filter(~Q(changed=None) | ~Q(preparation=None))
 
 
-def forecast(verb: str, vm: VM, params: Params) -> Forecast:
-    """What would become of a machine, without doing anything."""
+def forecast(verb: str, vm: VM, params: Params, *, pooled: bool = False) -> Forecast:
+    """What would become of a machine, without doing anything; `pooled` where its pool is converted with it."""
     now = access.of(vm)
     try:
         console = _wanted(verb, params)(vm.console, vm.offer())
-    except Refusal as no:
-        return Forecast(vm=vm, now=now, no=no)
-    changes = console != vm.console
+    except Refusal as refused:
+        return Forecast(vm=vm, now=now, no=refused)
+    changes, after = console != vm.console, access.of(vm, console)
+    no = None
+    if changes and vm.pool is not None and not pooled:  # it is what its pool is
+        no = Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(vm.pool))
+    elif changes and after.locked_out and not now.locked_out and not params.get("accept_lockout"):
+        no = Refusal("VM_WOULD_BE_LOCKED_OUT", "accept_lockout")
     run = vm.run if Status(vm.observed) not in NOT_RUNNING else None
-    # A machine of a pool is what its pool is.
-    no = Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(vm.pool)) if changes and vm.pool else None
-    after = access.of(vm, console)
-    if changes and after.locked_out and not now.locked_out and not params.get("accept_lockout"):
-        no = no or Refusal("VM_WOULD_BE_LOCKED_OUT", "accept_lockout")
     differs = run is not None and run.spec.console.graphics != console.graphics
     return Forecast(vm=vm, now=now, after=after, changes=changes, restart=differs, no=no)
 

@@ -128,6 +128,18 @@ def ask(
 
 
 @action
+def undo(job: Job, *, by: User, restart: bool = False) -> Job:
+    """Record that what a run of the fleet has changed is to be changed back, in every machine and in its pool."""
+    require_own(job, by)
+    steps = fleet.undoable(job)
+    pool = Pool.objects.filter(pk__in=steps.filter(kind=POOL).values("machine")).first()
+    if job.active or not steps.exists():
+        raise Refusal("FLEET_NOTHING_TO_UNDO")
+    machines = VM.objects.filter(pk__in=steps.values("machine"))
+    return ask(fleet.RESTORE, machines, by=by, pool=pool, of=str(job.pk), **({"restart": True} if restart else {}))
+
+
+@action
 def cancel(job: Job, *, by: User) -> None:
     """Leave the machines alone that have not had their turn yet; whoever asked may, and whoever runs everything."""
     require_own(job, by)

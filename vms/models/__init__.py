@@ -14,6 +14,7 @@ from .leadership import Leadership
 from .machines import VM, InstanceType, Pool, PoolType, Template
 from .networks import ClusterNetwork, MacPool, Network, VmNic, VnicProfile
 from .preparations import Preparation
+from .savings import Saving
 from .screenshots import Screenshot
 from .statistics import Statistic
 from .storage import (
@@ -69,6 +70,7 @@ __all__ = [
     "PublicKey",
     "Role",
     "RolePermit",
+    "Saving",
     "Scope",
     "Screenshot",
     "SearchText",

@@ -82,6 +82,8 @@ class Addresses:
 
     def __getitem__(self, page: str) -> str:
         kind = self.kind.name
+        if page == "key":
+            return str(self.row.pk) if self.row else ""
         if page == "new_vm":
             return f"{address(self.request, 'new_vm')}?{kind}={self.row.pk}" if self.row else ""
         if page == "new_version":

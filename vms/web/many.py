@@ -13,23 +13,30 @@ from django.views.decorators.http import require_http_methods
 
 from vms import messages
 from vms.actions import many
+from vms.actions.fleet import RESTORE
 from vms.domain import lifecycle
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status, Verb
+from vms.domain.preparation import Outcome, Stage
 from vms.domain.search import parse
 from vms.messages import Text
-from vms.models import VM, Job, JobState, Step, Tag
+from vms.messages.preparing import STAGES
+from vms.models import VM, Job, JobState, Pool, Preparation, Step, Tag, Template
 from vms.routes import Access, route
 from vms.search.find import find
 from vms.search.languages import VMS as LANGUAGE
 from vms.search.visible import visible
 
+from . import fleet
 from .kinds import VMS, user_of
 from .pages import STATUS, page, reply
 
 NAMED: Final = 10
 SHOWN: Final = 500  # machines of a report on one page
-CHOICES: Final[tuple[tuple[str, Text], ...]] = tuple((word, messages.verb(word)) for word in many.VERBS)
+# Undoing a run is asked for on the page of its report.
+CHOICES: Final[tuple[tuple[str, Text], ...]] = tuple(
+    (word, messages.verb(word)) for word in many.VERBS if word != RESTORE
+)
 
 
 @dataclass(frozen=True)
@@ -81,7 +88,7 @@ class Task:
         total, failed = sum(counted.values()), counted.get(JobState.FAILED.value, 0)
         done = counted.get(JobState.FINISHED.value, 0)
         first = Case(When(state=JobState.FAILED, then=Value(0)), default=Value(1), output_field=IntegerField())
-        steps = self.job.steps.select_related("led_to").annotate(first=first).order_by("first", "number")
+        steps = self.job.steps.select_related("led_to", "preparation").annotate(first=first).order_by("first", "number")
         return {
             "pk": self.pk,
             "title": self.title,
@@ -98,13 +105,26 @@ class Task:
 
 
 def _line(step: Step) -> Line:
+    of_pool = step.kind == many.POOL
+    url = reverse("pool_detail" if of_pool else "vm_detail", args=[step.machine]) if step.machine else ""
+    if step.preparation is not None:
+        return _prepared(step, step.preparation)
     # What the machine was asked for may have come to nothing afterwards.
     later = step.led_to if step.led_to and step.led_to.state == JobState.FAILED else None
     error = later.error if later else step.error
     failed = step.state == JobState.FAILED or later is not None
     state = JobState.FAILED if failed else JobState(step.led_to.state if step.led_to else step.state)
-    url = reverse("vm_detail", args=[step.machine]) if step.machine else ""
     return Line(step.name, url, str(state.label), messages.job_error(error), failed)
+
+
+def _prepared(step: Step, preparation: Preparation) -> Line:
+    """How far the preparation is that a machine was begun with; its page tells more."""
+    failed = preparation.outcome == Outcome.FAILED
+    told = str(preparation.get_outcome_display())
+    if preparation.active:
+        told = f"{told}: {STAGES[Stage(preparation.stage)][0]}"
+    url = reverse("prepare_vm", args=[step.machine])
+    return Line(step.name, url, told, messages.job_error(preparation.error), failed)
 
 
 @route(Access.ADMINISTRATOR)
@@ -114,20 +134,24 @@ def many_vms(request: HttpRequest) -> HttpResponse:
     given = request.POST if request.method == "POST" else request.GET
     verb = given.get("verb", "")
     try:
-        if verb not in many.VERBS:
+        if verb not in many.VERBS or verb == RESTORE:
             raise Refusal("ILLEGAL_VALUE", "verb", value=verb[:40], allowed=", ".join(many.VERBS))
-        machines = _chosen(request, given)
+        source = fleet.source(request, given) if verb in fleet.VERBS else None
+        machines = _chosen(request, given, source)
         if request.method == "POST":
-            job = many.ask(verb, machines, by=user_of(request), expected=_number(given), **_params(given))
+            whole = source if isinstance(source, Pool) else None
+            job = many.ask(verb, machines, by=user_of(request), expected=_number(given), pool=whole, **_params(given))
             done = _("The task was recorded; its report is on the page of the task.")
             return reply(request, done, reverse("task", args=[job.pk]))
-        return _ask(request, given, verb, machines)
+        return _ask(request, given, verb, machines, source=source)
     except Refusal as no:
         return _ask(request, given, verb if verb in many.VERBS else "", None, no)
 
 
-def _chosen(request: HttpRequest, given: Any) -> Any:
+def _chosen(request: HttpRequest, given: Any, source: Pool | Template | None) -> Any:
     rows = visible(VM, user_of(request))
+    if source is not None:
+        return source.vms.filter(pk__in=rows.values("pk"))
     if given.get("all"):
         return find(rows, LANGUAGE, parse(given.get("q", "").replace("\0", "")), by=user_of(request))
     keys = []
@@ -145,7 +169,7 @@ def _number(given: Any) -> int | None:
 
 
 def _params(given: Any) -> dict[str, Any]:
-    params: dict[str, Any] = {name: True for name in ("serial", "accept_lockout") if given.get(name)}
+    params = fleet.params(given)
     if tag := given.get("tag"):
         try:
             params["tag"] = str(UUID(tag))
@@ -154,11 +178,24 @@ def _params(given: Any) -> dict[str, Any]:
     return params
 
 
-def _ask(request: HttpRequest, given: Any, verb: str, machines: Any, no: Refusal | None = None) -> HttpResponse:
+def _ask(
+    request: HttpRequest,
+    given: Any,
+    verb: str,
+    machines: Any,
+    no: Refusal | None = None,
+    *,
+    source: Pool | Template | None = None,
+) -> HttpResponse:
     rows = machines if machines is not None else VM.objects.none()
     count = rows.count()
     named = list(rows.order_by("folded", "name").values_list("pk", "name")[:NAMED])
+    pool = source if isinstance(source, Pool) else None
     context = {
+        "forecast": fleet.told(verb, rows, given, pool),
+        "forecast_headings": fleet.HEADINGS,
+        "source": source,
+        "source_kind": source._meta.model_name if source else "",
         "title": str(messages.verb(verb)) if verb else _("Several virtual machines"),
         "label": messages.verb(verb),
         "verb": verb,
@@ -168,7 +205,7 @@ def _ask(request: HttpRequest, given: Any, verb: str, machines: Any, no: Refusal
         "not_now": _not_now(verb, rows) if count else "",
         "refusal": messages.refusal(no or Refusal("MANY_NONE")) if no or not count else "",
         "unable": not count,
-        "chosen": [] if given.get("all") else rows.values_list("pk", flat=True),
+        "chosen": [] if given.get("all") or source else rows.values_list("pk", flat=True),
         "all": given.get("all"),
         "query": given.get("q", ""),
         "tags": Tag.objects.all() if verb.endswith("_tag") else None,

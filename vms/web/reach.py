@@ -19,7 +19,7 @@ from vms.models import VM, Hardware
 from .kinds import user_of
 from .pages import address
 
-_LOOKS: Final[dict[Rating, tuple[str, str]]] = {
+LOOKS: Final[dict[Rating, tuple[str, str]]] = {
     Rating.OK: ("success", "fa-check-circle"),
     Rating.ONE_WAY: ("info", "fa-info-circle"),
     Rating.UNKNOWN: ("info", "fa-question-circle"),
@@ -91,7 +91,7 @@ def reach(
     terminals: Iterable[Terminal] = (),
 ) -> Reach:
     """The panel for `access`; `before` is what it becomes from. A cure that has neither page nor button is left out."""
-    tone, icon = _LOOKS[access.rating]
+    tone, icon = LOOKS[access.rating]
     there = {**pages, **dict.fromkeys(buttons, "")}
     return Reach(
         title=RATINGS[access.rating],

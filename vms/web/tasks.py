@@ -12,14 +12,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
-from vms.actions import cancelling
+from vms.actions import cancelling, many
 from vms.actions._jobs import CLOSE_STORAGE, COPY_DISK, CREATE_DISK, OPEN_STORAGE, REMOVE_DISK, RESIZE_DISK
 from vms.domain.errors import Refusal
 from vms.models import Job, JobState
 from vms.routes import Access, route
 from vms.search.visible import visible
 
-from . import reasons
+from . import fleet, reasons
 from .kinds import user_of
 from .many import Task
 from .overview import found_page
@@ -51,7 +51,7 @@ def task(request: HttpRequest, pk: UUID) -> HttpResponse:
     job = get_object_or_404(visible(Job, user_of(request)), pk=pk)
     no_cancel = reasons.why_not_cancelled(job, user_of(request)) if job.active else ""
     if job.many:
-        told = {"task": Task(job).told(), "no_cancel": no_cancel}
+        told = {"task": Task(job).told(), "no_cancel": no_cancel, **fleet.undoing(job), **fleet.savings(job)}
         return live(request, "vms/task.html", "vms/_task.html", told, busy=job.active)
     context = {"task": line(job, {}), "steps": _steps(job), "no_cancel": no_cancel}
     return live(request, "lists/task.html", "lists/_task.html", context, busy=job.active)
@@ -69,6 +69,19 @@ def cancel_task(request: HttpRequest, pk: UUID) -> HttpResponse:
         return complain(request, no, at)
     done = _("What was left is cancelled.") if job.many else _("The task is called off.")
     return reply(request, done, at, stay=True)
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def undo_task(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Undo a run over many machines: what it has changed, and nothing else."""
+    job = get_object_or_404(visible(Job, user_of(request)), pk=pk)
+    try:
+        undone = many.undo(job, by=user_of(request), restart="restart" in request.POST)
+    except Refusal as no:
+        return complain(request, no, reverse("task", args=[pk]))
+    done = _("The task was recorded; its report is on the page of the task.")
+    return reply(request, done, reverse("task", args=[undone.pk]))
 
 
 def counted_steps(rows: Iterable[Job]) -> Steps:

@@ -90,6 +90,7 @@ urlpatterns: Final[list[URLPattern]] = [
     path("events/", overview.events, name="events"),
     path("tasks/", tasks.task_list, name="tasks"),
     path("tasks/<uuid:pk>/", tasks.task, name="task"),
+    path("tasks/<uuid:pk>/undo", tasks.undo_task, name="undo_task"),
     path("tasks/<uuid:pk>/cancel", tasks.cancel_task, name="cancel_task"),
     *(pattern for kind in KINDS for pattern in _of(kind)),
     path("disks/", storage.disk_list, name="disk_list"),
