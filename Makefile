@@ -21,7 +21,7 @@ RUN_GROUPS := hypervisor binding firmware network guest
 LIBVIRT := libvirt
 endif
 
-.PHONY: help setup setup-dev run test test-guests screenshots prove bench lint types messages lock clean \
+.PHONY: help setup setup-dev run test test-guests screenshots prove bench savings lint types messages lock clean \
 	system system-dev libvirt sdk
 
 help: ## Say what can be typed
@@ -51,6 +51,9 @@ bench: setup-dev ## Lists and searches among VMS machines (20000), in a database
 	@scratch=$$(mktemp -d) && trap 'rm -rf "$$scratch"' EXIT && export DATA_DIR="$$scratch" && \
 	$(BIN)/python manage.py migrate -v0 && $(BIN)/python manage.py seed --vms $(VMS) --running && \
 	$(BIN)/python manage.py bench
+
+savings: setup ## Measure what a machine without a screen saves here: the same guest with and without one, side by side
+	@$(BIN)/python manage.py savings
 
 lint: setup-dev ## Style, types, the laws between the rooms, missing migrations; all run, whatever fails
 	@failed=0; \

@@ -26,6 +26,16 @@ def headless(console: Console, _offer: Offer) -> Console:
     return console.as_headless()
 
 
+def place_guest() -> None:
+    """Have the demonstration guest in the boot library; raises GuestUnavailable or OSError where that is impossible."""
+    files = build(settings.BOOT_DIR / "demo")
+    for source, name in ((files.kernel, KERNEL), (files.initrd, INITRD)):
+        target = settings.BOOT_DIR / name
+        if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
+            target.unlink(missing_ok=True)
+            target.hardlink_to(source)
+
+
 class Command(BaseCommand):
     help = "Makes the administrator, the local host and the demonstration machines, each unless it is there already."
 
@@ -53,15 +63,9 @@ class Command(BaseCommand):
 
     def _guest(self) -> None:
         try:
-            files = build(settings.BOOT_DIR / "demo")
+            place_guest()
         except (GuestUnavailable, OSError) as error:
             self.stderr.write(f"The demonstration guest could not be built, so its machines will not start: {error}")
-            return
-        for source, name in ((files.kernel, KERNEL), (files.initrd, INITRD)):
-            target = settings.BOOT_DIR / name
-            if not target.exists() or target.stat().st_mtime < source.stat().st_mtime:
-                target.unlink(missing_ok=True)
-                target.hardlink_to(source)
 
     def _machines(self) -> None:
         by, cluster = User.objects.get(username=ADMIN), Cluster.objects.get(name="Default")
