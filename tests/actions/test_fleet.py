@@ -1,6 +1,9 @@
 """A fleet made headless in one run: the forecast, pools, restarts, and exactly what was changed undone."""
 
+from io import StringIO
+
 import pytest
+from django.core.management import CommandError, call_command
 
 from tests.actions.runs import fresh, up
 from tests.actions.test_many import carried_out, report
@@ -98,3 +101,23 @@ def test_who_may_not_edit_them_converts_none(three: list[VM], pool: Pool, alice:
     assert report(run) == [("m1", "failed", "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION")]
     whole = carried_out(many.ask("headless", VM.objects.none(), by=alice, pool=pool))
     assert report(whole) == [("desk", "failed", "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION")]
+
+
+def test_it_is_the_same_in_a_terminal(three: list[VM], pool: Pool, admin: User) -> None:
+    def fleet_command(*words: str) -> str:
+        said = StringIO()
+        call_command("fleet", *words, stdout=said)
+        return said.getvalue()
+
+    dry = fleet_command("headless", "--search", "name = m*", "--dry-run")
+    assert [line.split()[0] for line in dry.splitlines()] == ["m1", "m2", "m3"]
+    assert not Job.objects.exists()
+    fleet_command("headless", "--pool", "desk")
+    run = carried_out(Job.objects.get())
+    assert Pool.objects.get().console.headless
+    fleet_command("undo", str(run.pk))
+    carried_out(Job.objects.get(verb="many_restore"))
+    assert not Pool.objects.get().console.headless
+    for words in (("headless",), ("undo", "nonsense"), ("headless", "--pool", "none"), ("headless", "--search", "=")):
+        with pytest.raises(CommandError):
+            fleet_command(*words)

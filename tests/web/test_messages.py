@@ -123,7 +123,7 @@ def test_what_a_person_typed_cannot_break_a_sentence() -> None:
     ("table", "keys"),
     [
         (messages.STATUSES, set(Status)),
-        (messages.VERBS, {*Verb, *many.VERBS, *CALLS, "console"}),
+        (messages.VERBS, {*Verb, *many.VERBS, *CALLS, "console", "prepare", "screenshot"}),
         (messages.PERMITS, set(ActionGroup)),
         (messages.FROZEN, set(Frozen)),
         (messages.NO_CONSOLE, set(NoConsole)),

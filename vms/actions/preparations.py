@@ -261,7 +261,7 @@ def _require_ready(vm: VM, *, may_power_off: bool) -> None:
     if reachable(vm):
         return
     if not lifecycle.allowed(Verb.SHUTDOWN, Status(vm.status)):
-        raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb="prepare_headless", status=vm.status)
+        raise Refusal("ACTION_TYPE_FAILED_VM_STATUS_ILLEGAL", None, verb=Verb.RUN_ONCE.value, status=vm.status)
     if not may_power_off:
         raise Refusal("PREPARE_POWER_OFF_FIRST", "may_power_off", name=vm.name)
 

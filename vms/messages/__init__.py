@@ -77,7 +77,6 @@ VERBS: Final[dict[str, Text]] = {
     "prepare": _("Bring to the destination what it boots from"),
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
-    "prepare_headless": _("Prepare for headless"),
     "prepare_guest": _("Prepare the guest"),
     "plug": _("Change the disks"),
     "open_storage": _("Open the storage"),
