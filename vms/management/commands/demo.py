@@ -9,12 +9,12 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import transaction
 
-from vms.actions import create, hosts, storage
+from vms.actions import create, hosts, nics, storage
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer
 from vms.domain.parts import Boot
 from vms.hypervisors.guest import GuestUnavailable, build
-from vms.models import VM, Cluster, InstanceType, Pool, Template, User
+from vms.models import VM, Cluster, InstanceType, Pool, Template, User, VnicProfile
 
 KERNEL, INITRD = "demo-vmlinuz", "demo-initrd"
 ADMIN = "admin"
@@ -79,6 +79,8 @@ class Command(BaseCommand):
             ),
             by=by,
         )
+        profile = VnicProfile.objects.filter(network__clusters=cluster).order_by("name").first()
+        nics.add(template, nics.Card(name="nic1", profile=profile), by=by)
         create.instance_type("Headless", changes=Changes(machine={"memory": 192}, console=_headless_with_serial), by=by)
         create.vm(
             "demo-headless",
