@@ -1,5 +1,7 @@
 // What the screen and the serial line share: a way in by a pass, a line that says how it stands, and coming back.
 const TRIES = [0.5, 1, 2, 4];
+const LOST = 1006;
+const SILENCE = 10000; // milliseconds
 
 export class Console {
   // `open` draws what a socket brings and may return what undoes it; it is called for each new connection.
@@ -29,8 +31,9 @@ export class Console {
     const socket = new WebSocket(address, ["binary", `pass.${pass.pass}`]);
     socket.binaryType = "arraybuffer";
     this.socket = socket;
-    socket.addEventListener("close", (event) => this.socket === socket && this.closed(event.reason));
+    socket.addEventListener("close", (event) => this.socket === socket && this.closed(event));
     this.undo = this.open(socket);
+    this.silence = setTimeout(() => this.say("silent", "warning"), SILENCE);
   }
 
   async pass() {
@@ -43,19 +46,25 @@ export class Console {
   }
 
   connected() {
+    clearTimeout(this.silence);
     this.failures = 0;
     this.say("connected", "success");
     this.buttons(true);
   }
 
-  closed(reason) {
+  closed({ reason, code }) {
     this.leave(true);
-    const final = this.root.querySelector(`[data-closed="${CSS.escape(reason)}"]`);
-    if (final && reason !== "ended") {
+    const said = (kind, word) => this.root.querySelector(`[data-${kind}="${CSS.escape(word)}"]`)?.textContent;
+    const final = said("closed", reason);
+    if (final) {
       this.wanted = false;
-      this.tell(final.textContent, "danger");
+      this.tell(final, "danger");
       this.buttons(false);
-    } else if (this.wanted) this.again();
+      return;
+    }
+    // What neither the server nor the network has closed was closed here, over what it said.
+    const garbled = !reason && code !== LOST;
+    if (this.wanted) this.again(said("waiting", reason) ?? (garbled && said("state", "garbled")));
   }
 
   // Trying again costs a request: after a while only every few seconds, and never for what the server has refused.
@@ -69,6 +78,7 @@ export class Console {
 
   leave(again = false) {
     clearTimeout(this.timer);
+    clearTimeout(this.silence);
     const { socket, undo } = this;
     this.socket = this.undo = null;
     undo?.();

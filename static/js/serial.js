@@ -9,6 +9,7 @@ const typist = document.getElementById("typist");
 const find = document.getElementById("find");
 const data = root.dataset;
 const encoder = new TextEncoder();
+const linkHandler = { activate() {} }; // what a guest calls a link leads nowhere
 let line, terminal, fit, search, mine;
 
 // xterm.js makes style sheets while it runs, which this page's policy takes from its own scripts alone.
@@ -67,7 +68,7 @@ async function begin() {
   const [{ Terminal }, { FitAddon }, { SearchAddon }] = await Promise.all(
     [data.terminal, data.fit, data.search].map((path) => import(path)),
   );
-  terminal = new Terminal({ scrollback: 10000, cursorBlink: false, fontSize: 14, screenReaderMode: true });
+  terminal = new Terminal({ scrollback: 10000, cursorBlink: false, fontSize: 14, screenReaderMode: true, linkHandler });
   fit = new FitAddon();
   search = new SearchAddon();
   terminal.loadAddon(fit);

@@ -241,7 +241,7 @@ def closes(site: Site, vm: VM, user: User, act: Callable[[], object], reason: st
             began = asyncio.get_running_loop().time()
             await off_loop(act)
             assert await reason_of(line) == reason
-            assert asyncio.get_running_loop().time() - began < 2, "one second, and one for a machine that is busy"
+            assert asyncio.get_running_loop().time() - began < 4, "one second, and more for a machine that is busy"
 
     run(flow)
     assert site.screens.last().recv(1) == b""

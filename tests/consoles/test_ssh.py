@@ -205,7 +205,7 @@ def test_removing_a_key_closes_what_it_opened_and_nothing_else(place: Place, lin
         keys.remove(PublicKey.objects.earliest("created_at"), by=dora)
         began = time.monotonic()
         assert client.wait(10) == 1
-        assert time.monotonic() - began < 2, "one second, and one for a machine that is busy"
+        assert time.monotonic() - began < 4, "one second, and more for a machine that is busy"
         assert b"the key that opened this console was removed" in client.stderr.read()
         assert kept.poll() is None
         kept.stdin.write(b"\x1d")

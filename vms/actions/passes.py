@@ -37,6 +37,7 @@ GROUPS: Final = {
 
 # Why an open console is closed; whoever serves it says so to the browser.
 RIGHT_LOST, LOGGED_OUT, KEY_REMOVED, TAKEN_OVER, ENDED = "right", "session", "key", "taken", "ended"
+GONE: Final = "gone"  # the console's own end hung up
 
 
 def mark_of(session_key: str | None) -> str:

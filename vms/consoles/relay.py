@@ -6,13 +6,14 @@ import socket
 from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, Final
 
+from vms.actions.passes import GONE
+
 Receive = Callable[[], Awaitable[dict[str, Any]]]
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 
 # The most that is held of a stream whose reader is slow; whoever writes waits meanwhile.
 HELD: Final = 256 * 1024
 
-GONE: Final = "gone"  # the console's own end hung up
 LEFT: Final = "left"  # the browser did
 
 

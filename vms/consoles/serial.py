@@ -7,12 +7,13 @@ import json
 from django.conf import settings
 
 from vms.actions import logs
+from vms.actions.passes import GONE
 from vms.models import ConsoleSession
 from vms.wire import serial
 from vms.wire.protocol import WireError
 
 from .guard import in_thread
-from .relay import GONE, HELD, LEFT, Receive, Send, until_one_ends
+from .relay import HELD, LEFT, Receive, Send, until_one_ends
 
 NO_BROKER = "ENGINE_NOT_RUNNING"
 

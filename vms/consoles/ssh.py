@@ -17,6 +17,7 @@ from django.conf import settings
 from vms import messages
 from vms.actions import keys, passes
 from vms.actions._audit import coming_from
+from vms.actions.passes import GONE
 from vms.domain.errors import Refusal
 from vms.messages import consoles as texts
 from vms.models import VM, ActionGroup, ConsoleKind, ConsoleSession, User
@@ -24,7 +25,7 @@ from vms.wire import serial
 from vms.wire.protocol import WireError
 
 from .guard import Guard, in_thread
-from .relay import GONE, HELD, LEFT, until_one_ends
+from .relay import HELD, LEFT, until_one_ends
 from .serial import NO_BROKER, heard_since
 
 logger = logging.getLogger(__name__)
@@ -109,7 +110,7 @@ async def _serve(process: "asyncssh.SSHServerProcess[bytes]", guard: Guard) -> i
     # Asked again: one connection may carry many sessions, and the key may be gone since the first.
     user = await in_thread(keys.owner, fingerprint)
     if user is None:
-        return _say(process, texts.CLOSED[passes.KEY_REMOVED])
+        return _say(process, texts.OVER[passes.KEY_REMOVED])
     await in_thread(keys.used, fingerprint)
     try:
         asked = _parser().parse_args(shlex.split(process.command or ""))
@@ -128,7 +129,9 @@ async def _serve(process: "asyncssh.SSHServerProcess[bytes]", guard: Guard) -> i
             reason = await _watch(process, console, closing, take=asked.take)
     finally:
         await in_thread(passes.leave, console.pk)
-    return 0 if reason == LEFT else _say(process, f"\r\n{texts.CLOSED.get(reason, reason)}")
+    if reason == LEFT:
+        return 0
+    return _say(process, f"\r\n{texts.OVER.get(reason) or messages.sentence(reason, {})}")
 
 
 def _say(process: "asyncssh.SSHServerProcess[bytes]", text: object) -> int:

@@ -30,6 +30,8 @@ class PlaceForm(forms.Form):
     bound_field_class = Field
     # Attributes of the row that stay as they were chosen first, with the reason.
     fixed: ClassVar[dict[str, Text]] = {}
+    # Fields under a heading of their own, which most people never open.
+    folded: ClassVar[tuple[tuple[Text, tuple[str, ...]], ...]] = ()
 
     name = forms.CharField(max_length=255)
 
@@ -43,6 +45,20 @@ class PlaceForm(forms.Form):
                 field.queryset = field.queryset.model.objects.visible_to(by)
             if row is not None and (reason := self.why_fixed(name)):
                 field.disabled, self.locked[name] = True, reason
+
+    @property
+    def groups(self) -> list[tuple[Text, bool, list[Any]]]:
+        """The fields as the dialog shows them: those under no heading first; whether a heading is open."""
+        grouped = {name for _heading, names in self.folded for name in names}
+        plain = ("", True, [self[name] for name in self.fields if name not in grouped])
+        return [
+            plain,
+            *((heading, self._told(names), [self[name] for name in names]) for heading, names in self.folded),
+        ]
+
+    def _told(self, names: tuple[str, ...]) -> bool:
+        """Whether any of the fields says something that it would not say of itself, or is wrong."""
+        return any(self[name].errors or self[name].value() not in ("", None, False, LOOPBACK) for name in names)
 
     def why_fixed(self, name: str) -> Text:
         """Why a field of a place that is there already cannot be changed; empty for one that can."""
@@ -83,6 +99,13 @@ class HostForm(PlaceForm):
     """A host of a cluster, by the address of its libvirt."""
 
     fixed: ClassVar[dict[str, Text]] = {"uri": _("Another address is another host: add that, and remove this one.")}
+
+    folded: ClassVar[tuple[tuple[Text, tuple[str, ...]], ...]] = (
+        (
+            _("Viewers on other machines"),
+            ("console_listen", "console_address", "console_tls", "console_authority", "console_subject"),
+        ),
+    )
 
     cluster = place(Cluster)
     uri = forms.CharField(

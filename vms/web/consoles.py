@@ -21,7 +21,7 @@ from vms.routes import Access, route
 from . import reasons
 from .kinds import VMS, Kind, user_of
 from .machines import shown
-from .pages import STATUS, address
+from .pages import STATUS, address, in_portal
 
 # xterm.js draws with style sheets that it makes; those of this page's own scripts alone are let in.
 _own_styles: Any = csp_update({"style-src": [NONCE]})
@@ -97,6 +97,9 @@ def give_pass(request: HttpRequest, pk: UUID, console: str) -> JsonResponse:
 
 def _in_browser(request: HttpRequest, vm: VM, console: ConsoleKind) -> dict[str, Any]:
     """What a page needs to open a console from its script."""
+    # Which host runs it is nothing to its user.
+    host = "…" if in_portal(request) or vm.host is None else vm.host.name
+    told = {"name": vm.name, "host": host, "protocol": console.upper()}
     return {
         "open": ConsoleState.ACTIVE,
         "pass_url": address(request, "console_pass", vm.pk, console.value),
@@ -104,4 +107,5 @@ def _in_browser(request: HttpRequest, vm: VM, console: ConsoleKind) -> dict[str,
         "ticket_url": address(request, "console_ticket", vm.pk),
         "states": texts.STATES.items(),
         "closed": texts.CLOSED.items(),
+        "waiting": [(code, messages.sentence(code, told)) for code in texts.WAITING],
     }

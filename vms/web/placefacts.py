@@ -97,9 +97,15 @@ def host(row: Host) -> Groups:
         Fact(_("Comment"), row.comment or _NOTHING),
         Fact(_("Host ID"), str(row.pk)),
     ]
+    doorway = row.doorway
+    consoles = [
+        Fact(messages.FIELDS["console_listen"], doorway.listen, () if doorway.open else (_("closed"),)),
+        Fact(messages.FIELDS["console_address"], doorway.address or _NOTHING),
+        Fact(messages.FIELDS["console_tls"], _("Enabled") if doorway.secure else _("Disabled")),
+    ]
     offered = row.capabilities
     if offered is None:
-        return [(_("Host"), facts)]
+        return [(_("Host"), facts), (_("Viewers on other machines"), consoles)]
     fast = offered.accelerator == "kvm"
     hardware = [
         Fact(_("Hypervisor"), offered.hypervisor),
@@ -118,7 +124,8 @@ def host(row: Host) -> Groups:
         Fact(_("Machine types"), _first(offered.machines)),
         Fact(_("CPU models"), _first(offered.cpu_models)),
     ]
-    return [(_("Host"), facts), (_("Hardware"), hardware), (_("What it offers"), offers)]
+    shown = [(_("Host"), facts), (_("Hardware"), hardware), (_("What it offers"), offers)]
+    return [*shown, (_("Viewers on other machines"), consoles)]
 
 
 def data_center_tables(row: DataCenter) -> list[Table]:
