@@ -2,6 +2,9 @@
 
 import contextlib
 import os
+import signal
+import socket
+import struct
 import subprocess
 import sys
 from collections.abc import Callable
@@ -61,9 +64,22 @@ def test_the_screen_of_a_guest_is_seen_and_typed_at_and_outlives_its_power_off(
     shot.value.save_as(tmp_path / "screen.png")
     assert (tmp_path / "screen.png").read_bytes().startswith(b"\x89PNG")
     assert Axe().run(page).violations_count == 0
+    page.locator("#tab-detail").click()
+    page.locator("#do-screenshot").click()
+    drawn = page.locator(".app-shot img")
+    expect(drawn).to_have_js_property("complete", True)
+    assert drawn.evaluate("image => image.naturalWidth") >= 320
+    page.locator("#do-console").click()
+    page.locator("#do-console-options").click()
+    page.get_by_label("Native client (VNC)").check()
+    page.get_by_role("button", name="Save").click()
+    with page.expect_download() as file:  # what was chosen opens by itself
+        page.locator("#do-console").click()
+    assert "type=vnc" in file.value.path().read_text()
     power_off(page)
     expect(page.locator("#console-state")).to_contain_text("The virtual machine is not running")
     run_it(page)
+    page.locator("#open-here").click()
     connected(page)
     power_off(page)
 
@@ -97,14 +113,29 @@ def test_a_serial_line_is_typed_at_watched_and_written_down_from_the_first_word(
         expect(each.locator("#canvas .xterm-rows")).to_contain_text("/root#")
         expect(each.locator("#console-status")).to_have_text("Connected")
     assert Axe().run(page).violations_count == 0
+    os.kill(engine_of(installation), signal.SIGKILL)
+    other.locator("#canvas").click()
+    other.keyboard.type("echo without-an-$((3-3))engine\n", delay=20)
+    for each in (page, other):
+        expect(each.locator("#canvas .xterm-rows")).to_contain_text("without-an-0engine")
+    page.locator("#part-log").click()
+    expect(page.locator(".app-log")).to_contain_text("from-the-2nd")
+    expect(page.locator(".app-log")).not_to_contain_text("sum-42")  # said before the last boot
     with page.expect_download() as log:
-        page.get_by_role("link", name="Download the log").click()
+        page.locator("#serial-log").click()
     log.value.save_as(tmp_path / "log")
     said = (tmp_path / "log").read_text(errors="replace")
     assert said.index("SeaBIOS") < said.index("Linux version") < said.index("sum-42") < said.index("from-the-2nd")
     assert said.index("SeaBIOS") < 100, "from the firmware's first line"
     other.context.close()
     power_off(page)
+
+
+def engine_of(installation: Installation) -> int:
+    """The engine's process."""
+    with socket.socket(socket.AF_UNIX) as door:
+        door.connect(str(installation.home / "run" / "engine.sock"))
+        return int(struct.unpack("3i", door.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, 12))[0])
 
 
 def until_there(line: SerialLine, text: str, act: Callable[[], None]) -> None:
