@@ -13,6 +13,7 @@ from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields, require_visible
 from ._cards import Card, copies
+from ._copies import hand_down
 from ._shape import Sources, fill
 
 
@@ -23,6 +24,7 @@ def vm(
     cluster: Cluster,
     template: Template | None = None,
     instance_type: InstanceType | None = None,
+    clone: bool = False,
     changes: Changes = Changes(),
     cards: Sequence[Card] | None = None,
     by: Actor,
@@ -30,25 +32,30 @@ def vm(
     """A new VM: everything from the template, size and console from the instance type, then what `changes` names.
 
     Its network cards are `cards`; None for those of the template.
-    With `use_latest_version` among its attributes the newest version of the template is taken, whichever is named; a
-    size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
+    Its disks take room only for what differs from the template's; with `clone` they are copies, and it needs the
+    template no longer. With `use_latest_version` among its attributes the newest version of the template is taken,
+    whichever is named; a size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
     """
     authorise(by, ActionGroup.CREATE_VM, cluster, *([ActionGroup.CREATE_INSTANCE] if instance_type else []))
     template = _version(template, changes)
     require_visible(by, ActionGroup.CREATE_VM, template)
-    row = VM(cluster=cluster, template=template, instance_type=instance_type)
+    row = VM(cluster=cluster, template=_blank() if clone else template, instance_type=instance_type)
     chosen = copies(template) if cards is None else cards
     fill(row, name, _sources(template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
     authorise_fields(by, template.spec, row.spec, cluster)
+    hand_down(template, row, clone=clone, by=by)
     own(by, "UserVmManager", vm=row)
-    record(by, "USER_ADD_VM", row, template=str(row.template), instance_type=str(row.instance_type or ""))
+    record(by, "USER_ADD_VM", row, template=str(template), instance_type=str(row.instance_type or ""))
     access.tell(row, None, row.console, by=by)
     return row
 
 
 @action
 def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
-    """A VM like another, as that is configured; with devices, addresses and an owner of its own, in no pool."""
+    """A VM like another, as that is configured; with devices, disks, addresses and an owner of its own, in no pool.
+
+    Its disks are copies in full, for which the other one has to be off.
+    """
     vm = locked(vm)
     authorise(by, ActionGroup.CREATE_VM, vm.cluster)
     require_visible(by, ActionGroup.CREATE_VM, vm)
@@ -58,6 +65,7 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
         row.stateless, row.use_latest_version = vm.stateless, vm.use_latest_version
     fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes, copies(vm))
     authorise_fields(by, vm.spec, row.spec, vm.cluster)
+    hand_down(vm, row, by=by)
     own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, source=vm.name)
     access.tell(row, None, row.console, by=by)
@@ -77,8 +85,9 @@ def template(
 ) -> Template:
     """A template of a VM, or of nothing but what `changes` names; headless and serial console are carried over.
 
-    With `base` it is the next version of that template, under its name; without a VM it begins as the version before.
-    Whatever uses the latest version goes over to it with its next start.
+    It has copies of the VM's disks, for which that has to be off. With `base` it is the next version of that template,
+    under its name; without a VM it begins as the version before. Whatever uses the latest version goes over to it with
+    its next start.
     """
     cluster = cluster or (vm or base or Template()).cluster
     authorise(by, ActionGroup.CREATE_TEMPLATE, cluster.data_center if cluster else None)
@@ -88,6 +97,8 @@ def template(
     before = _become_version(row, base, by) if base else _blank()
     source = vm or before
     fill(row, base.name if base else name, [(source.spec, FROM_TEMPLATE)], changes, copies(source))
+    if vm or base:
+        hand_down(source, row, by=by)
     own(by, "TemplateOwner", template=row)
     record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""), version=row.version_number)
     access.tell(row, None, row.console, by=by)
@@ -124,7 +135,7 @@ def pool(
     require_visible(by, ActionGroup.CREATE_VM_POOL, template)
     row = Pool(cluster=cluster, template=template, instance_type=instance_type)
     fill(row, name, _sources(template, instance_type), changes)
-    pools.add(row, size)
+    pools.add(row, size, by=by)
     record(by, "USER_ADD_VM_POOL", row, size=size)
     access.tell(row, None, row.console, by=by)
     return row

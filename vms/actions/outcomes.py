@@ -8,7 +8,7 @@ from vms.domain.disks import Room
 from vms.domain.errors import Refusal
 from vms.models import VM, Disk, DiskAttachment, DiskStatus, Job
 
-from . import storage
+from . import storage, templates
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import replugged, sync_disks
@@ -52,6 +52,8 @@ def _made(job: Job, told: Told) -> None:
     record(ENGINE, "USER_ADD_DISK_FINISHED_SUCCESS", disk)
     set_status(disk, DiskStatus.OK, failure=None, used=told.used.get(str(disk.pk), 0))
     _release(source)
+    for row in disk.attachments.filter(template__isnull=False, template__disk_state=DiskStatus.OK):
+        templates.disks_are_there(row.owner)
 
 
 def _not_made(job: Job, refusal: Refusal) -> None:

@@ -16,6 +16,7 @@ from ._action import action, all_locked, locked
 from ._audit import record
 from ._authorise import ENGINE, Actor, authorise
 from ._cards import copies
+from ._copies import hand_down, refit
 from ._shape import fill, reshape
 from ._status import active_verb
 from .templates import brought
@@ -102,6 +103,7 @@ def detach(vm: VM, *, by: Actor) -> VM:
 
 def run_ended(vm: VM) -> None:
     """What becomes of a locked VM whose run has ended: an automatic pool has it back, whoever held it."""
+    refit(vm, by=ENGINE)
     if vm.pool and vm.pool.pool_type == PoolType.AUTOMATIC:
         _release(vm, holders(vm), by=ENGINE)
 
@@ -112,12 +114,12 @@ def resize(pool: Pool, size: int, *, by: Actor) -> None:
     if size < there:
         raise Refusal("VM_POOL_CANNOT_DECREASE_VMS_FROM_POOL", "size", pool=pool.name, size=there)
     if size > there:
-        add(pool, size - there, first=_highest_number(pool) + 1)
+        add(pool, size - there, first=_highest_number(pool) + 1, by=by)
         record(by, "USER_UPDATE_VM_POOL_WITH_VMS", pool, {"size": there}, {"size": size}, count=size - there)
 
 
-def add(pool: Pool, count: int, *, first: int = 1) -> None:
-    """Make VMs as the pool is configured, numbered from `first`."""
+def add(pool: Pool, count: int, *, first: int = 1, by: Actor) -> None:
+    """Make VMs as the pool is configured, numbered from `first`, with thin disks on its template's."""
     size = pool.size + count
     if not POOL_SIZE[0] <= size <= POOL_SIZE[1]:
         raise Refusal("ILLEGAL_VALUE", "size", value=size, allowed="{} … {}".format(*POOL_SIZE))
@@ -126,6 +128,7 @@ def add(pool: Pool, count: int, *, first: int = 1) -> None:
         row = VM(cluster=pool.cluster, template=pool.template, instance_type=pool.instance_type, pool=pool)
         row.use_latest_version, row.stateless = pool.use_latest_version, not pool.stateful
         fill(row, f"{pool.name}-{number}", shape, Changes(), cards)
+        hand_down(pool.template, row, clone=False, by=by)
 
 
 def spread(pool: Pool, *, everything: bool, by: Actor) -> None:
@@ -140,6 +143,7 @@ def spread(pool: Pool, *, everything: bool, by: Actor) -> None:
         else:
             spec = brought(vm, pool.template) if vm.template_id != pool.template_id else vm.spec
         reshape(vm, spec, wanted, by=by, pool=pool.name)
+        refit(vm, by=by)
 
 
 def _free_one(pool: Pool) -> VM | None:

@@ -9,6 +9,7 @@ from vms.models import VM, Pool, Template
 from ._action import all_locked
 from ._audit import record
 from ._authorise import ENGINE, Actor
+from ._copies import refit
 from ._shape import displayable, reshape
 
 
@@ -44,10 +45,18 @@ def spread(version: Template, *, by: Actor) -> None:
         _bring(machine, version, by=by)
 
 
+def disks_are_there(version: Template) -> None:
+    """Bring machines that are off, and keep nothing of their runs, to the disks of a version that has just got them."""
+    for machine in all_locked(VM.objects.following_latest().filter(template=version, stateless=True)):
+        refit(machine, by=ENGINE)
+
+
 def _bring(row: VM | Pool, version: Template, *, by: Actor) -> None:
     """One whose cluster cannot show the version stays as it is, and the audit trail tells why."""
     try:
         reshape(row, brought(row, version), {"template": version}, by=by)
+        if isinstance(row, VM):
+            refit(row, by=by)
     except Refusal as no:
         told = {"reason": no.code, "params": no.as_document()["params"], "version": str(version)}
         record(ENGINE, "VM_STAYS_WITH_TEMPLATE_VERSION", row, severity="warning", **told)

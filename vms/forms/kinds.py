@@ -137,18 +137,28 @@ class _MadeFromTemplate(HardwareForm):
         return Template.objects.get(pk=BLANK)
 
 
+THIN: Final = "thin"
+ALLOCATIONS: Final = ((THIN, _("Thin: on the template's disks")), ("clone", _("Clone: a full copy of them")))
+
+
 class VMForm(_MadeFromTemplate):
     """A virtual machine; one that belongs to a pool is changed there."""
 
     MAKES = rights.MAKING_SIZED
 
     stateless = switch()
+    allocation = choice(ALLOCATIONS, required=False)
 
     def offer_sources(self) -> None:
         super().offer_sources()
-        if self.is_new:
-            self._offer_cards()
         self.initial.setdefault("stateless", self.row.stateless)  # type: ignore[attr-defined]
+        if not self.is_new:
+            del self.fields["allocation"]
+            return
+        self._offer_cards()
+        self.initial.setdefault("allocation", THIN)
+        if not (self.chosen("template", None) or self._blank()).disk_document:
+            self.locked["allocation"] = _("The template has no disk.")
 
     def extra_attributes(self) -> Values:
         return {**super().extra_attributes(), "stateless": self.cleaned_data["stateless"]}
@@ -159,7 +169,8 @@ class VMForm(_MadeFromTemplate):
         return self._cards.described({name: self[name].value() for name in CARDS if name in self.fields})
 
     def sources(self) -> Values:
-        return {**super().sources(), "cards": self._cards.chosen(self.cleaned_data)}
+        clone = self.cleaned_data.get("allocation") == "clone"
+        return {**super().sources(), "clone": clone, "cards": self._cards.chosen(self.cleaned_data)}
 
     def _offer_cards(self) -> None:
         """A row for each card; those of another template begin anew."""

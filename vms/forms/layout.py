@@ -45,7 +45,7 @@ LAYOUT: Final[Layout] = (
     ),
     ("host", _("Host"), (("", ("hosts", "migration")),)),
     ("availability", _("High Availability"), (("", ("high_availability", "priority", "watchdog_action")),)),
-    ("resources", _("Resource Allocation"), (("", ("cpu_shares", "ballooning", "io_threads")),)),
+    ("resources", _("Resource Allocation"), (("", ("cpu_shares", "ballooning", "io_threads")), ("", ("allocation",)))),
     ("boot", _("Boot"), (("", ("boot_devices", "boot_menu", "cd")), ("", ("kernel", "initrd", "parameters")))),
     ("random", _("Random Generator"), (("", ("rng_source", "rng_bytes", "rng_period")),)),
     ("properties", _("Custom Properties"), (("", PROPERTY_FIELDS),)),

@@ -59,6 +59,7 @@ FIELDS: Final[dict[str, Text]] = {
     "version_name": _("Version Name"),
     "size": _("Number of VMs"),
     "stateless": _("Stateless"),
+    "allocation": _("Storage Allocation"),
     "override_proxy": _("Override SPICE proxy"),
     "accept_lockout": _("There is another way in, or none is needed"),
     "base": _("Create as a Sub-Version of"),

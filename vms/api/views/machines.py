@@ -24,6 +24,7 @@ def _make_vm(door: Door, draft: Draft) -> VM:
         cluster=door.required(refs.get("cluster"), "Vm", "cluster.id|name"),
         template=door.required(refs.get("template"), "Vm", "template.id|name"),
         instance_type=refs.get("instance_type"),
+        clone=door.flag("clone"),
         changes=draft.changes(),
         by=door.user,
     )
