@@ -7,6 +7,7 @@ refuse to build; a test proves the two equal over every combination.
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 from itertools import permutations
+from operator import attrgetter
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
@@ -396,3 +397,7 @@ class Hardware(models.Model):
 
     def _pinned_addresses(self) -> Mapping[str, Address]:
         return {}
+
+
+# In one go: a page of a list asks a hundred rows for all of them.
+_CONSOLE_COLUMNS: Final = attrgetter(*Hardware.CONSOLE_FIELDS)

@@ -1,5 +1,6 @@
 """The columns of lists as data: headings, what they are sorted by, which are shown at first."""
 
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -60,27 +61,27 @@ def compact(user: User) -> bool:
     return bool(user.preferences.get("density", "compact") == "compact")
 
 
-def vm_cells(vm: VM) -> dict[str, Any]:
-    """What the columns of a virtual machine show that are plain text."""
-    return {
-        "host": vm.host.name if vm.host and vm.host_name else "",
-        "cluster": vm.cluster.name,
-        "memory": f"{vm.memory} MiB",
-        "cpus": vm.sockets * vm.cores * vm.threads,
-        "description": vm.description,
-        "comment": vm.comment,
-        "serial": _("Yes") if vm.serial_console else _("No"),
-        "os": OPERATING_SYSTEMS[vm.os].name,
-        "type": dict(VM_TYPES)[vm.vm_type],
-        "ip": vm.ip,
-        "fqdn": vm.fqdn,
-        "access": RATINGS[Rating(vm.access)] if vm.access else "",
-        "uptime": timesince(vm.started_at, timezone.now(), depth=1) if vm.started_at else "",
-        "template": vm.template.name,
-        "pool": vm.pool.name if vm.pool else "",
-    }
+# Columns of virtual machines that are plain text; only those are made that somebody looks at.
+VM_TEXTS: Final[Mapping[str, Callable[[Any], Text]]] = {
+    "host": lambda vm: vm.host_title if vm.host_name else "",
+    "cluster": lambda vm: vm.cluster.name,
+    "memory": lambda vm: f"{vm.memory} MiB",
+    "cpus": lambda vm: str(vm.sockets * vm.cores * vm.threads),
+    "description": lambda vm: vm.description,
+    "comment": lambda vm: vm.comment,
+    "serial": lambda vm: _("Yes") if vm.serial_console else _("No"),
+    "os": lambda vm: OPERATING_SYSTEMS[vm.os].name,
+    "type": lambda vm: _TYPES[vm.vm_type],
+    "ip": lambda vm: vm.ip,
+    "fqdn": lambda vm: vm.fqdn,
+    "access": lambda vm: RATINGS[Rating(vm.access)] if vm.access else "",
+    "uptime": lambda vm: timesince(vm.started_at, timezone.now(), depth=1) if vm.started_at else "",
+    "template": lambda vm: vm.template_title,
+    "pool": lambda vm: vm.pool_title or "",
+}
+_TYPES: Final = dict(VM_TYPES)
 
 
-def pending(vm: VM) -> list[str]:
+def pending(vm: VM) -> str:
     """The names of what a restart would change."""
-    return [str(messages.CHANGES.get(name, name)) for name in vm.pending_names]
+    return ", ".join(str(messages.CHANGES.get(name, name)) for name in vm.pending_names)

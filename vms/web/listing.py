@@ -1,6 +1,6 @@
 """A list of machines: what is searched for, one page of drawn rows, and which of them have changed since."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any, Final
 from urllib.parse import urlencode
@@ -9,6 +9,7 @@ from django.conf import settings
 from django.http import HttpRequest
 from django.template.loader import get_template
 from django.utils.functional import cached_property
+from django.utils.html import escape
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext_lazy as _
 
@@ -26,8 +27,9 @@ from vms.wire.client import EngineClient
 
 from . import columns, panels, reasons
 from .columns import Heading
-from .kinds import VMS, Kind, user_of
+from .kinds import Kind, user_of
 from .pages import BUSY, IDLE, marked
+from .panels import Button, Display
 
 PAGE: Final = 100
 # What people filter virtual machines by most, a click each.
@@ -202,9 +204,45 @@ class Listing:
 
     @cached_property
     def rows(self) -> list[SafeString]:
-        template = get_template("vm.html" if self.kind is VMS else "machine.html", using="jinja2")
-        cells = _vm_cells if self.kind is VMS else _cells
-        return [mark_safe(template.render(cells(self, row))) for row in self.machines]  # noqa: S308  (autoescaped)
+        """The rows as they are drawn, each by itself."""
+        of_vms = self.kind.model is VM
+        template = get_template("vm.html" if of_vms else "machine.html", using="jinja2")
+        drawn = template.render(
+            {
+                "rows": [_vm_line(self, row) if of_vms else _line(self, row) for row in self.machines],
+                "kind": self.kind,
+                "columns": [(key, escape(str(label))) for key, label in self.columns],
+                "numbers": columns.NUMBERS,
+                "selects": self.selects,
+            }
+        )
+        # No text in it ends a row: all of them are escaped.
+        return [mark_safe(f"{row}{_END}") for row in drawn.split(_END)[:-1]]  # noqa: S308
+
+    @cached_property
+    def texts(self) -> list[tuple[str, Callable[[Any], Text]]]:
+        """The columns that are plain text, with what makes it."""
+        return [(key, columns.VM_TEXTS[key]) for key, _label in self.columns if key in columns.VM_TEXTS]
+
+    @property
+    def selects(self) -> bool:
+        """Whether rows can be chosen, for something to be done with several at once."""
+        return self.kind.model is VM and self.base is None
+
+    @cached_property
+    def at(self) -> str:
+        """Where the pages of its machines begin."""
+        return self.kind.at(self.request)["list"]
+
+    def told_once(self, what: Hashable, tell: Callable[[], Any]) -> Any:
+        """What is alike for many rows is made for the first of them."""
+        if what not in self._told:
+            self._told[what] = tell()
+        return self._told[what]
+
+    @cached_property
+    def _told(self) -> dict[Hashable, Any]:
+        return {}
 
     @cached_property
     def mark(self) -> str:
@@ -226,36 +264,67 @@ class Listing:
         return marked(" ".join(str(row.pk) for row in self.machines) + self.page.following)
 
 
-def _cells(listing: Listing, row: Any) -> dict[str, Any]:
+_END: Final = "</tr>"
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    """A template, pool or instance type in a list."""
+
+    key: str
+    name: str
+    at: Any
+    cells: dict[str, Any]
+    no_edit: str
+    no_remove: str
+
+
+@dataclass(frozen=True, slots=True)
+class _VmLine:
+    """A virtual machine in a list."""
+
+    key: str
+    vm: VM
+    at: str
+    icon: str
+    status: Text
+    pending: str
+    failure: str
+    graphics: Display
+    video: Display
+    button: Button
+    no_console: str
+    cells: dict[str, Text]
+
+
+def _line(listing: Listing, row: Any) -> _Line:
     held = listing.held[row.pk]
-    return {
-        "row": row,
-        "kind": listing.kind,
-        "columns": listing.columns,
-        "numbers": columns.NUMBERS,
-        "at": listing.kind.at(listing.request, row),
-        "cells": panels.cells(row),
-        "no_edit": reasons.why_not_edited(row, held),
-        "no_remove": reasons.why_not_removed(row, held),
-    }
+    return _Line(
+        key=str(row.pk),
+        name=str(row),
+        at=listing.kind.at(listing.request, row),
+        cells=panels.cells(row),
+        no_edit=reasons.why_not_edited(row, held),
+        no_remove=reasons.why_not_removed(row, held),
+    )
 
 
-def _vm_cells(listing: Listing, vm: VM) -> dict[str, Any]:
-    running, held = vm.running_screen, listing.held[vm.pk]
-    icon, tone = panels.status_icon(vm.status)
-    return {
-        "vm": vm,
-        "at": f"{listing.kind.at(listing.request)['list']}{vm.pk}/",
-        "columns": listing.columns,
-        "cells": columns.vm_cells(vm),
-        "numbers": columns.NUMBERS,
-        "status": messages.STATUSES[vm.status],
-        "icon": icon,
-        "tone": tone,
-        "graphics": panels.graphics_display(vm, running),
-        "video": panels.video_display(vm, running),
-        "pending": columns.pending(vm),
-        "failure": panels.failure(vm),
-        "button": panels.first_button(vm, held),
-        "no_console": reasons.why_no_console(vm, held),
-    }
+def _vm_line(listing: Listing, vm: VM) -> _VmLine:
+    once, key = listing.told_once, str(vm.pk)
+    running, held, console = vm.running_screen, listing.held[vm.pk], vm.console
+    screens = (console.graphics, console.video, running)
+    graphical = (*screens, vm.status, vm.run_once, held)
+    return _VmLine(
+        key=key,
+        vm=vm,
+        at=f"{listing.at}{key}/",
+        icon=panels.status_icon(vm.status)[0],
+        status=once(("status", vm.status), lambda: escape(str(messages.STATUSES[vm.status]))),
+        pending=columns.pending(vm) if vm.pending_names else "",
+        failure=panels.failure(vm),
+        graphics=once(("graphics", *screens), lambda: panels.graphics_display(vm, running)),
+        video=once(("video", *screens), lambda: panels.video_display(vm, running)),
+        button=once(("button", vm.status, held), lambda: panels.first_button(vm, held)),
+        no_console=once(("console", *graphical), lambda: reasons.why_no_console(vm, held)),
+        cells={name: tell(vm) for name, tell in listing.texts},
+    )

@@ -1,6 +1,6 @@
 """What lists and General tabs show, as data: the same for all kinds of machine and for both portals."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import msgspec
@@ -129,9 +129,10 @@ def power_buttons(vm: VM, held: Rights) -> list[Button]:
 
 def first_button(vm: VM, held: Rights) -> Button:
     """The verb that a row of a list offers: to run, or to shut down where that is possible instead."""
-    run = _button(vm, _first(vm), "fa-play", held)
-    shutdown = _button(vm, Verb.SHUTDOWN, "fa-power-off", held) if run.reason else None
-    return shutdown if shutdown and not shutdown.reason else run
+    first, status = _first(vm), Status(vm.status)
+    shuts_down = lifecycle.allowed(Verb.SHUTDOWN, status) and not lifecycle.allowed(first, status)
+    button = _button(vm, Verb.SHUTDOWN if shuts_down else first, "", held)
+    return replace(button, label=str(button.label))
 
 
 def _first(vm: VM) -> Verb:
