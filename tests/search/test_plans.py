@@ -38,7 +38,13 @@ BY_INDEX = (
     *("bios_type = uefi", "creationdate = today", "uptime > 1d", "ip = 10.0.0.1", "ip = 10.0.*", "fqdn = web*"),
     *("id = 00000000-0000-0000-0000-000000000001", "instance_type = tiny", "datacenter = default"),
     *("event.severity = error", "host.status = up", "name = web* and status = up", "custom_cpu_type = x"),
+    *("custom_emulated_machine = q35", "compatibility_level = 4.8", "guaranteed_memory > 16000", "on_host = host-01"),
+    *("has_illegal_images = true", "next_run_config_exists = true", "event.type = VM_DOWN", "event.usrname = admin"),
+    *("host.name = host-01", "host.cluster = default", "template.name = blank", "template.description = x"),
+    *("template.os = other", "template.version_name = x", "event.time = today"),
 )
+# It is the same for all machines.
+WITHOUT = {"architecture"}
 # These mean most of the rows; pages of them are read in the list's order and end when they are full.
 IN_ORDER = ("status != up", "headless = false", "name != web*", "guest_agent = false", "tag != shop", "")
 
@@ -75,6 +81,11 @@ def scans(told: str) -> bool:
 def test_every_condition_has_an_index(machines: User) -> None:
     found = {text: told for text in BY_INDEX if scans(told := plan(text, machines))}
     assert found == {}
+
+
+def test_every_field_is_among_them() -> None:
+    asked = {part.partition(" ")[0] for text in (*BY_INDEX, *IN_ORDER) for part in text.split(" and ")}
+    assert set(VMS.fields) - asked - WITHOUT == set()
 
 
 def test_what_most_rows_are_is_walked_in_order(machines: User) -> None:

@@ -9,6 +9,7 @@ from django.urls import URLPattern, URLResolver, get_resolver
 
 from vms.actions import create
 from vms.models import VM, Host, User
+from vms.wire.client import EngineClient
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -37,7 +38,13 @@ def pages(resolver: Any = None, before: str = "") -> Iterator[str]:
             yield place
 
 
-def test_every_page_opens(web: Client, rows: dict[str, Any]) -> None:
+def test_every_page_opens_and_none_asks_a_hypervisor(
+    web: Client, rows: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def asked(_client: EngineClient, kind: str, **_told: Any) -> None:
+        raise AssertionError(f"a GET asked the engine for {kind}")
+
+    monkeypatch.setattr(EngineClient, "_request", asked)
     opened = 0
     for place in pages():
         row = next((row for words, row in rows.items() if place.startswith(words)), None)
