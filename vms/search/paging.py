@@ -11,10 +11,12 @@ from typing import Any, Final, Self
 from django.core.exceptions import ValidationError
 from django.db.models import BooleanField, F, Func, QuerySet, Value
 from django.db.models.functions import Coalesce
+from django.utils.timezone import is_naive, make_aware
 
 from vms.domain.errors import Refusal
 
 _LONGEST: Final = 2000  # characters of a place in an address
+_LARGEST: Final = 2**63 - 1
 
 
 @dataclass(frozen=True)
@@ -32,7 +34,15 @@ class Place:
             if mark != order.mark or len(values) != len(order.columns):
                 raise ValueError(mark)
             return cls(tuple(order.python(column, value) for column, value in zip(order.columns, values, strict=True)))
-        except (ValueError, TypeError, KeyError, binascii.Error, ValidationError, RecursionError) as error:
+        except (
+            ValueError,
+            TypeError,
+            KeyError,
+            OverflowError,
+            binascii.Error,
+            ValidationError,
+            RecursionError,
+        ) as error:
             raise Refusal("LIST_PLACE_GONE") from error
 
 
@@ -70,12 +80,18 @@ class Sorting:
         return base64.urlsafe_b64encode(told.encode()).decode().rstrip("=")
 
     def python(self, column: str, value: Any) -> Any:
-        """A value of an address as the column holds it."""
-        if not isinstance(value, str | int) or "\0" in str(value):
+        """A value of an address as the column holds it; a `ValueError` or one of its kin for what it cannot hold."""
+        text = str(value)
+        text.encode()  # half a character is none
+        if not isinstance(value, str | int) or "\0" in text or (isinstance(value, int) and abs(value) > _LARGEST):
             raise ValueError(value)
-        names = {field.name: field for field in self.model._meta.get_fields()}
-        field = names.get(column)
-        return field.to_python(value) if field is not None and "__" not in column else value
+        field = self._field(column)
+        if field is None:  # of another row, or counted
+            if isinstance(value, str) != ("__" in column):
+                raise ValueError(value)
+            return value
+        found = field.to_python(value)
+        return make_aware(found) if isinstance(found, datetime) and is_naive(found) else found
 
     def _order(self, *, backwards: bool) -> list[Any]:
         down = self.descending != backwards

@@ -49,7 +49,8 @@ class Heading:
 
 def chosen(kind: Any, user: User) -> tuple[tuple[str, Text], ...]:
     """The columns that a person wants to see, in their order; all that are shown at first where nothing was chosen."""
-    kept = (user.preferences.get("columns") or {}).get(kind.name)
+    of_kinds = user.preferences.get("columns")
+    kept = of_kinds.get(kind.name) if isinstance(of_kinds, dict) else None
     if not isinstance(kept, list):
         hidden = _HIDDEN.get(kind.name, frozenset())
         return tuple((key, label) for key, label in kind.columns if key not in hidden)
