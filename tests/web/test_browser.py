@@ -1,6 +1,5 @@
 """What only a browser shows: focus, live rows, narrow screens, a policy that nothing breaks, and no script at all."""
 
-import contextlib
 import shutil
 
 import pytest
@@ -9,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.factories import machine
 from tests.web.browser import NARROW, WIDE, Open
-from vms.actions import power
+from vms.actions import many, power
 from vms.models import VM, User
 
 pytestmark = [
@@ -150,42 +149,122 @@ def test_without_any_script_a_headless_machine_is_made_and_run(open_page: Open, 
     assert VM.objects.get(name="plain").console.headless
 
 
+# Every page of its own kind; those of the four kinds of machine and of the places are one template each.
+PAGES = (
+    *("/", "/vms/", "/templates/", "/instance-types/", "/pools/", "/hosts/", "/clusters/", "/data-centers/"),
+    *("/tags", "/bookmarks", "/events/", "/tasks/", "/tasks/recent", "/notifications/", "/columns/vm", "/account/"),
+    *("/vms/?q=status+%3D+runing", "/vms/new", "/nowhere", "/accounts/login/", "/vms/many?verb=headless&all=1"),
+)
+TABS = ("", "devices", "guest", "monitoring", "console", "events", "actions/", "edit?tab=console", "run-once", "remove")
+
+
+def faults(page: Page) -> str:
+    """What axe finds on the page, or that it is wider than the screen."""
+    result = Axe().run(page)
+    if result.violations_count:
+        return str(result.generate_report())
+    return "too wide" if page.evaluate("document.documentElement.scrollWidth > innerWidth") else ""
+
+
 @pytest.mark.parametrize(("viewport", "theme"), [(WIDE, "dark"), (NARROW, "light")], ids=["wide dark", "narrow light"])
 def test_every_page_is_accessible_and_fits_the_screen(
-    viewport: dict[str, int], theme: str, open_page: Open, vm: VM, headless_vm: VM
+    viewport: dict[str, int], theme: str, open_page: Open, vm: VM, headless_vm: VM, admin: User
 ) -> None:
+    many.ask("headless", VM.objects.all(), by=admin, accept_lockout=True)
     page = open_page("/vms/", viewport=viewport, color_scheme=theme)
     start, found = page.url.removesuffix("/vms/"), {}
-    tabs = ("", "devices", "console", "events", "edit?tab=console", "run-once", "remove")
-    paths = ["/vms/", "/vms/new", "/nowhere", "/accounts/login/", *(f"/vms/{headless_vm.pk}/{tab}" for tab in tabs)]
-    for path in paths:
+    for path in (*PAGES, *(f"/vms/{headless_vm.pk}/{tab}" for tab in TABS)):
         page.goto(f"{start}{path}")
-        result = Axe().run(page)
-        too_wide = page.evaluate("document.documentElement.scrollWidth > innerWidth")
-        if result.violations_count or too_wide:
-            found[path] = result.generate_report() if result.violations_count else "too wide"
+        if fault := faults(page):
+            found[path] = fault
     assert found == {}
 
 
 def opened(page: Page, opener: str) -> None:
-    """Open a dialog; the header may be drawn anew under the very click on a busy machine, then it is clicked again."""
-    dialog = page.get_by_role("dialog")
-    page.locator(f"#do-{opener}").click()
-    with contextlib.suppress(AssertionError):
-        expect(dialog).to_be_visible(timeout=5_000)
-        return
-    page.locator(f"#do-{opener}").click()
-    expect(dialog).to_be_visible()
+    page.locator(opener).click()
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
-@pytest.mark.parametrize("viewport", [WIDE, NARROW], ids=["wide", "narrow"])
-def test_every_dialog_is_accessible(viewport: dict[str, int], open_page: Open, vm: VM) -> None:
-    page, found = open_page(f"/vms/{vm.pk}/", viewport=viewport), {}
-    for opener in ("edit", "run-once", "remove"):
-        opened(page, opener)
-        result = Axe().run(page)
-        if result.violations_count:
-            found[opener] = result.generate_report()
+@pytest.mark.parametrize(("viewport", "theme"), [(WIDE, "light"), (NARROW, "dark")], ids=["wide light", "narrow dark"])
+def test_every_dialog_and_drawer_is_accessible(
+    viewport: dict[str, int], theme: str, open_page: Open, vm: VM, headless_vm: VM
+) -> None:
+    page, found = open_page(f"/vms/{vm.pk}/", viewport=viewport, color_scheme=theme), {}
+    start = page.url.removesuffix(f"/vms/{vm.pk}/")
+    for path, openers in (
+        (f"/vms/{vm.pk}/", ("#do-edit", "#do-run-once", "#do-clone", "#do-make-template", "#do-remove")),
+        ("/vms/", ("#do-new", "#do-bookmarks", "#do-columns", "#do-many", more(headless_vm))),
+    ):
+        page.goto(f"{start}{path}")
+        for opener in openers:
+            opened(page, opener)
+            if fault := faults(page):
+                found[opener] = fault
+            page.keyboard.press("Escape")
+            expect(page.get_by_role("dialog")).not_to_be_visible()
+        page.keyboard.press("?")
+        expect(page.get_by_role("heading", name="Keyboard shortcuts")).to_be_visible()
+        if fault := faults(page):
+            found["shortcuts"] = fault
         page.keyboard.press("Escape")
-        expect(page.get_by_role("dialog")).not_to_be_visible()
+        for drawer in ("#open-notifications", "#open-tasks"):
+            page.locator(drawer).click()
+            expect(page.locator("#drawer-title")).to_be_focused()
+            if fault := faults(page):
+                found[drawer] = fault
+            page.keyboard.press("Escape")
     assert found == {}
+
+
+def test_the_drawer_opens_beside_the_page_is_put_away_and_gives_the_focus_back(
+    open_page: Open, vm: VM, headless_vm: VM, admin: User
+) -> None:
+    page = open_page("/vms/")
+    bell = page.locator("#open-notifications")
+    expect(bell).to_have_accessible_name("Notifications, 1 unread")  # nobody could reach `db`
+    bell.focus()
+    page.keyboard.press("Enter")
+    expect(page.locator("#drawer-title")).to_be_focused()
+    expect(bell).to_have_attribute("aria-expanded", "true")
+    page.get_by_role("button", name="Dismiss: db has no known way in").click()
+    expect(bell).to_have_accessible_name("Notifications")
+    page.get_by_role("button", name="Clear all").click()
+    expect(page.get_by_text("Nothing else has happened.")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#drawer")).not_to_be_visible()
+    expect(bell).to_be_focused()
+    page.locator("#open-tasks").click()
+    expect(page.get_by_text("Nothing is being done.")).to_be_visible()
+    power.start(vm, by=admin)
+    expect(page.locator("#drawer").get_by_text("Run: web")).to_be_visible()
+    page.locator("#open-tasks").click()
+    expect(page.locator("#drawer")).not_to_be_visible()
+
+
+def test_every_shortcut_does_what_the_overview_says(open_page: Open, vm: VM) -> None:
+    page = open_page(f"/vms/{vm.pk}/")
+    dialog = page.get_by_role("dialog")
+    for key, title in (("e", f"Edit {vm.name}"), ("o", "Run Once")):
+        page.keyboard.press(key)
+        expect(dialog).to_contain_text(title)
+        page.keyboard.press("Escape")
+        expect(dialog).not_to_be_visible()
+    page.keyboard.press("Alt+2")
+    page.wait_for_url("**/devices")
+    page.keyboard.press("c")
+    page.wait_for_url("**/console*")
+    page.keyboard.press("Alt+1")
+    page.wait_for_url(f"**/vms/{vm.pk}/")
+    page.keyboard.press("r")
+    expect(page.locator("h1 + .app-status")).to_contain_text("Wait For Launch")
+    page.goto(page.url.partition("/vms/")[0] + "/vms/")
+    page.keyboard.press("/")
+    assert focused(page) == "search"
+    page.keyboard.press("n")  # typed, where it is typed
+    expect(page.locator("#search")).to_have_value("n")
+    page.locator("h1").click()
+    page.keyboard.press("n")
+    page.get_by_label("Name", exact=True).fill("by-keyboard")
+    page.get_by_label("Description").focus()
+    page.keyboard.press("Control+Enter")
+    expect(page.get_by_role("heading", name="by-keyboard")).to_be_visible()

@@ -19,7 +19,7 @@ from django.db import connection, connections
 
 from vms.models import User
 
-ROUNDS: Final = 9
+ROUNDS: Final = 15
 FEW: Final = 1000
 
 
