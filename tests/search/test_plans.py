@@ -42,6 +42,7 @@ BY_INDEX = (
     *("has_illegal_images = true", "next_run_config_exists = true", "event.type = VM_DOWN", "event.usrname = admin"),
     *("host.name = host-01", "host.cluster = default", "template.name = blank", "template.description = x"),
     *("template.os = other", "template.version_name = x", "event.time = today"),
+    *("adopted = true", "changed_outside = true"),
 )
 # It is the same for all machines.
 WITHOUT = {"architecture"}
