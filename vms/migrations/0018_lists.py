@@ -4,18 +4,17 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-
     dependencies = [
-        ('vms', '0017_fleet'),
+        ("vms", "0017_fleet"),
     ]
 
     operations = [
         migrations.AddIndex(
-            model_name='vm',
-            index=models.Index(fields=['adopted', 'folded', 'name'], name='vm_by_adopted'),
+            model_name="vm",
+            index=models.Index(fields=["adopted", "folded", "name"], name="vm_by_adopted"),
         ),
         migrations.AddIndex(
-            model_name='vm',
-            index=models.Index(fields=['drift', 'folded', 'name'], name='vm_by_drift'),
+            model_name="vm",
+            index=models.Index(fields=["drift", "folded", "name"], name="vm_by_drift"),
         ),
     ]
