@@ -2,6 +2,7 @@
 and everything put back.
 """
 
+import faulthandler
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,20 +16,22 @@ from tests.hypervisors.conftest import debian, wait_until
 from tests.stories.test_real_guest import (
     Installation,
     _database,
+    boot,
     comes_to,
     guest_files,
     home,
     installation,
     owner,
     real_libvirt,
+    with_serial,
 )
-from vms.actions import disks, power, preparations
+from vms.actions import disks, fleet, many, power, preparations
 from vms.domain.console import Console, Offer
 from vms.domain.disks import GIB
 from vms.domain.doctor import Finding
 from vms.domain.parts import Topology
 from vms.domain.preparation import Stage
-from vms.models import VM, Image, Preparation, StorageDomain, StorageStatus, User
+from vms.models import VM, Image, Job, Preparation, StorageDomain, StorageStatus, User
 
 __all__ = ["_database", "debian", "guest_files", "home", "installation", "owner", "real_libvirt"]
 
@@ -39,6 +42,12 @@ WITHIN = 300.0  # seconds for a boot with all that belongs to it; fifty on an id
 
 def headless_with_serial(console: Console, _offer: Offer) -> Console:
     return replace(console, serial=True).as_headless()
+
+
+@pytest.fixture
+def unhurried() -> None:
+    """Five boots of a real system take longer than the suite gives a test that hangs."""
+    faulthandler.dump_traceback_later(3 * WITHIN, exit=True)
 
 
 @pytest.fixture
@@ -72,6 +81,7 @@ def comes_through(preparation: Preparation, condition: Any, what: str) -> Prepar
     return row
 
 
+@pytest.mark.usefixtures("unhurried")
 def test_a_debian_that_hangs_is_prepared_and_put_back(vm: VM, owner: User, installation: Installation) -> None:
     power.start(vm, by=owner)
     wait_until(lambda: finding(vm) == Finding.GRUB_HANGS, WITHIN, "the hang is found out")
@@ -93,3 +103,44 @@ def test_a_debian_that_hangs_is_prepared_and_put_back(vm: VM, owner: User, insta
     preparations.undo(done, by=owner)
     comes_through(preparation, lambda row: row.outcome == "undone", "everything is as it was")
     wait_until(lambda: finding(vm) == Finding.GRUB_HANGS, WITHIN, "it hangs as before")
+
+
+def carried_out(job: Job) -> Job:
+    """The run, once each machine has been dealt with and has done what it was asked for."""
+
+    def over() -> bool:
+        return not fresh(job).active and not any(step.led_to and step.led_to.active for step in job.steps.all())
+
+    wait_until(over, WITHIN, "the end of the run")
+    done: Job = fresh(job)
+    return done
+
+
+def booted(vm: VM) -> None:
+    wait_until(lambda: fresh(vm).agent == "now", WITHIN, "it has booted")
+
+
+def has_screen(vm: VM) -> None:
+    wait_until(lambda: fresh(vm).running_graphics == "vnc", WITHIN, "it has its screen again")
+
+
+def test_real_guests_lose_their_screens_in_one_run_and_get_them_back(installation: Installation, owner: User) -> None:
+    parts = {"memory": 192, "boot": boot(), "console": with_serial}
+    three = [machine(f"fleet-{number}", by=owner, **parts) for number in range(3)]
+    for vm in three[:2]:
+        power.start(vm, by=owner)
+    for vm in three[:2]:
+        comes_to(vm, "up")
+        booted(vm)
+    machines = VM.objects.filter(name__startswith="fleet-")
+    run = carried_out(many.ask("headless", machines, by=owner, serial=True, restart=True))
+    assert {step.state for step in run.steps.all()} == {"finished"}
+    for vm in three[:2]:
+        assert comes_to(vm, "up").running_graphics == ""
+        assert installation.seen(vm).headless
+    undone = carried_out(many.undo(run, by=owner, restart=True))
+    assert {step.state for step in undone.steps.all()} == {"finished"}
+    assert not fleet.undoable(run).exclude(machine__in=[vm.pk for vm in three]).exists()
+    for vm in three[:2]:
+        has_screen(vm)
+    assert fresh(three[2]).console == three[2].console
