@@ -102,6 +102,8 @@ SHOTS: Final[dict[str, tuple[str, Step | None]]] = {
     "edit-as-page": ("demo-graphical edit?tab=console", None),
     "pool-type": ("/pools/", opened("#do-new", tab("type"))),
     "run-once": ("demo-headless", opened("#do-run-once")),
+    "prepare": ("demo-graphical prepare", None),
+    "fleet": ("/vms/many?verb=headless&all=1", None),
     "clone": ("demo-graphical", opened("#do-clone")),
     "new-template": ("demo-graphical", opened("#do-make-template")),
     "remove": ("demo-graphical", opened("#do-remove")),

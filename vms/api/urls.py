@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.urls import URLPattern, re_path
 
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
-from .views import actions, consoles, held, networks, plain, sso, storage, told
+from .views import actions, consoles, held, networks, plain, preparing, sso, storage, told
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
@@ -116,6 +116,9 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
         yield f"vms/{{key}}/{verb}/{{job}}", actions.Begun.routed()
     for verb in ("activate", "deactivate"):
         yield f"vms/{{key}}/nics/{{inner}}/{verb}", networks.Plug.routed(resource=VMS, verb=verb)
+    for verb in (preparing.PREPARE, preparing.UNDO):
+        yield f"vms/{{key}}/{verb}", preparing.Prepare.routed(verb=verb)
+    yield f"vms/{{key}}/{preparing.PREPARE}/{{preparation}}", preparing.Prepared.routed()
     yield "vms/{key}/clone", actions.Clone.routed()
     yield "vms/{key}/detach", actions.Detach.routed()
     yield "vms/{key}/ticket", consoles.Ticket.routed()

@@ -36,6 +36,7 @@ UNDOING: Final[dict[Stage, tuple[Promise, Promise]]] = {
 STATES: Final[dict[str, tuple[Promise, str, str]]] = {
     "done": (_("done"), "fa-check-circle", "success"),
     "todo": (_("to do"), "fa-circle", "muted"),
+    "asks": (_("waits for you"), "fa-question-circle", "warning"),
     Outcome.ACTIVE: (_("at work"), "fa-spinner", "info"),
     Outcome.FAILED: (_("failed"), "fa-times-circle", "danger"),
     Outcome.CANCELLED: (_("cancelled"), "fa-ban", "muted"),

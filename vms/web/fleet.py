@@ -16,7 +16,7 @@ from vms.actions.fleet import Forecast
 from vms.domain.access import Access, Rating
 from vms.messages import Text
 from vms.messages.access import RATINGS
-from vms.models import VM, Job, Pool, Saving, Template
+from vms.models import VM, Job, Pool, Saving, Step, Template
 
 from .kinds import user_of
 from .reach import LOOKS
@@ -106,6 +106,11 @@ def undoing(job: Job) -> dict[str, Any]:
         "undo": reverse("undo_task", args=[job.pk]) if undone is None and fleet.undoable(job).exists() else "",
         "undone_by": reverse("task", args=[undone.pk]) if undone else "",
     }
+
+
+def left_alone(step: Step) -> bool:
+    """Whether a run over a fleet has found nothing to change in a machine."""
+    return step.job.verb.removeprefix(many.PREFIX) in VERBS and step.changed is None and step.preparation is None
 
 
 def savings(job: Job) -> dict[str, Any]:

@@ -88,7 +88,11 @@ class Task:
         total, failed = sum(counted.values()), counted.get(JobState.FAILED.value, 0)
         done = counted.get(JobState.FINISHED.value, 0)
         first = Case(When(state=JobState.FAILED, then=Value(0)), default=Value(1), output_field=IntegerField())
-        steps = self.job.steps.select_related("led_to", "preparation").annotate(first=first).order_by("first", "number")
+        steps = (
+            self.job.steps.select_related("job", "led_to", "preparation")
+            .annotate(first=first)
+            .order_by("first", "number")
+        )
         return {
             "pk": self.pk,
             "title": self.title,
@@ -114,6 +118,8 @@ def _line(step: Step) -> Line:
     error = later.error if later else step.error
     failed = step.state == JobState.FAILED or later is not None
     state = JobState.FAILED if failed else JobState(step.led_to.state if step.led_to else step.state)
+    if state == JobState.FINISHED and step.led_to is None and fleet.left_alone(step):
+        return Line(step.name, url, _("is so already"), "", failed=False)
     return Line(step.name, url, str(state.label), messages.job_error(error), failed)
 
 

@@ -27,6 +27,7 @@ from .pages import address, complain, reply
 from .preview import XmlLine
 
 _MARKS: Final = {"+": "added", "-": "removed", "@": "place", "#": "place"}
+_HEADS: Final = frozenset({"---", "+++"})
 _TONES: Final = {Outcome.DONE: "success", Outcome.UNDONE: "success", Outcome.FAILED: "danger"}
 
 
@@ -88,11 +89,11 @@ class Wizard:
     @property
     def changes(self) -> list[XmlLine]:
         lines = self.preparation.changes.splitlines()
-        return [XmlLine(line, _MARKS.get(line[:1], "")) for line in lines]
+        return [XmlLine(line, "place" if line[:3] in _HEADS else _MARKS.get(line[:1], "")) for line in lines]
 
     def _line(self, stage: Stage, state: str) -> StageLine:
         label, now = (UNDOING if self.undoing else {}).get(stage, STAGES[stage])
-        told, icon, tone = STATES[state]
+        told, icon, tone = STATES["asks" if stage == Stage.CONFIRM and state == Outcome.ACTIVE else state]
         return StageLine(label, told, icon, tone, now if state == Outcome.ACTIVE else "")
 
 
