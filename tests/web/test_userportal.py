@@ -415,9 +415,9 @@ def test_a_template_hands_down_that_it_is_headless(maker: User, admin: User, of:
 
 
 def test_a_template_that_one_may_not_see_is_not_offered(maker: User, admin: User, of: Callable[[User], Client]) -> None:
-    secret = create.template("secret", changes=Changes(console=headless), by=admin)
+    secret = create.template("unseen", changes=Changes(console=headless), by=admin)
     browser, path = of(maker), "/portal/vms/new"
-    assert "secret" not in text(browser, path)
+    assert "unseen" not in text(browser, path)
     answer = browser.post(path, ticked(fields(browser, path), name="mine", template=str(secret.pk)))
     assert answer.status_code == 422
     assert not VM.objects.exists()

@@ -131,7 +131,7 @@ def _answers(path: str, view: View, method: str) -> dict[str, Any]:
     alone = entity is None or is_one(path) or method == "post"
     body = reference("action" if action else _name(view) if alone or entity is None else entity.plural)
     content = _content(body)
-    for media in door.media if method == "get" else ():
+    for media in door.media if method == "get" or door.acts else ():
         content[media] = {"schema": {"type": "string"}}
     told: dict[str, Any] = {
         str(status): {"description": text, "content": content} for status, text in _done(door, method)

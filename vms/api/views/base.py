@@ -48,7 +48,7 @@ class Door(APIView):
     """A view of the REST door; one that `acts` says no with an action that has failed.
 
     For the OpenAPI document: what an action `takes` and `gives` beside what all do, which answers there are `besides`
-    those of its methods (status → when), and in which `media` a GET answers beside XML and JSON.
+    those of its methods (status → when), and in which `media` a GET or an action answers beside XML and JSON.
     """
 
     authentication_classes = AUTHENTICATION

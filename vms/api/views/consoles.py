@@ -142,6 +142,8 @@ class _Picture(BaseRenderer):
 class Screenshot(Acting):
     """A picture of the screen; it is itself the answer, whatever else a client takes, as in oVirt."""
 
+    media = (_Picture.media_type,)
+
     def get_renderers(self) -> list[BaseRenderer]:
         return [*super().get_renderers(), _Picture()]
 
