@@ -80,7 +80,7 @@ def test_a_start_may_be_paused_without_a_machine_inside(api: Caller, vm: VM) -> 
     "inner",
     [
         {"stateless": True},
-        {"initialization": {"host_name": "web"}},
+        {"initialization": {"host_name": "not a host"}},
         {"floppies": {"floppy": {"file": {"id": "x.vfd"}}}},
         {"os": {"cmdline": "quiet"}},  # without a kernel
         {"placement_policy": {"hosts": {"host": [{"name": "no such"}]}}},
@@ -131,8 +131,8 @@ def test_what_asks_for_nothing_is_no_reason_to_refuse(api: Caller, vm: VM, inner
 def test_two_ways_to_initialise_at_once_are_a_conflict(api: Caller, vm: VM) -> None:
     answer = api.post(f"/vms/{vm.pk}/start", "action", {"use_cloud_init": True, "use_sysprep": True})
     assert (answer.status, answer.at("status")) == (409, "failed")
-    # One alone would be left out: nobody initialises guests here yet.
-    assert api.post(f"/vms/{vm.pk}/start", "action", {"use_cloud_init": True}).status == 400
+    # Nobody has sysprep here.
+    assert api.post(f"/vms/{vm.pk}/start", "action", {"use_sysprep": True}).status == 400
     assert api.post(f"/vms/{vm.pk}/start", "action", {"use_cloud_init": False}).status == 200
 
 

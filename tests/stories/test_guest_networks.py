@@ -12,18 +12,22 @@ from uuid import uuid4
 
 import pytest
 
-from tests.hypervisors.conftest import SerialLine, guest_files, need, real_libvirt, wait_until
+from tests import distribution
+from tests.hypervisors.conftest import SerialLine, debian, guest_files, need, real_libvirt, wait_until
 from vms.domain.console import Console
+from vms.domain.disks import Disk, Storage
 from vms.domain.errors import Refusal
 from vms.domain.guest import Source
+from vms.domain.initialization import Initialization
 from vms.domain.machine import MachineSpec
 from vms.domain.networks import NetworkKind, Nic, NicModel, Wire
-from vms.domain.parts import Boot
+from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import Run
+from vms.domain.secret import Secret
 from vms.hypervisors.guest import CMDLINE, GuestFiles
 from vms.hypervisors.private import NAMESPACE, PrivateDaemon
 
-__all__ = ["guest_files", "real_libvirt"]
+__all__ = ["debian", "guest_files", "real_libvirt"]
 
 pytestmark = pytest.mark.guests
 
@@ -174,3 +178,50 @@ def test_a_subnet_that_is_taken_is_said_and_leaves_no_network(hypervisor: Any, d
     names = {network.name() for network in libvirt.open(daemon.uri).listAllNetworks()}
     assert taken.libvirt_name in names
     assert same.libvirt_name not in names
+
+
+def test_a_debian_is_told_of_its_first_boot_and_the_cd_is_gone_with_the_run(
+    hypervisor: Any, daemon: PrivateDaemon, debian: dict[str, Path], tmp_path: Path
+) -> None:
+    """User, key, host name, a static address on a card, and a script: all of it, headless, at the first boot."""
+    import libvirt
+
+    storage = Storage(id=uuid4(), path=str(tmp_path / "disks"))
+    hypervisor.store.open(storage)
+    disk = Disk(id=uuid4(), storage=storage, volume=f"{uuid4()}.qcow2", bootable=True)
+    distribution.overlay(debian["serial"], tmp_path / "disks" / disk.volume)
+    spec = replace(
+        machine(card(7, ISOLATED)), name="first", memory=512, cpu=Topology(cores=2), boot=Boot(), disks=(disk,)
+    )
+    static = {"name": "nic7", "boot_protocol": "static", "ip": {"address": "10.99.7.77", "netmask": "24"}}
+    words = {
+        "user_name": "alice",
+        "host_name": "first.example.org",
+        "nic_configurations": [static],
+        "custom_script": "#!/bin/sh\necho FIRST-BOOT $(id -un alice) $(hostname) >/dev/ttyS0\n",
+    }
+    told = Initialization.of({f"initialization/{word}": said for word, said in words.items()}, Secret("s3cret-pass"))
+    hypervisor.start(Run(base=spec, job=uuid4()), seed=told.files(spec.id, spec.name, spec.nics))
+    domain = libvirt.open(daemon.uri).lookupByUUID(spec.id.bytes)
+    (seed,) = (Path(files_of(hypervisor))).glob("seed-*.iso")
+    assert oct(seed.stat().st_mode)[-3:] == "600"
+    assert seed.name in domain.XMLDesc()
+    assert seed.name not in domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE), "the next run has none"
+    line = SerialLine(domain)
+    line.expect("FIRST-BOOT alice first", 400)
+    line.send("")
+    line.expect("login: ", 120)
+    line.send("alice")
+    line.expect("assword: ", 60)
+    line.send("s3cret-pass")
+    line.expect("$ ", 60)
+    assert "10.99.7.77/24" in line.ask("ip -4 addr; true", 60)
+    hypervisor.stop(spec.id)
+    hypervisor.observe(spec.id)
+    assert not seed.exists()
+
+
+def files_of(hypervisor: Any) -> Path:
+    """Where the engine of these tests keeps what only a run needs."""
+    path: Path = hypervisor._connections.location.files._directory.parent / "seeds"
+    return path

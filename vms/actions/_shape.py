@@ -8,6 +8,7 @@ from uuid import uuid4
 from vms.domain.changes import Changes
 from vms.domain.console import Offer
 from vms.domain.errors import Refusal
+from vms.domain.initialization import PREFIX, Initialization
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.domain.machine import LINKED, MachineSpec
 from vms.models import VM, Hardware, InstanceType, Pool, PoolType, Template
@@ -33,10 +34,13 @@ CODES: Final[dict[type[Hardware], str]] = {
 _SWITCH: Final = (False, True)
 ATTRIBUTES: Final[dict[str, Collection[object] | None]] = {
     **dict.fromkeys(("description", "comment", "template", "instance_type", "version_name", "kept")),
+    "initialization_password": None,
     **dict.fromkeys(("delete_protected", "use_latest_version", "stateless", "stateful"), _SWITCH),
     "pool_type": tuple(PoolType.values),
     "max_user_vms": range(POOL_SIZE[0], POOL_SIZE[1] + 1),
 }
+# What the trail tells of only that it was changed: a first boot may hold secrets.
+_SILENT: Final = frozenset({"kept", "initialization_password"})
 Sources = Iterable[tuple[MachineSpec, tuple[str, ...]]]
 
 
@@ -60,7 +64,10 @@ def fill(
     row.offer(spec).check(spec.console)
     row.id, row.spec = spec.id, spec
     access.require_way_in(row, None, spec.console, accepted=changes.accept_lockout)
-    set_attributes(row, changes.attributes)
+    given = dict(changes.attributes)
+    if "kept" in given:  # what is said is put to what was handed down
+        given["kept"] = {**row.kept, **given["kept"]}
+    set_attributes(row, given)
     if isinstance(row, VM | Pool) and not fits(row.instance_type, spec):
         row.instance_type = None
     require_storable(row)
@@ -68,6 +75,12 @@ def fill(
     if isinstance(row, VM | Template):
         put(row, cards, by=chosen_by)
     follow(row)
+
+
+def hand_down_first_boot(source: Hardware, row: Hardware) -> None:
+    """Have an unsaved row begin with what its source tells guests at their first boot."""
+    row.kept = {path: value for path, value in source.kept.items() if path.startswith(PREFIX)}
+    row.initialization_password = source.initialization_password or ""
 
 
 def reshape(row: Hardware, spec: MachineSpec, attributes: Mapping[str, Any], *, by: Actor, **told: str) -> bool:
@@ -82,6 +95,8 @@ def reshape(row: Hardware, spec: MachineSpec, attributes: Mapping[str, Any], *, 
     for name, value in old.items():
         if value != getattr(row, name):
             was[name], now[name] = _plain(value), _plain(getattr(row, name))
+            if name in _SILENT:
+                was[name] = now[name] = "…"
     if not now and before.console.before == spec.console.before:
         return False
     row.version += 1
@@ -115,6 +130,8 @@ def set_attributes(row: Hardware, attributes: Mapping[str, Any]) -> None:
         possible = ATTRIBUTES[name]
         if possible is not None and value not in possible:
             raise Refusal("ILLEGAL_VALUE", name, value=str(value), allowed=_listed(possible))
+        if name == "kept":
+            Initialization.of(value)
         setattr(row, name, value)
 
 

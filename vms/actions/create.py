@@ -14,7 +14,7 @@ from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields, require_visible
 from ._cards import Card, copies
 from ._copies import hand_down
-from ._shape import Sources, fill
+from ._shape import Sources, fill, hand_down_first_boot
 
 
 @action
@@ -40,6 +40,7 @@ def vm(
     template = _version(template, changes)
     require_visible(by, ActionGroup.CREATE_VM, template)
     row = VM(cluster=cluster, template=_blank() if clone else template, instance_type=instance_type)
+    hand_down_first_boot(template, row)
     chosen = copies(template) if cards is None else cards
     fill(row, name, _sources(template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
     authorise_fields(by, template.spec, row.spec, cluster)
@@ -63,6 +64,7 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
     row.description, row.comment = vm.description, vm.comment
     if not vm.pool_id:
         row.stateless, row.use_latest_version = vm.stateless, vm.use_latest_version
+    hand_down_first_boot(vm, row)
     fill(row, name, [(vm.spec, FROM_TEMPLATE)], changes, copies(vm))
     authorise_fields(by, vm.spec, row.spec, vm.cluster)
     hand_down(vm, row, by=by)
@@ -96,6 +98,7 @@ def template(
     row = Template(cluster=cluster, version_name=version_name)
     before = _become_version(row, base, by) if base else _blank()
     source = vm or before
+    hand_down_first_boot(source, row)
     fill(row, base.name if base else name, [(source.spec, FROM_TEMPLATE)], changes, copies(source))
     if vm or base:
         hand_down(source, row, by=by)
@@ -134,6 +137,7 @@ def pool(
     template = _version(template, changes)
     require_visible(by, ActionGroup.CREATE_VM_POOL, template)
     row = Pool(cluster=cluster, template=template, instance_type=instance_type)
+    hand_down_first_boot(template, row)
     fill(row, name, _sources(template, instance_type), changes)
     pools.add(row, size, by=by)
     record(by, "USER_ADD_VM_POOL", row, size=size)

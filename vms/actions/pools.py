@@ -17,7 +17,7 @@ from ._audit import record
 from ._authorise import ENGINE, Actor, authorise
 from ._cards import copies
 from ._copies import hand_down, refit
-from ._shape import fill, reshape
+from ._shape import fill, hand_down_first_boot, reshape
 from ._status import active_verb
 from .templates import brought
 
@@ -127,6 +127,7 @@ def add(pool: Pool, count: int, *, first: int = 1, by: Actor) -> None:
     for number in range(first, first + count):
         row = VM(cluster=pool.cluster, template=pool.template, instance_type=pool.instance_type, pool=pool)
         row.use_latest_version, row.stateless = pool.use_latest_version, not pool.stateful
+        hand_down_first_boot(pool, row)
         fill(row, f"{pool.name}-{number}", shape, Changes(), cards)
         hand_down(pool.template, row, clone=False, by=by)
 

@@ -12,7 +12,7 @@ from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run, RunOnce
 from vms.models import VM, ActionGroup, Job, JobState
 
-from . import access
+from . import access, initial
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields
@@ -47,24 +47,43 @@ Overlay = Callable[[MachineSpec, Offer], RunOnce]
 
 
 @action
-def start(vm: VM, *, by: Actor, accept_lockout: bool = True) -> Job:
+def start(vm: VM, *, by: Actor, accept_lockout: bool = True, initialize: bool | None = None) -> Job:
     """Start a VM as it is configured; a paused or suspended one is resumed (oVirt: RunVm).
+
+    Its guest is told of its first boot where it is that, or as `initialize` says.
 
     Refused for one that nobody could reach, unless that is accepted: doors for people ask first.
     """
     vm = locked(vm)
     if lifecycle.allowed(Verb.RESUME, Status(vm.status)):
         return _request(vm, Verb.RESUME, by=by)
-    return _launch(vm, Verb.START, None, by=by, accept_lockout=accept_lockout)
+    return _launch(vm, Verb.START, None, by=by, accept_lockout=accept_lockout, initialize=initialize)
 
 
 @action
-def run_once(vm: VM, overlay: Overlay, *, by: Actor, accept_lockout: bool = True) -> Job:
+def run_once(
+    vm: VM,
+    overlay: Overlay,
+    *,
+    by: Actor,
+    accept_lockout: bool = True,
+    initialize: bool | None = None,
+    otherwise: initial.Otherwise | None = None,
+) -> Job:
     """Start a VM one time with an overlay; what is configured stays and comes back by itself.
 
-    `overlay` builds the `RunOnce` from the locked machine and what its cluster offers.
+    `overlay` builds the `RunOnce` from the locked machine and what its cluster offers; `otherwise` is what the guest is
+    told at this boot in place of what is configured.
     """
-    return _launch(locked(vm), Verb.RUN_ONCE, overlay, by=by, accept_lockout=accept_lockout)
+    return _launch(
+        locked(vm),
+        Verb.RUN_ONCE,
+        overlay,
+        by=by,
+        accept_lockout=accept_lockout,
+        initialize=True if otherwise else initialize,
+        otherwise=otherwise,
+    )
 
 
 @action
@@ -128,7 +147,16 @@ def ends_with_reboot(vm: VM) -> bool:
     return run is not None and (run.volatile or vm.pending)
 
 
-def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lockout: bool) -> Job:
+def _launch(
+    vm: VM,
+    verb: Verb,
+    overlay: Overlay | None,
+    *,
+    by: Actor,
+    accept_lockout: bool,
+    initialize: bool | None = None,
+    otherwise: initial.Otherwise | None = None,
+) -> Job:
     authorise(by, GROUPS[verb], vm)
     lifecycle.require(verb, Status(vm.status))
     spec, offer = vm.spec, vm.offer()
@@ -142,7 +170,12 @@ def _launch(vm: VM, verb: Verb, overlay: Overlay | None, *, by: Actor, accept_lo
     host = choose_host(vm, run.spec)
     if not console.headless:
         run = replace(run, listen=host.doorway.listen, secure=host.doorway.secure)
-    job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run), **({"own": True} if vm.adopted else {}))
+    more = {"own": True} if vm.adopted else {}
+    initial.of(vm, otherwise)  # refused here, not when the engine begins
+    if initial.wanted(vm, initialize):
+        more["seed"] = True
+    job = _enqueue(vm, verb, by=by, host=host, run=run_to_document(run), **more)
+    initial.seal(job, otherwise)
     access.tell(vm, None, console, by=by)
     return job
 

@@ -1,7 +1,7 @@
 """A text that never shows itself."""
 
 import hmac
-from typing import Any, NoReturn
+from typing import Any
 
 
 class Secret:
@@ -32,5 +32,7 @@ class Secret:
     def __hash__(self) -> int:
         return hash((Secret, self._text))
 
-    def __reduce_ex__(self, protocol: Any) -> NoReturn:
+    def __reduce_ex__(self, protocol: Any) -> Any:
+        if not self._text:  # there is nothing to give away
+            return Secret, ("",)
         raise TypeError("a Secret is not serialised; store it in an EncryptedField")

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, Final, cast
 from uuid import UUID
@@ -139,8 +140,8 @@ class _Heard:
     def __getattr__(self, verb: str) -> Any:
         return getattr(self._hypervisor, verb)
 
-    def start(self, run: Run) -> Observation:
-        return self._begin(self._hypervisor.start, run)
+    def start(self, run: Run, **more: Any) -> Observation:
+        return self._begin(partial(self._hypervisor.start, **more), run)
 
     def start_own(self, run: Run) -> Observation:
         return self._begin(self._hypervisor.start_own, run)

@@ -10,7 +10,7 @@ from uuid import UUID
 from django.db import DatabaseError
 from django.utils import timezone
 
-from vms.actions import jobs, preparations, reports
+from vms.actions import initial, jobs, preparations, reports
 from vms.actions._disks import replugged
 from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PLUG_NICS, PREPARE_GUEST, SET_REBOOT, UNDEFINE
 from vms.actions.outcomes import NOTHING, Told
@@ -141,7 +141,14 @@ def _start(hypervisor: Hypervisor, job: Job) -> None:
         raise Refusal("ENGINE_FAILED")
     start = hypervisor.start_own if job.params.get("own") else hypervisor.start
     # The job's id goes into the live definition: a start that was cut off is recognised when it is begun again.
-    start(replace(run, job=job.pk))
+    vm = VM.objects.filter(pk=job.machine).first()
+    seed = initial.files(vm, job) if vm else {}
+    if seed:
+        hypervisor.start(replace(run, job=job.pk), seed=seed)
+    else:
+        start(replace(run, job=job.pk))
+    if vm is not None and seed:
+        initial.told(vm, job)
 
 
 def _resume(hypervisor: Hypervisor, job: Job) -> None:

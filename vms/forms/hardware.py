@@ -25,7 +25,7 @@ from vms.domain.networks import Nic
 from vms.messages import Text
 from vms.models import Hardware, User
 
-from . import offered
+from . import firstboot, offered
 from .console import CONSOLE_FIELDS, PROTOCOLS, console_change, console_drawn, video_choices
 from .declared import MachineFields, property_fields
 from .fields import MachineField, Section, Tab, member, refused
@@ -83,6 +83,15 @@ class HardwareForm(MachineFields):
     def extra_attributes(self) -> Values:
         """Plain attributes that only this kind has."""
         return {}
+
+    def _draw_first_boot(self) -> None:
+        """What is configured of the first boot; a new row has it from its source where the fields say nothing."""
+        for name, value in firstboot.told(self.row.kept).items():
+            self.initial.setdefault(name, value)
+
+    def _first_boot(self) -> Values:
+        kept = firstboot.words(self.cleaned_data, self.row.kept)
+        return {"kept": kept, **firstboot.password(self.cleaned_data)}
 
     def sources(self) -> Values:
         """What a new row is made from: arguments of the action that creates it."""

@@ -21,6 +21,7 @@ from .cards import CARDS, NO_NETWORK, CardRows, posted
 from .console import CONSOLE_FIELDS, OVERRIDES
 from .copies import bases, versionable
 from .fields import Options, choice, number, switch
+from .firstboot import FirstBootFields
 from .hardware import MACHINE_FIELDS, HardwareForm, stored_spec
 from .heritage import Source, fits
 from .parts import Values, fields_of, plain
@@ -141,7 +142,7 @@ THIN: Final = "thin"
 ALLOCATIONS: Final = ((THIN, _("Thin: on the template's disks")), ("clone", _("Clone: a full copy of them")))
 
 
-class VMForm(_MadeFromTemplate):
+class VMForm(FirstBootFields, _MadeFromTemplate):
     """A virtual machine; one that belongs to a pool is changed there."""
 
     MAKES = rights.MAKING_SIZED
@@ -151,6 +152,7 @@ class VMForm(_MadeFromTemplate):
 
     def offer_sources(self) -> None:
         super().offer_sources()
+        self._draw_first_boot()
         self.initial.setdefault("stateless", self.row.stateless)  # type: ignore[attr-defined]
         if not self.is_new:
             del self.fields["allocation"]
@@ -161,7 +163,7 @@ class VMForm(_MadeFromTemplate):
             self.locked["allocation"] = _("The template has no disk.")
 
     def extra_attributes(self) -> Values:
-        return {**super().extra_attributes(), "stateless": self.cleaned_data["stateless"]}
+        return {**super().extra_attributes(), "stateless": self.cleaned_data["stateless"], **self._first_boot()}
 
     def nics(self) -> tuple[Nic, ...]:
         if not self.is_new:
@@ -257,7 +259,7 @@ class PoolForm(_MadeFromTemplate):
         return cleaned
 
 
-class TemplateForm(HardwareForm):
+class TemplateForm(FirstBootFields, HardwareForm):
     """A template, or the next version of one; its cluster is chosen when it is made, and the built-in one keeps its
     name."""
 
@@ -276,6 +278,7 @@ class TemplateForm(HardwareForm):
     def offer_sources(self) -> None:
         row: Any = self.row
         self.initial.setdefault("version_name", row.version_name)
+        self._draw_first_boot()
         if not self.is_new:
             del self.fields["cluster"], self.fields["base"]
             return
@@ -291,7 +294,7 @@ class TemplateForm(HardwareForm):
         return newest(base).spec if base else super().inherited()
 
     def extra_attributes(self) -> Values:
-        return {"version_name": self.cleaned_data["version_name"]}
+        return {"version_name": self.cleaned_data["version_name"], **self._first_boot()}
 
     def sources(self) -> Values:
         return {name: self.cleaned_data[name] for name in ("cluster", "base")}

@@ -13,6 +13,14 @@ from .parts import CPU, PROPERTY_FIELDS
 # Key, label, and sections: each a heading with its fields. A kind of machine shows those that it has.
 Layout = tuple[tuple[str, Text, tuple[tuple[Text, tuple[str, ...]], ...]], ...]
 
+FIRST_BOOT: Final = tuple(
+    f"initialization_{word}"
+    for word in (
+        *("user_name", "root_password", "authorized_ssh_keys", "host_name", "timezone"),
+        *("dns_servers", "dns_search", "nic_configurations", "custom_script"),
+    )
+)
+
 LAYOUT: Final[Layout] = (
     (
         "general",
@@ -31,6 +39,16 @@ LAYOUT: Final[Layout] = (
             ("", ("memory", "maximum_memory", "guaranteed_memory")),
             ("", (*CPU, "cpu_model", "emulated_machine", "firmware")),
             ("", ("time_zone", "serial_policy", "serial_value")),
+        ),
+    ),
+    (
+        "initial",
+        _("Initial Run"),
+        (
+            (_("Log-in"), FIRST_BOOT[:3]),
+            (_("Name and Time"), FIRST_BOOT[3:5]),
+            (_("Networks"), FIRST_BOOT[5:8]),
+            (_("More"), FIRST_BOOT[8:]),
         ),
     ),
     ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms")),)),

@@ -9,7 +9,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages
-from vms.actions import access
+from vms.actions import access, initial
 from vms.domain.access import Cure
 from vms.domain.console import KEYBOARD_LAYOUTS, SPICE, VNC, Console, Frozen, Offer
 from vms.domain.errors import Refusal
@@ -41,6 +41,7 @@ GROUPS: Final = (
     ("console", _("Console"), ("console", "keyboard", "file_transfer", "copy_paste", "serial")),
     ("boot", _("Boot Options"), ("boot_devices", "boot_menu", "cd", "start_paused", "stateless")),
     ("linux", _("Linux Boot Options"), ("kernel", "initrd", "parameters")),
+    ("initial", _("Initial Run"), ("initialize",)),
     ("system", _("System"), ("cpu_model", "emulated_machine")),
     ("host", _("Host"), ("hosts",)),
     ("properties", _("Custom Properties"), PROPERTY_FIELDS),
@@ -72,7 +73,7 @@ class RunOnceForm(forms.Form):
     hosts = forms.MultipleChoiceField(
         required=False, widget=Several, help_text=_("None chosen: any host of the cluster.")
     )
-    volatile = switch()
+    volatile, initialize = switch(), switch()
     accept_lockout = switch()
 
     REDRAWS: ClassVar[frozenset[str]] = frozenset({"console", "serial"})
@@ -85,6 +86,7 @@ class RunOnceForm(forms.Form):
         self._complete_data()
         for name in self.fields:
             self._field(name).label = messages.CHANGES["serial"] if name == "serial" else messages.field(name)
+        self.fields["initialize"].help_text = _("The guest is told what the tab Initial Run of its dialog says.")
         self.fields["volatile"].help_text = _("A reboot then starts the virtual machine again as it is configured.")
         offered.choices(self)
         self._field("hosts").widget.refused = self._hosts_that_are_not_up()
@@ -155,7 +157,12 @@ class RunOnceForm(forms.Form):
         preselected = next(each for each in ConsoleChoice if each.graphics == shown.graphics)
         wished = console in {each.value for each in ConsoleChoice} - set(self._not_offered())
         values = values_of(self.source, self.offer)
-        return {**values, "serial": "", "console": console if wished else preselected.value}
+        values["initialize"] = initial.wanted(self.vm, None)
+        return {
+            **values,
+            "serial": "",
+            "console": console if wished else preselected.value,
+        }
 
     def _complete_data(self) -> None:
         """What was not posted stays as it is configured; only of a box nobody can tell."""

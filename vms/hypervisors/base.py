@@ -66,6 +66,8 @@ def heedless(_percent: int) -> bool:
     return True
 
 
+NOTHING: Final[Mapping[str, bytes]] = {}
+
 # Called from a thread of the driver's: it must return at once and call no verb.
 Listener = Callable[[Event], None]
 
@@ -129,12 +131,13 @@ class Hypervisor(Protocol):
     def capabilities(self) -> Capabilities:
         """What the host offers."""
 
-    def start(self, run: Run, *, paused: bool = False) -> Observation:
+    def start(self, run: Run, *, paused: bool = False, seed: Mapping[str, bytes] = NOTHING) -> Observation:
         """Define `run.base` persistently and start `run.spec`; the run is written into the live definition alone.
 
         Idempotent for one `run.job`: a machine that this job has started already is observed and nothing is done.
         `paused` lets it wait for `resume`, whatever the run says. Refused when it runs by another job. What the
-        hypervisor chose (machine type, addresses) is in the answer."""
+        hypervisor chose (machine type, addresses) is in the answer. The files of a `seed` are in a drive of their own
+        for this run, from which cloud-init takes them; they are gone with it."""
 
     def start_own(self, run: Run, *, paused: bool = False) -> Observation:
         """Start a machine whose definition is somebody else's: what `run` has otherwise is patched into that, the rest

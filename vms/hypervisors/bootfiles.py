@@ -1,8 +1,10 @@
 """How a file of the boot library becomes one that a host's QEMU can open."""
 
 import hashlib
+import os
+from io import BytesIO
 from pathlib import Path
-from typing import Any, Final, Protocol
+from typing import Any, BinaryIO, Final, Protocol
 
 import libvirt
 
@@ -15,6 +17,12 @@ class BootFiles(Protocol):
     def path(self, connection: Any, name: str) -> str:
         """The path on the host; refused when there is no such file."""
 
+    def hold(self, connection: Any, name: str, content: bytes) -> str:
+        """The path on the host of what only its QEMU may read, in place of any before of that name."""
+
+    def drop(self, connection: Any, name: str) -> None:
+        """Forget what was held; unknown names are left so."""
+
 
 class LocalFiles:
     """For a daemon that runs as we do: its QEMU opens our files where they are."""
@@ -24,6 +32,20 @@ class LocalFiles:
 
     def path(self, connection: Any, name: str) -> str:
         return str(_existing(self._directory, name))
+
+    def hold(self, connection: Any, name: str, content: bytes) -> str:
+        held = self._held(name)
+        held.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held.unlink(missing_ok=True)
+        with os.fdopen(os.open(held, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+            file.write(content)
+        return str(held)
+
+    def drop(self, connection: Any, name: str) -> None:
+        self._held(name).unlink(missing_ok=True)
+
+    def _held(self, name: str) -> Path:
+        return self._directory.parent / "seeds" / name
 
 
 class PoolFiles:
@@ -53,6 +75,19 @@ class PoolFiles:
         self._whole.add(volume_name)
         return str(volume.path())
 
+    def hold(self, connection: Any, name: str, content: bytes) -> str:
+        self.drop(connection, name)
+        volume = self._pool(connection).createXML(
+            f"<volume><name>{name}</name><capacity>{len(content)}</capacity>"
+            "<target><format type='raw'/><permissions><mode>0600</mode></permissions></target></volume>"
+        )
+        self._send(connection, volume, BytesIO(content), len(content))
+        return str(volume.path())
+
+    def drop(self, connection: Any, name: str) -> None:
+        if volume := self._there(self._pool(connection), name):
+            volume.delete()
+
     def _there(self, pool: Any, name: str) -> Any:
         pool.refresh()
         try:
@@ -72,12 +107,15 @@ class PoolFiles:
         return received.hexdigest()
 
     def _upload(self, connection: Any, volume: Any, source: Path) -> None:
-        stream = connection.newStream()
-        volume.upload(stream, 0, source.stat().st_size)
         with source.open("rb") as content:
-            while rest := content.read(256 * 1024):
-                while rest:
-                    rest = rest[stream.send(rest) :]
+            self._send(connection, volume, content, source.stat().st_size)
+
+    def _send(self, connection: Any, volume: Any, content: BinaryIO, size: int) -> None:
+        stream = connection.newStream()
+        volume.upload(stream, 0, size)
+        while rest := content.read(256 * 1024):
+            while rest:
+                rest = rest[stream.send(rest) :]
         stream.finish()
 
     def _pool(self, connection: Any) -> Any:

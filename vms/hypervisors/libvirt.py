@@ -4,6 +4,7 @@ import socket
 import time
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from functools import partial
 from typing import Any, Final
 from uuid import UUID
 
@@ -25,7 +26,7 @@ from vms.libvirtxml.ticket import ticketed
 from vms.libvirtxml.write import write
 
 from . import agent, networks
-from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
+from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
 from .counters import MEASURED, counters
 from .domains import ENDINGS, STATUSES, already, create, definition_of, make_ready, on_reboot, variables
@@ -34,6 +35,7 @@ from .migration import Arrival, followed, move
 from .offers import capabilities
 from .plugging import give_disks
 from .screens import open_screen, screenshot
+from .seed import Seeds
 from .storage import LibvirtStore
 
 __all__ = ["LibvirtHypervisor", "Location"]
@@ -52,6 +54,7 @@ class LibvirtHypervisor:
     def __init__(self, locate: Callable[[], Location], name: str = "") -> None:
         self._connections = Connections(locate, name)
         self._happenings = Happenings()
+        self._seeds = Seeds(self._connections)
         self._store = LibvirtStore(self._connections)
         self._capabilities: Capabilities | None = None
         self._neighbours: bool | None = None  # whether ARP tells of addresses, once that has been tried
@@ -74,8 +77,8 @@ class LibvirtHypervisor:
             self._capabilities = capabilities(self._connections.mine(), self._connections.location)
             return self._capabilities
 
-    def start(self, run: Run, *, paused: bool = False) -> Observation:
-        return self._start(run, self._ours, paused=paused)
+    def start(self, run: Run, *, paused: bool = False, seed: Mapping[str, bytes] = NOTHING) -> Observation:
+        return self._start(run, partial(self._ours, seed=seed), paused=paused)
 
     def start_own(self, run: Run, *, paused: bool = False) -> Observation:
         return self._start(run, self._theirs, paused=paused)
@@ -172,6 +175,8 @@ class LibvirtHypervisor:
         with self._connections.refusals():
             domain = self._find(machine)
             run = observe(domain.XMLDesc()).run if domain is not None else None
+            if domain is not None and domain.isActive():
+                self._seeds.eject(domain)
             here, there = (self._files(run), to._files(run)) if run else ({}, {})
             moved = {path: there[name] for name, path in here.items() if path != there[name]}
             move(machine, self._connections, to._connections, Arrival(address, listen, moved), progress, paused=paused)
@@ -257,6 +262,7 @@ class LibvirtHypervisor:
             if domain.isActive():
                 raise Refusal("HYPERVISOR_REFUSED", None, message="domain is active")
             domain.undefineFlags(_UNDEFINE)
+            self._seeds.forget(machine)
 
     def observe(self, machine: UUID) -> Observation | None:
         with self._connections.refusals():
@@ -334,7 +340,7 @@ class LibvirtHypervisor:
                 raise
             return self._observation(defined)
 
-    def _ours(self, run: Run, _domain: Any) -> tuple[str, str]:
+    def _ours(self, run: Run, _domain: Any, seed: Mapping[str, bytes] = NOTHING) -> tuple[str, str]:
         host, files = self._capabilities or self.capabilities(), self._files(run)
         networks.ensure(self._connections.mine(), run.spec, host)
         at: dict[str, Any] = {
@@ -342,7 +348,8 @@ class LibvirtHypervisor:
             "disk_at": lambda disk: files[disk.volume],
             "nvram": variables(self._connections.mine()),
         }
-        return write(run.base, host, **at), write(run.spec, host, run=run, **at)
+        drive = self._seeds.hold(run.base.id, seed)
+        return write(run.base, host, **at), write(run.spec, host, run=run, seed=drive, **at)
 
     def _theirs(self, run: Run, domain: Any) -> tuple[str, str]:
         if domain is None:
@@ -376,6 +383,8 @@ class LibvirtHypervisor:
         live = domain.XMLDesc()
         seen = observe(live)
         running = glance.status != Status.DOWN and glance.status != Status.SUSPENDED
+        if glance.status == Status.DOWN:
+            self._seeds.forget(machine)
         return Observation(
             id=machine,
             name=seen.name,

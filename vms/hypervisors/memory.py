@@ -22,7 +22,7 @@ from vms.domain.ticket import Ticket
 from vms.libvirtxml.patch import patch
 from vms.libvirtxml.write import write
 
-from .base import Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
+from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
 from .memorystore import MemoryStore
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
@@ -76,6 +76,7 @@ class MemoryHypervisor:
         self._plugged = True
         self.starts = 0
         self.tickets: dict[UUID, Ticket] = {}
+        self.seeds: dict[UUID, dict[str, bytes]] = {}
         self.guests: dict[UUID, Guest] = {}
         self.counters: dict[UUID, Counters] = {}
         self.ran: list[tuple[UUID, tuple[str, ...]]] = []
@@ -107,7 +108,7 @@ class MemoryHypervisor:
     def capabilities(self) -> Capabilities:
         return self._capabilities
 
-    def start(self, run: Run, *, paused: bool = False) -> Observation:
+    def start(self, run: Run, *, paused: bool = False, seed: Mapping[str, bytes] = NOTHING) -> Observation:
         with self._lock:
             self._require_plugged()
             machine = self._machines.setdefault(run.base.id, _Machine(run.base))
@@ -118,6 +119,7 @@ class MemoryHypervisor:
             for disk in run.spec.disks:
                 self._store.require(disk)
             self.starts += 1
+            self.seeds[run.base.id] = dict(seed)
             machine.spec, machine.run = run.base, run
             machine.definition = write(run.base, self._capabilities)
             machine.status = Status.PAUSED if run.spec.start_paused or paused else Status.UP

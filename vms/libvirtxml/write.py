@@ -17,6 +17,7 @@ from vms.domain.runonce import Run
 from .devices import BootFile, write_devices
 from .disks import DiskAt, named
 from .elements import Element, e
+from .seed import write_seed
 
 NAMESPACE: Final = "urn:headless-webadmin:run:1"
 PREFIX: Final = "hw"
@@ -36,12 +37,13 @@ def write(
     nvram: str = NVRAM,
     run: Run | None = None,
     cold_reboot: bool = False,
+    seed: str = "",
 ) -> str:
     """The domain XML for a machine on a host; memory in MiB.
 
     `boot_file` turns a name of the boot library into the path that the host's QEMU opens, `disk_at` a disk; in `nvram`,
     a directory of the host's, UEFI keeps its variables. With `run`, the run is carried in the metadata: the XML of a
-    start, never of a definition. `cold_reboot`: a guest's reboot ends the run.
+    start, never of a definition. `cold_reboot`: a guest's reboot ends the run. `seed` is the path of a first boot's CD.
     """
     domain = e(
         "domain",
@@ -62,6 +64,8 @@ def write(
         e("on_crash", "destroy"),
         _listening(write_devices(spec, host, boot_file, disk_at), run),
     )
+    if seed:
+        domain[-1].append(write_seed(spec, seed))
     etree.indent(domain)
     return etree.tostring(domain, encoding="unicode") + "\n"
 

@@ -123,6 +123,18 @@ FIELDS: Final[dict[str, Text]] = {
     "allow_duplicates": _("Allow Duplicates"),
     "mac_pool": _("MAC Address Pool"),
     "nics": _("Network Interfaces"),
+    "initialize": _("Use Cloud-Init"),
+    "initialization_user_name": _("User name"),
+    "initialization_root_password": _("Password"),
+    "initialization_authorized_ssh_keys": _("SSH Authorized Keys"),
+    "initialization_host_name": _("Host Name"),
+    "initialization_timezone": _("Time Zone"),
+    "initialization_dns_servers": _("DNS Servers"),
+    "initialization_dns_search": _("DNS Search Domains"),
+    "initialization_nic_configurations": _("Networks"),
+    "initialization_custom_script": _("Custom Script"),
+    "kept": _("Initial Run"),
+    "initialization_password": _("Password"),
     "volatile": _("Rollback this configuration during reboots"),
 }
 

@@ -64,6 +64,7 @@ from vms.domain.parts import (
 )
 
 from . import screens
+from .fields import EncryptedField
 from .screens import NONE
 
 IS_HEADLESS: Final = Q(display_type=NONE)
@@ -215,8 +216,10 @@ class Hardware(models.Model):
     rng_bytes = models.PositiveIntegerField(_("bytes in a period"), null=True, blank=True)
     rng_period = models.PositiveIntegerField(_("period in milliseconds"), null=True, blank=True)
     custom_properties = models.JSONField(_("custom properties"), default=dict, blank=True)
-    # What REST's clients have said and nothing uses yet, by oVirt's path.
+    # What REST's clients have said and no column has, by oVirt's path: of the first boot, and what nothing uses yet.
     kept = models.JSONField(default=dict, blank=True, editable=False)
+
+    initialization_password = EncryptedField(blank=True, default="", editable=False)
 
     display_type = models.CharField(_("video type"), max_length=8, default=Video.VGA.value)
     vnc = models.BooleanField("VNC", default=True)

@@ -7,6 +7,8 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from .fields import EncryptedField
+
 
 class JobState(models.TextChoices):
     """`waiting`: the hypervisor was asked, the guest has yet to follow; other actions may overtake it."""
@@ -41,6 +43,8 @@ class Job(models.Model):
     host = models.ForeignKey("Host", models.SET_NULL, null=True, blank=True, related_name="jobs")
     verb = models.CharField(max_length=24, blank=True)
     params = models.JSONField(default=dict)
+    # What a job needs that nobody may read; gone as soon as it is done.
+    sealed = EncryptedField(blank=True, default="", editable=False)
     exclusive = models.BooleanField(default=True)
     priority = models.PositiveSmallIntegerField(default=1)
     state = models.CharField(max_length=12, choices=JobState, default=JobState.QUEUED)

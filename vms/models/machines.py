@@ -323,6 +323,8 @@ class VM(WithDisks):
     pool = models.ForeignKey(Pool, models.PROTECT, null=True, blank=True, related_name="vms")
     use_latest_version = models.BooleanField(_("latest template version"), default=False)
     stateless = models.BooleanField(_("stateless"), default=False)
+    # Whether its guest has been told of its first boot; written by `vms.actions.initial`.
+    initialized = models.BooleanField(default=False, editable=False)
     # Its definition is somebody else's: it is patched, never rebuilt; `odd` is what our rules could not have made.
     adopted = models.BooleanField(_("adopted"), default=False, editable=False)
     odd = models.JSONField(default=list, blank=True, editable=False)

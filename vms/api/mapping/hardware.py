@@ -6,12 +6,14 @@ from typing import Any, Final
 
 from django.db.models import Expression
 
+from vms.api.document import Node
 from vms.domain.console import Console
+from vms.domain.secret import Secret
 from vms.models import VM, Hardware
 
 from . import columns, kept, machine
 from .entity import Part
-from .fields import BOOLEAN, TEXT, TIME, Field, Telling
+from .fields import BOOLEAN, TEXT, TIME, Field, Telling, Type
 from .screen import CONSOLE, ENDPOINT, listening, screen
 
 
@@ -66,6 +68,17 @@ OWN: Final = (
     Field("creation_time", TIME, lambda it: it.created_at),
     *machine.OWN,
 )
+
+
+class _Password(Type):
+    """A password, which is only heard and never told."""
+
+    def read(self, node: Node, path: str) -> Any:
+        return Secret(TEXT.read(node, path))
+
+
+# What its guest's user logs in with from the first boot on.
+PASSWORD: Final = Field("initialization/root_password", _Password(), to="attribute.initialization_password")
 PROTECTED: Final = Field("delete_protected", BOOLEAN, lambda it: it.delete_protected, "attribute.delete_protected")
 
 
@@ -73,7 +86,7 @@ PROTECTED: Final = Field("delete_protected", BOOLEAN, lambda it: it.delete_prote
 NOT_OFFERED: Final = (
     *("disk_attachments/disk_attachment", "nics/nic", "snapshots/snapshot", "payloads/payload", "floppies/floppy"),
     *("host_devices/host_device", "host_numa_nodes/vm_numa_node", "numa_nodes/vm_numa_node", "lease"),
-    *("initialization/root_password", "initialization/configuration", "external_host_provider"),
+    *("initialization/configuration", "external_host_provider"),
 )
 
 

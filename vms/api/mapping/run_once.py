@@ -4,9 +4,11 @@ from dataclasses import replace
 from typing import Any, Final
 from uuid import UUID
 
+from vms.actions.initial import UNTOLD, Otherwise
 from vms.actions.power import Overlay
 from vms.api.document import Node, Tree
 from vms.domain.console import Offer
+from vms.domain.initialization import PREFIX
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, RunOnce
 
@@ -39,11 +41,11 @@ _SAYS: Final = frozenset(
     }
 )
 FIELDS: Final = (
-    *(field for field in vm.FIELDS if field.to in _SAYS),
+    *(field for field in vm.FIELDS if field.to in _SAYS or field.path.startswith(PREFIX)),
     Field("cdroms", _Cd(), to="boot.cd"),
 )
 # What oVirt's Run Once offers besides and nobody does here yet: refused, as the guest would run otherwise than asked.
-NOT_OFFERED: Final = ("floppies/floppy", "initialization", "payloads/payload", "stateless")
+NOT_OFFERED: Final = ("floppies/floppy", "initialization/configuration", "payloads/payload", "stateless")
 _OTHERWISE: Final = ("keyboard", "serial", "file_transfer", "copy_paste")
 
 
@@ -51,6 +53,12 @@ def asked(tree: Tree, *, filtered: bool) -> Draft:
     """What a client wants of one run, sorted; hosts are still names."""
     refuse(NOT_OFFERED, tree)
     return read(FIELDS, tree, filtered=filtered)
+
+
+def first_boot(draft: Draft) -> Otherwise | None:
+    """What the guest is told at this boot, where a client says so."""
+    words, password = draft.values.pop("kept", {}), draft.take("attribute", "initialization_password", UNTOLD)
+    return Otherwise(words, password) if words or password else None
 
 
 def hosts(draft: Draft) -> list[Ref]:

@@ -9,7 +9,7 @@ from . import consoles, devices, labels, networks, storage
 from .entity import Entity
 from .fields import NUMBER, TEXT, Field, Reference
 from .fixed import ICONS_OF
-from .hardware import NOT_OFFERED, OWN, PARTS, PROTECTED, light, shown
+from .hardware import NOT_OFFERED, OWN, PARTS, PASSWORD, PROTECTED, light, shown
 from .people import permissions_on
 
 # What a disk that is not whole makes of the template (oVirt: VmTemplateStatus).
@@ -27,6 +27,7 @@ ENTITY: Final = Entity(
     own=(
         *OWN,
         PROTECTED,
+        PASSWORD,
         Field("status", TEXT, lambda it: _STATUS.get(it.disk_state, "ok")),
         *ICONS_OF,
         Field("version/version_number", NUMBER, lambda it: it.version_number),

@@ -14,7 +14,7 @@ from . import consoles, devices, labels, networks, storage
 from .entity import Entity, Part
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, object_of
 from .fixed import ICONS_OF
-from .hardware import NOT_OFFERED, OWN, PARTS, PROTECTED, light, shown
+from .hardware import NOT_OFFERED, OWN, PARTS, PASSWORD, PROTECTED, light, shown
 from .people import permissions_on
 from .types import RATING, VM_STATUS
 
@@ -68,6 +68,7 @@ _PLACE: Final = Part(
         Field("next_run_configuration_exists", BOOLEAN, lambda it: it.pending),
         Field("stateless", BOOLEAN, lambda it: it.stateless, "attribute.stateless"),
         PROTECTED,
+        PASSWORD,
         Field(
             *("use_latest_template_version", BOOLEAN),
             *(lambda it: it.use_latest_version, "attribute.use_latest_version"),

@@ -85,15 +85,18 @@ class Start(Acting):
         action = self.body("action")
         if sum(self.switch(action, name) for name in _INITIALIZERS) > 1:
             raise Fault(409, "Operation Failed", f"[Only one of {', '.join(_INITIALIZERS)} can be used at once.]")
-        refuse((*_INITIALIZERS, "use_initialization", "attach_wgt"), action)
+        refuse(("use_sysprep", "use_ignition", "attach_wgt"), action)
+        tells = self.switch(action, "use_cloud_init") or self.switch(action, "use_initialization") or None
         paused, volatile = self.switch(action, "pause"), self.switch(action, "volatile")
         looks_itself = self.looks_itself(action)
         if "vm" not in action and not paused and not volatile:
-            return self.begun(power.start(vm, by=self.user), looks_itself=looks_itself)
+            return self.begun(power.start(vm, by=self.user, initialize=tells), looks_itself=looks_itself)
         draft = run_once.asked(action.get("vm") or {}, filtered=self.telling.filtered)
         allowed = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
+        otherwise = run_once.first_boot(draft)
         overlay = run_once.overlay(draft, allowed, paused=paused or None, volatile=volatile)
-        return self.begun(power.run_once(vm, overlay, by=self.user), looks_itself=looks_itself)
+        job = power.run_once(vm, overlay, by=self.user, initialize=tells, otherwise=otherwise)
+        return self.begun(job, looks_itself=looks_itself)
 
 
 class Migrate(Acting):
