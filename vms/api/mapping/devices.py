@@ -13,7 +13,7 @@ from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.domain.parts import Watchdog, WatchdogAction
 from vms.models import VM, Hardware, Statistic
 
-from .entity import MOST_IDS, Entity, Link, of_each
+from .entity import MOST_IDS, Entity, Items, Link, of_each
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, Words, list_of, object_of
 
 
@@ -25,6 +25,14 @@ def bare(name: str, collection: str, plural: str = "", **more: Any) -> Entity:
 def empty(name: str, rel: str, element: str = "") -> Link:
     """A sub-collection that is always empty here."""
     return Link(rel=rel, entity=bare(name, rel), element=element)
+
+
+def _hanging(name: str, items: Items, *own: Field, on: tuple[str, str] = ("vm", "vms")) -> Link:
+    """Things that hang on one kind of owner, each of which tells whose it is."""
+    owner, collection = on
+    told = (*own, Field(owner, Reference(collection), lambda it: it.owner))
+    rel = f"{name}s"
+    return Link(rel=rel, entity=Entity(name=name, collection=rel, plural=rel, own=told), items=items)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +86,13 @@ REPORTED_DEVICES: Final = Link(rel="reporteddevices", entity=REPORTED_DEVICE, it
 class Session:
     """Somebody at the machine: its console's user, or somebody who has logged in inside the guest."""
 
-    vm_id: UUID
+    owner: UUID
     user_id: UUID | None
     name: str
 
     @property
     def pk(self) -> UUID:
-        return uuid5(self.vm_id, f"session/{self.user_id or self.name}")
+        return uuid5(self.owner, f"session/{self.user_id or self.name}")
 
 
 def _sessions(row: VM, _telling: Telling) -> Iterable[Session]:
@@ -94,20 +102,11 @@ def _sessions(row: VM, _telling: Telling) -> Iterable[Session]:
         yield Session(row.pk, None, user.name)
 
 
-SESSIONS: Final = Link(
-    rel="sessions",
-    entity=Entity(
-        name="session",
-        collection="sessions",
-        plural="sessions",
-        own=(
-            Field("console_user", BOOLEAN, lambda it: it.user_id is not None),
-            Field("user", Reference("users"), lambda it: it.user_id),
-            Field("name", TEXT, lambda it: it.name or None),
-            Field("vm", Reference("vms"), lambda it: it.vm_id),
-        ),
-    ),
-    items=of_each(_sessions),
+SESSIONS: Final = _hanging(
+    *("session", of_each(_sessions)),
+    Field("console_user", BOOLEAN, lambda it: it.user_id is not None),
+    Field("user", Reference("users"), lambda it: it.user_id),
+    Field("name", TEXT, lambda it: it.name or None),
 )
 
 
@@ -115,26 +114,18 @@ SESSIONS: Final = Link(
 class Application:
     """What the guest tells to be installed in it."""
 
-    vm_id: UUID
+    owner: UUID
     name: str
 
     @property
     def pk(self) -> UUID:
-        return uuid5(self.vm_id, f"application/{self.name}")
+        return uuid5(self.owner, f"application/{self.name}")
 
 
-APPLICATIONS: Final = Link(
-    rel="applications",
-    entity=Entity(
-        name="application",
-        collection="applications",
-        plural="applications",
-        own=(
-            Field("name", TEXT, lambda it: it.name),
-            Field("vm", Reference("vms"), lambda it: it.vm_id),
-        ),
-    ),
-    items=of_each(lambda row, _telling: [Application(row.pk, name) for name in row.guest.applications]),
+APPLICATIONS: Final = _hanging(
+    "application",
+    of_each(lambda row, _telling: [Application(row.pk, name) for name in row.guest.applications]),
+    Field("name", TEXT, lambda it: it.name),
 )
 
 
@@ -178,32 +169,17 @@ _ACTION: Final = Words({action.value: action for action in WatchdogAction})
 
 def cdroms(name: str, collection: str) -> Link:
     """The CD drive of one kind of machine."""
-    entity = Entity(
-        name="cdrom",
-        collection="cdroms",
-        plural="cdroms",
-        own=(
-            Field("name", TEXT, lambda _it: "cdrom"),
-            Field("file/id", TEXT, lambda it: it.file or None, "boot.cd"),
-            Field(name, Reference(collection), lambda it: it.owner),
-        ),
-    )
-    return Link(rel=entity.collection, entity=entity, items=of_each(_drives))
+    own = (Field("name", TEXT, lambda _it: "cdrom"), Field("file/id", TEXT, lambda it: it.file or None, "boot.cd"))
+    return _hanging("cdrom", of_each(_drives), *own, on=(name, collection))
 
 
 def watchdogs(name: str, collection: str) -> Link:
     """The watchdog of one kind of machine."""
-    entity = Entity(
-        name="watchdog",
-        collection="watchdogs",
-        plural="watchdogs",
-        own=(
-            Field("model", _MODEL, lambda _it: Watchdog().model, "watchdog.model"),
-            Field("action", _ACTION, lambda it: it.action, "watchdog.action"),
-            Field(name, Reference(collection), lambda it: it.owner),
-        ),
+    own = (
+        Field("model", _MODEL, lambda _it: Watchdog().model, "watchdog.model"),
+        Field("action", _ACTION, lambda it: it.action, "watchdog.action"),
     )
-    return Link(rel=entity.collection, entity=entity, items=of_each(_guards))
+    return _hanging("watchdog", of_each(_guards), *own, on=(name, collection))
 
 
 @dataclass(frozen=True, slots=True)
@@ -293,21 +269,15 @@ def _figures(vm: VM, last: Statistic | None) -> Iterable[Figure]:
 
 def statistics(name: str, collection: str, figures: Any) -> Link:
     """The statistics of one type."""
-    entity = Entity(
-        name="statistic",
-        collection="statistics",
-        plural="statistics",
-        own=(
-            Field("name", TEXT, lambda it: it.name),
-            Field("description", TEXT, lambda it: it.description),
-            Field("kind", TEXT, lambda _it: "gauge"),
-            Field("type", TEXT, lambda it: "integer" if isinstance(it.value, int) else "decimal"),
-            Field("unit", TEXT, lambda it: it.unit),
-            Field("values", _Values(), lambda it: it.value),
-            Field(name, Reference(collection), lambda it: it.owner),
-        ),
+    own = (
+        Field("name", TEXT, lambda it: it.name),
+        Field("description", TEXT, lambda it: it.description),
+        Field("kind", TEXT, lambda _it: "gauge"),
+        Field("type", TEXT, lambda it: "integer" if isinstance(it.value, int) else "decimal"),
+        Field("unit", TEXT, lambda it: it.unit),
+        Field("values", _Values(), lambda it: it.value),
     )
-    return Link(rel="statistics", entity=entity, items=figures)
+    return _hanging("statistic", figures, *own, on=(name, collection))
 
 
 STATISTICS: Final = statistics("vm", "vms", _figures_of)

@@ -6,9 +6,11 @@ from typing import Any, Final
 from uuid import UUID, uuid5
 
 from vms.api.document import Node, Tree
+from vms.domain.console import Level
 from vms.domain.machine import CPU_SHARES, PRIORITY
 from vms.domain.osinfo import OPERATING_SYSTEMS, OperatingSystem
 from vms.domain.parts import CPUS
+from vms.models import ActionGroup
 from vms.models.machines import BLANK
 
 from .devices import bare
@@ -100,9 +102,29 @@ DOMAIN: Final = _fixed("domain", "domains", "domains", "name")
 POLICY: Final = _fixed("scheduling_policy", "schedulingpolicies", "scheduling_policies", "name", "description")
 POLICY_ID: Final = uuid5(_NAMESPACE, "schedulingpolicy/most-memory-left")
 
+
+class _Permits(Type):
+    """What roles may grant; a permit's name is its id."""
+
+    def schema(self) -> Schema:
+        return list_of("permit", object_of(id=TEXT.schema(), name=TEXT.schema()))
+
+    def tell(self, value: tuple[str, ...], telling: Telling) -> Node:
+        return {"permit": [{"id": name, "name": name} for name in value]}
+
+
+LEVEL: Final = Entity(
+    name="cluster_level",
+    collection="clusterlevels",
+    plural="cluster_levels",
+    own=(Field("permits", _Permits(), lambda it: it.told["permits"]),),
+)
+_LEVELS: Final = tuple(Fixed(level.value, {"permits": tuple(ActionGroup.values)}) for level in Level)
+
 FIXED: Final[tuple[tuple[Entity, tuple[Fixed, ...]], ...]] = (
     (SYSTEM, tuple(_system(each) for each in OPERATING_SYSTEMS.values())),
     (ICON, ICONS),
+    (LEVEL, _LEVELS),
     (OPTION, tuple(_option(*each) for each in _OPTIONS.items())),
     (DOMAIN, (Fixed(DOMAIN_ID, {"name": AUTHZ}),)),
     (POLICY, (Fixed(POLICY_ID, {"name": "most_memory_left", "description": "The host with the most memory left"}),)),

@@ -1,5 +1,6 @@
 """The four kinds of machine: whose they are, how clients look for them, and how one is made of what a client sent."""
 
+from collections.abc import Callable
 from typing import Any, Final
 
 from vms.actions import create
@@ -7,10 +8,12 @@ from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.draft import Draft
+from vms.api.mapping.entity import Entity
 from vms.api.mapping.hardware import shown_console
 from vms.domain.errors import Refusal
 from vms.models import VM, InstanceType, Pool, Template
 from vms.search import languages
+from vms.search.language import Language
 
 from .base import Door
 from .collections import Resource
@@ -100,31 +103,12 @@ def _refer(door: Door, draft: Draft, row: Any) -> None:
     attributes |= {name: source for name, source in refs.items() if source is not None or name == "instance_type"}
 
 
-VMS: Final = Resource(
-    entity=vm.ENTITY,
-    language=languages.VMS,
-    create=_make_vm,
-    edit=_edit,
-    remove=_remove,
-)
-TEMPLATES: Final = Resource(
-    entity=template.ENTITY,
-    language=languages.TEMPLATES,
-    create=_make_template,
-    edit=_edit,
-    remove=_remove,
-)
-INSTANCE_TYPES: Final = Resource(
-    entity=instance_type.ENTITY,
-    language=languages.INSTANCE_TYPES,
-    create=_make_instance_type,
-    edit=_edit,
-    remove=_remove,
-)
-POOLS: Final = Resource(
-    entity=vm_pool.ENTITY,
-    language=languages.POOLS,
-    create=_make_pool,
-    edit=_edit,
-    remove=_remove,
-)
+def _resource(entity: Entity, language: Language, create: Callable[[Door, Draft], Any]) -> Resource:
+    """A kind of machine; they are changed and removed alike."""
+    return Resource(entity=entity, language=language, create=create, edit=_edit, remove=_remove)
+
+
+VMS: Final = _resource(vm.ENTITY, languages.VMS, _make_vm)
+TEMPLATES: Final = _resource(template.ENTITY, languages.TEMPLATES, _make_template)
+INSTANCE_TYPES: Final = _resource(instance_type.ENTITY, languages.INSTANCE_TYPES, _make_instance_type)
+POOLS: Final = _resource(vm_pool.ENTITY, languages.POOLS, _make_pool)

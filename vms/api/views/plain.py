@@ -8,6 +8,7 @@ from vms.api.faults import missing
 from vms.api.mapping import infrastructure, kept, labels
 from vms.api.mapping import people as persons
 from vms.api.mapping.draft import Draft
+from vms.api.mapping.entity import Entity
 from vms.api.mapping.fields import Ref
 from vms.domain.secret import Secret
 from vms.models import Cluster, Permission, Role, Tag, User
@@ -154,37 +155,20 @@ def _edit_bookmark(door: Door, draft: Draft, row: Any) -> None:
     bookmarks.edit(row, by=door.user, **columns(draft))
 
 
+def _resource(entity: Entity, create: Any, edit: Any, remove: Callable[..., None], language: Any = None) -> Resource:
+    """A type whose rows are made, changed and removed by actions of their own."""
+    return Resource(entity=entity, language=language, create=create, edit=edit, remove=removing(remove))
+
+
+_CENTERS: Final = (_make_data_center, _edit_data_center, places.remove_data_center)
+_CLUSTERS: Final = (_make_cluster, _edit_cluster, places.remove_cluster)
 RESOURCES: Final = (
-    Resource(
-        entity=infrastructure.DATA_CENTER,
-        language=languages.DATA_CENTERS,
-        create=_make_data_center,
-        edit=_edit_data_center,
-        remove=removing(places.remove_data_center),
-    ),
-    Resource(
-        entity=infrastructure.CLUSTER,
-        language=languages.CLUSTERS,
-        create=_make_cluster,
-        edit=_edit_cluster,
-        remove=removing(places.remove_cluster),
-    ),
-    Resource(
-        entity=infrastructure.HOST,
-        language=languages.HOSTS,
-        create=_make_host,
-        edit=_edit_host,
-        remove=removing(hosts.remove),
-    ),
-    Resource(
-        entity=persons.USER,
-        language=languages.USERS,
-        create=_make_user,
-        edit=_edit_user,
-        remove=removing(people.remove),
-    ),
+    _resource(infrastructure.DATA_CENTER, *_CENTERS, languages.DATA_CENTERS),
+    _resource(infrastructure.CLUSTER, *_CLUSTERS, languages.CLUSTERS),
+    _resource(infrastructure.HOST, _make_host, _edit_host, hosts.remove, languages.HOSTS),
+    _resource(persons.USER, _make_user, _edit_user, people.remove, languages.USERS),
+    _resource(persons.ROLE, _make_role, _edit_role, roles.remove),
+    _resource(labels.TAG, _make_tag, _edit_tag, tags.remove),
+    _resource(labels.BOOKMARK, _make_bookmark, _edit_bookmark, bookmarks.remove),
     Resource(entity=persons.PERMISSION, create=give, remove=removing(permissions.revoke)),
-    Resource(entity=persons.ROLE, create=_make_role, edit=_edit_role, remove=removing(roles.remove)),
-    Resource(entity=labels.TAG, create=_make_tag, edit=_edit_tag, remove=removing(tags.remove)),
-    Resource(entity=labels.BOOKMARK, create=_make_bookmark, edit=_edit_bookmark, remove=removing(bookmarks.remove)),
 )
