@@ -64,7 +64,7 @@ _numbers = count()
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> None:
     """No test touches the state of an installation or of another test, nor wakes an engine."""
     home = tmp_path_factory.getbasetemp() / f"state{next(_numbers)}"
-    settings.RUN_DIR, settings.BOOT_DIR = home / "run", home / "boot"
+    settings.RUN_DIR, settings.BOOT_DIR, settings.UPLOAD_DIR = home / "run", home / "boot", home / "uploads"
     for directory in (home, settings.RUN_DIR, settings.BOOT_DIR):
         directory.mkdir()
     translation.activate(settings.LANGUAGE_CODE)  # a page that spoke another leaves it to its thread

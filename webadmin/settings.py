@@ -16,6 +16,7 @@ env = Environment(eager=True)
 DATA_DIR = env.directory("DATA_DIR", BASE_DIR / "var")
 RUN_DIR = DATA_DIR / "run"
 BOOT_DIR = DATA_DIR / "boot"
+UPLOAD_DIR = DATA_DIR / "uploads"  # images on their way to a storage domain
 SERIAL_DIR = DATA_DIR / "serial"  # what serial consoles said
 SERIAL_RETENTION = Retention(runs=env.number("SERIAL_RUNS", 10, 1, 1000), days=env.number("SERIAL_DAYS", 30, 1, 3650))
 

@@ -129,3 +129,37 @@ def test_what_makes_no_disk_is_refused_by_its_element(api: Caller, vm: VM, domai
             answer = api.post(path, root, body)
             assert (answer.status, word in answer.tree["detail"]) == (400, True), (path, wish, answer.tree)
     assert not Disk.objects.exists()
+
+
+def test_snapshots_are_taken_gone_back_to_cloned_and_removed(
+    api: Caller, vm: VM, domain: StorageDomain, work: Work
+) -> None:
+    wish = {
+        "interface": "virtio",
+        "disk": {"format": "cow", "provisioned_size": GIB, "storage_domain": {"name": domain.name}},
+    }
+    api.post(f"/vms/{vm.pk}/diskattachments", "disk_attachment", wish)
+    work()
+    at = f"/vms/{vm.pk}/snapshots"
+    made = api.post(at, "snapshot", {"description": "before", "persist_memorystate": False})
+    assert (made.status, made.tree["snapshot_status"]) == (201, "locked")
+    one = f"{at}/{made.tree['id']}"
+    work()
+    assert (api.get(one).tree["snapshot_status"], api.get(one).tree["snapshot_type"]) == ("ok", "regular")
+    assert [each["snapshot_type"] for each in api.get(at).all("snapshot")] == ["active", "regular"]
+    place = {"cluster": {"name": "Default"}, "template": {"name": "Blank"}}
+    clone = {"name": "twin", **place, "snapshots": {"snapshot": [{"id": made.tree["id"]}]}}
+    assert api.post("/vms", "vm", clone).status == 201
+    work()
+    assert VM.objects.get(name="twin").disk_attachments.count() == 1
+    assert api.post(f"/vms/{vm.pk}/previewsnapshot", "action", {"snapshot": {"id": made.tree["id"]}}).status == 200
+    work()
+    assert api.get(one).tree["snapshot_status"] == "in_preview"
+    assert api.post(f"/vms/{vm.pk}/undosnapshot").status == 200
+    work()
+    assert api.post(f"{one}/restore").status == 200
+    work()
+    assert api.get(one).tree["snapshot_status"] == "ok"
+    assert api.delete(one).status == 200
+    work()
+    assert [each["snapshot_type"] for each in api.get(at).all("snapshot")] == ["active"]

@@ -10,7 +10,7 @@ import pytest
 
 from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
 from vms.domain.console import Console
-from vms.domain.disks import MIB, Disk, DiskFormat, Interface, Storage, Volume
+from vms.domain.disks import MIB, Backing, Disk, DiskFormat, Interface, Storage, Volume
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.parts import Boot
@@ -113,3 +113,54 @@ def test_a_guest_keeps_what_it_writes_and_disks_come_and_go(
     assert driver.start(again).status == Status.UP
     line = line_of(private_daemon, run.spec)
     assert line.ask("head -c 7 /dev/vda", 30) == "written"
+
+
+def test_a_guest_runs_on_while_its_disk_is_frozen_and_merged_and_finds_it_as_it_was(
+    driver: Any, storage: Storage, private_daemon: PrivateDaemon
+) -> None:
+    root = made(driver, storage)
+    run = Run(base=tiny(disks=(root,)), job=uuid4())
+    driver.start(run)
+    line = line_of(private_daemon, run.spec)
+    line.ask("echo first | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null", 30)
+
+    over = layer(driver, storage, root)
+    live = replace(run, base=replace(run.base, disks=(over,)))
+    for _again in range(2):
+        driver.write_elsewhere(live)
+    line.ask("echo later | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null", 30)
+    assert [disk.volume for disk in driver.observe(run.base.id).run.spec.disks] == [over.volume]
+    again = layer(driver, storage, over)
+    top = replace(live, base=replace(live.base, disks=(again,)))
+    driver.write_elsewhere(top)
+    driver.pull(run.base.id, again, volume_of(storage, root))
+    driver.store.delete(storage, over.volume)
+    assert line.ask("head -c 5 /dev/vda", 30) == "later"
+    line.close()
+    driver.stop(run.base.id)
+
+    # Back to what was frozen, then forward again, and the frozen image merged while nobody runs.
+    back = layer(driver, storage, root)
+    for disk, words in ((back, "first"), (again, "later")):
+        if disk is again:
+            for _again in range(2):
+                driver.store.rebase(replace(volume_of(storage, again), backing=None))
+            driver.store.delete(storage, root.volume)
+        then = Run(base=replace(run.base, disks=(disk,)), job=uuid4())
+        driver.start(then)
+        line = line_of(private_daemon, then.spec)
+        assert line.ask("head -c 5 /dev/vda", 30) == words
+        line.close()
+        driver.stop(run.base.id)
+
+
+def volume_of(storage: Storage, disk: Disk) -> Volume:
+    return Volume(storage=storage, name=disk.volume, size=16 * MIB, format=disk.format)
+
+
+def layer(driver: Any, storage: Storage, below: Disk) -> Disk:
+    """A disk whose image begins as another one's."""
+    over = replace(below, volume=f"{uuid4()}.qcow2")
+    backing = Backing(name=below.volume, format=below.format)
+    driver.store.create(replace(volume_of(storage, over), backing=backing))
+    return over

@@ -9,7 +9,7 @@ from django.test import Client
 from tests.actions.test_disks import domain, hypervisor, work
 from vms.actions import disks
 from vms.domain.disks import GIB
-from vms.models import VM, Disk, DiskAttachment, Host, Job, StorageDomain, StorageStatus, User
+from vms.models import VM, Disk, DiskAttachment, Host, Job, Snapshot, StorageDomain, StorageStatus, User
 
 __all__ = ["domain", "hypervisor", "work"]
 
@@ -117,3 +117,48 @@ def test_tasks_about_disks_lead_to_them(browser: Client, domain: StorageDomain, 
     for verb, address in (("create_disk", f"/disks/{made.pk}/"), ("open_storage", f"/storage/{domain.pk}/")):
         task = Job.objects.get(verb=verb)
         assert address in said(browser.get(f"/tasks/{task.pk}/")), verb
+
+
+def test_a_new_machine_gets_its_disk_in_the_same_dialog(
+    browser: Client, vm: VM, domain: StorageDomain, work: Work
+) -> None:
+    form = browser.get("/vms/new").context["form"]
+    posted = {name: form[name].value() for name in form.fields if form[name].value() not in (None, False)}
+    assert "disk_size" not in posted
+    made = browser.post("/vms/new", {**posted, "name": "plain"})
+    assert made.status_code == 302, made.context["form"].errors
+    answer = browser.post("/vms/new", {**posted, "name": "stored", "disk_size": "2", "disk_interface": "virtio_scsi"})
+    assert answer.status_code == 302, answer.context["form"].errors
+    work()
+    row = VM.objects.get(name="stored").disk_attachments.get()
+    assert (row.disk.size, row.interface, row.bootable) == (2 * GIB, "virtio_scsi", True)
+    assert not VM.objects.get(name="plain").disk_attachments.exists()
+    StorageDomain.objects.update(status=StorageStatus.MAINTENANCE)
+    answer = browser.post("/vms/new", {**posted, "name": "nowhere", "disk_size": "2"})
+    assert (answer.status_code, list(answer.context["form"].errors)) == (422, ["disk_size"])
+
+
+def test_a_snapshot_is_taken_looked_at_cloned_and_removed(
+    browser: Client, vm: VM, domain: StorageDomain, admin: User, work: Work
+) -> None:
+    disks.create_in(vm, "root", domain=domain, size=GIB, by=admin)
+    work()
+    at = f"/vms/{vm.pk}/snapshots"
+    assert "No snapshot yet" in said(browser.get(at))
+    assert browser.post(f"{at}/new", {"description": "before"}).status_code == 302
+    work()
+    kept = Snapshot.objects.get()
+    assert "before" in said(browser.get(at))
+    assert browser.post(f"{at}/{kept.pk}/clone", {"name": "twin"}).status_code == 302
+    work()
+    assert VM.objects.get(name="twin").disk_attachments.get().disk.image.parent is None
+    assert browser.post(f"{at}/{kept.pk}/preview").status_code == 302
+    work()
+    assert "is previewed" in said(browser.get(at))
+    assert browser.post(f"{at}/undo").status_code == 302
+    work()
+    assert "go back" not in said(browser.get(at))
+    assert "no way back" in said(browser.get(f"{at}/{kept.pk}/remove"))
+    assert browser.post(f"{at}/{kept.pk}/remove").status_code == 302
+    work()
+    assert not Snapshot.objects.exists()

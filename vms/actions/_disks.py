@@ -1,6 +1,7 @@
 """What machines remember of their disks: made anew from the attachments whenever one of these changes."""
 
 from dataclasses import replace
+from typing import Final
 
 import msgspec
 from django.db.models import Q, QuerySet
@@ -17,6 +18,7 @@ from ._jobs import PLUG, enqueue
 from ._shape import follow
 
 Owner = VM | Template
+HOW: Final = ("interface", "slot", "bootable", "active", "read_only")  # how a machine has a disk
 _WORST = (DiskStatus.LOCKED, DiskStatus.ILLEGAL)
 
 

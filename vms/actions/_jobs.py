@@ -29,6 +29,12 @@ REMOVE_DISK = "remove_disk"
 DEFINE = "define"
 NORMALISE = "normalise"
 PLUG_NICS = "plug_nics"
+IMPORT_DISK = "import_disk"
+TAKE_SNAPSHOT = "take_snapshot"
+PREVIEW_SNAPSHOT = "preview_snapshot"
+COMMIT_SNAPSHOT = "commit_snapshot"
+UNDO_SNAPSHOT = "undo_snapshot"
+REMOVE_SNAPSHOT = "remove_snapshot"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:

@@ -1,11 +1,12 @@
 """Making machines: from Blank, a template or an instance type, which hand down what they are, console included."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE
-from vms.models import VM, ActionGroup, Cluster, InstanceType, Permission, Pool, Role, Template, User
+from vms.models import VM, ActionGroup, Cluster, InstanceType, Permission, Pool, Role, Snapshot, Template, User
 from vms.models.machines import BLANK
 
 from . import access, pools, templates
@@ -15,6 +16,7 @@ from ._authorise import Actor, authorise, authorise_fields, require_visible
 from ._cards import Card, copies
 from ._copies import hand_down
 from ._shape import Sources, fill, hand_down_first_boot
+from .handing import hand_down_from, make_all
 
 
 @action
@@ -27,11 +29,12 @@ def vm(
     clone: bool = False,
     changes: Changes = Changes(),
     cards: Sequence[Card] | None = None,
+    new_disks: Sequence[Mapping[str, Any]] = (),
     by: Actor,
 ) -> VM:
     """A new VM: everything from the template, size and console from the instance type, then what `changes` names.
 
-    Its network cards are `cards`; None for those of the template.
+    Its network cards are `cards`; None for those of the template. `new_disks` are made besides what that hands down.
     Its disks take room only for what differs from the template's; with `clone` they are copies, and it needs the
     template no longer. With `use_latest_version` among its attributes the newest version of the template is taken,
     whichever is named; a size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
@@ -45,6 +48,7 @@ def vm(
     fill(row, name, _sources(template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
     authorise_fields(by, template.spec, row.spec, cluster)
     hand_down(template, row, clone=clone, by=by)
+    make_all(row, new_disks, by=by)
     own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, template=str(template), instance_type=str(row.instance_type or ""))
     access.tell(row, None, row.console, by=by)
@@ -70,6 +74,23 @@ def clone(vm: VM, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
     hand_down(vm, row, by=by)
     own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, source=vm.name)
+    access.tell(row, None, row.console, by=by)
+    return row
+
+
+@action
+def from_snapshot(snapshot: Snapshot, name: str, *, changes: Changes = Changes(), by: Actor) -> VM:
+    """A VM like another was when a snapshot of it was taken, whatever that does meanwhile; its disks are copies."""
+    vm = locked(snapshot.vm)
+    authorise(by, ActionGroup.CREATE_VM, vm.cluster)
+    require_visible(by, ActionGroup.CREATE_VM, vm)
+    row = VM(cluster=vm.cluster, template=vm.template)
+    row.description, row.comment = vm.description, vm.comment
+    fill(row, name, [(snapshot.spec, FROM_TEMPLATE)], changes, copies(vm))
+    authorise_fields(by, snapshot.spec, row.spec, vm.cluster)
+    hand_down_from(snapshot, row, by=by)
+    own(by, "UserVmManager", vm=row)
+    record(by, "USER_ADD_VM", row, source=f"{vm.name}, {snapshot.description}")
     access.tell(row, None, row.console, by=by)
     return row
 

@@ -23,7 +23,7 @@ from . import storage
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise
-from ._disks import Owner, attachments, authorise_disk, owners_of, running, sync_disks
+from ._disks import HOW, Owner, attachments, authorise_disk, owners_of, running, sync_disks
 from ._jobs import COPY_DISK, CREATE_DISK, PLUG, REMOVE_DISK, RESIZE_DISK, enqueue, enqueue_on
 from ._plain import added, changed
 from ._storable import require_storable
@@ -169,6 +169,8 @@ def remove(disk: Disk, *, by: Actor) -> Job | None:
         if running(owner) and any(one.id == disk.pk for one in (owner.run.base.disks if owner.run else ())):
             raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=owner.name)
     _require_no_snapshots(disk)
+    if inside := sorted(VM.objects.filter(cd=str(disk.pk)).values_list("name", flat=True))[:3]:
+        raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=", ".join(inside))
     return discard(disk, by=by)
 
 
@@ -197,13 +199,16 @@ def exclusive_disks(owner: Owner) -> list[Disk]:
     return [disk for disk in rows.order_by("pk") if disk.attachments.count() == 1]
 
 
-def copied(disk: Disk, name: str, *, domain: StorageDomain, by: Actor) -> Disk:
-    """Begin to copy a locked disk; both are locked meanwhile, but one of a template, which nobody writes to."""
+def copied(disk: Disk, name: str, *, domain: StorageDomain, image: Image | None = None, by: Actor) -> Disk:
+    """Begin to copy a locked disk, as it is or as an earlier `image` of it was.
+
+    Both are locked meanwhile, unless nobody writes to what is copied: a template's disk, or an earlier image.
+    """
     require_usable(disk)
     storage.require_active(disk.domain)
-    frozen = disk.attachments.filter(template__isnull=False).exists()
+    frozen = image is not None or disk.attachments.filter(template__isnull=False).exists()
     for owner in owners_of(disk):
-        if isinstance(owner, VM) and running(owner):
+        if isinstance(owner, VM) and running(owner) and not frozen:
             raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=owner.name)
     storage.worker_of(disk.domain)
     format = DiskFormat.RAW if domain.storage.block else DiskFormat(disk.format)
@@ -211,13 +216,14 @@ def copied(disk: Disk, name: str, *, domain: StorageDomain, by: Actor) -> Disk:
         name=name,
         description=disk.description,
         domain=domain,
-        size=disk.size,
+        size=image.size if image else disk.size,
         format=format,
         sparse=disk.sparse,
         content=disk.content,
     )
     _check(made)
-    made = _begin(made, COPY_DISK, by=by, parent=disk.image, host=_reaching_both(disk.domain, domain))
+    host = _reaching_both(disk.domain, domain)
+    made = _begin(made, COPY_DISK, by=by, parent=image or disk.image, host=host, locks=not frozen)
     if not frozen:
         set_status(disk, DiskStatus.LOCKED)
     return made
@@ -259,14 +265,14 @@ def thin(disk: Disk, name: str, *, by: Actor) -> Disk:
 
 def give(owner: Owner, disk: Disk, like: DiskAttachment) -> None:
     """Let an owner have a disk as another one has its."""
-    plain = {name: getattr(like, name) for name in ("interface", "slot", "bootable", "active", "read_only")}
+    plain = {name: getattr(like, name) for name in HOW}
     DiskAttachment.objects.create(disk=disk, **{"vm" if isinstance(owner, VM) else "template": owner}, **plain)
 
 
 # -- inside
 
 
-def _begin(disk: Disk, verb: str, *, by: Actor, parent: Image | None = None, host: Any = None) -> Disk:
+def _begin(disk: Disk, verb: str, *, by: Actor, parent: Image | None = None, host: Any = None, **told: Any) -> Disk:
     disk.domain = locked(disk.domain)  # else it could be put to rest meanwhile
     storage.require_active(disk.domain)
     storage.require_room(disk.domain, 0 if disk.sparse else disk.size)
@@ -274,7 +280,7 @@ def _begin(disk: Disk, verb: str, *, by: Actor, parent: Image | None = None, hos
     added(disk)
     disk.image = Image.objects.create(disk=disk, format=disk.format, size=disk.size, parent=parent)
     disk.save(update_fields=["image"])
-    enqueue_on(disk, verb, by=by, host=host)
+    enqueue_on(disk, verb, by=by, host=host, **told)
     record(by, "USER_ADD_DISK", disk, domain=disk.domain.name)
     return disk
 

@@ -6,13 +6,27 @@ from typing import Final
 
 from vms.domain.disks import Room
 from vms.domain.errors import Refusal
-from vms.models import VM, Disk, DiskAttachment, DiskStatus, Job
+from vms.models import VM, Disk, DiskAttachment, DiskStatus, Image, Job
 
-from . import storage, templates
+from . import snapshotted, storage, templates, uploads
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import replugged, sync_disks
-from ._jobs import CLOSE_STORAGE, COPY_DISK, CREATE_DISK, OPEN_STORAGE, PLUG, REMOVE_DISK, RESIZE_DISK
+from ._jobs import (
+    CLOSE_STORAGE,
+    COMMIT_SNAPSHOT,
+    COPY_DISK,
+    CREATE_DISK,
+    IMPORT_DISK,
+    OPEN_STORAGE,
+    PLUG,
+    PREVIEW_SNAPSHOT,
+    REMOVE_DISK,
+    REMOVE_SNAPSHOT,
+    RESIZE_DISK,
+    TAKE_SNAPSHOT,
+    UNDO_SNAPSHOT,
+)
 from .disks import let_go, set_status
 
 
@@ -45,8 +59,8 @@ def _made(job: Job, told: Told) -> None:
     if disk is None or disk.image is None:
         return
     storage.note_room(disk.domain, told.room)
-    source = disk.image.parent.disk if disk.image.parent and job.verb == COPY_DISK else None
-    if source is not None:
+    source = _locked_source(job, disk.image)
+    if job.verb == COPY_DISK:
         disk.image.parent = None
         disk.image.save(update_fields=["parent"])
     record(ENGINE, "USER_ADD_DISK_FINISHED_SUCCESS", disk)
@@ -56,16 +70,31 @@ def _made(job: Job, told: Told) -> None:
         templates.disks_are_there(row.owner)
 
 
+def _locked_source(job: Job, image: Image) -> Disk | None:
+    """The disk that is locked for as long as it is copied."""
+    return image.parent.disk if image.parent and job.params.get("locks") else None
+
+
 def _not_made(job: Job, refusal: Refusal) -> None:
     """There is no image; the disk stays as something that tells why, to be removed."""
     disk = _disk(job)
     if disk is None or disk.image is None:
         return
-    source = disk.image.parent.disk if disk.image.parent and job.verb == COPY_DISK else None
+    source = _locked_source(job, disk.image)
     disk.image.delete()
     disk.image = None
     _fails(disk, "USER_ADD_DISK_FINISHED_FAILURE", refusal, DiskStatus.ILLEGAL)
     _release(source)
+
+
+def _imported(job: Job, told: Told) -> None:
+    uploads.drop(job)
+    _made(job, told)
+
+
+def _not_imported(job: Job, refusal: Refusal) -> None:
+    uploads.drop(job)
+    _not_made(job, refusal)
 
 
 def _release(source: Disk | None) -> None:
@@ -143,6 +172,18 @@ def _not_plugged(job: Job, refusal: Refusal) -> None:
         record(ENGINE, "USER_FAILED_HOTPLUG_DISK", vm, severity="error", reason=told["code"], params=told["params"])
 
 
+def _after(follow: Callable[[Job], None]) -> Callable[[Job, Told], None]:
+    """What follows, after the room that is left has been noted."""
+
+    def done(job: Job, told: Told) -> None:
+        row = DiskAttachment.objects.filter(vm=job.machine).select_related("disk__domain").first()
+        if row is not None:
+            storage.note_room(row.disk.domain, told.room)
+        follow(job)
+
+    return done
+
+
 def _ignore(_job: Job, _what: object) -> None:
     """Nothing follows."""
 
@@ -152,8 +193,14 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     CLOSE_STORAGE: Outcome(_ignore, _ignore),
     CREATE_DISK: Outcome(_made, _not_made),
     COPY_DISK: Outcome(_made, _not_made),
+    IMPORT_DISK: Outcome(_imported, _not_imported),
     RESIZE_DISK: Outcome(_resized, _not_resized),
     REMOVE_DISK: Outcome(_removed, _not_removed),
+    TAKE_SNAPSHOT: Outcome(_after(snapshotted.taken), snapshotted.not_taken),
+    PREVIEW_SNAPSHOT: Outcome(_after(snapshotted.previewed), snapshotted.not_previewed),
+    COMMIT_SNAPSHOT: Outcome(_after(snapshotted.committed), snapshotted.stays),
+    UNDO_SNAPSHOT: Outcome(_after(snapshotted.undone), snapshotted.stays),
+    REMOVE_SNAPSHOT: Outcome(_after(snapshotted.removed), snapshotted.stays),
     PLUG: Outcome(_plugged, _not_plugged),
 }
 _IDLE: Final = Outcome(_ignore, _ignore)

@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.urls import URLPattern, re_path
 
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
-from .views import actions, consoles, held, networks, plain, preparing, sso, storage, told
+from .views import actions, consoles, held, networks, plain, preparing, snapshots, sso, storage, told
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
@@ -72,6 +72,7 @@ _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
     "permissions": (held.Permissions, held.Permission),
     "permits": (held.Permits, held.PermitOf),
     "sshpublickeys": (held.SshKeys, held.SshKey),
+    "snapshots": (snapshots.Snapshots, snapshots.OneSnapshot),
     "steps": (told.Steps, LinkedOne),
     "storagedomains": (storage.Attached, storage.AttachedOne),
     "tags": (held.Tags, held.Tag),
@@ -120,6 +121,9 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
         yield f"vms/{{key}}/{verb}", preparing.Prepare.routed(verb=verb)
     yield f"vms/{{key}}/{preparing.PREPARE}/{{preparation}}", preparing.Prepared.routed()
     yield "vms/{key}/clone", actions.Clone.routed()
+    for verb in ("previewsnapshot", "commitsnapshot", "undosnapshot"):
+        yield f"vms/{{key}}/{verb}", snapshots.Preview.routed(verb=verb)
+    yield "vms/{key}/snapshots/{inner}/restore", snapshots.Restore.routed()
     yield "vms/{key}/detach", actions.Detach.routed()
     yield "vms/{key}/ticket", consoles.Ticket.routed()
     yield "vms/{key}/screenshot", consoles.Screenshot.routed()

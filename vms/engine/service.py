@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import hosts, jobs, many, passes, preparations, reports, screens
+from vms.actions import hosts, jobs, many, passes, preparations, reports, screens, uploads
 from vms.actions._audit import chain
 from vms.actions._changes import forget
 from vms.domain.errors import Refusal
@@ -127,6 +127,7 @@ class Engine:
         left = jobs.reclaim(self._owner)
         logger.info("engine %s leads: %d jobs left behind are queued again", self._owner, left)
         hosts.ensure_one()
+        uploads.tidy()
         self._follow_hosts()
         works = {"dispatch": self._hand_out, "many": self._deal_with_many}
         threads = [threading.Thread(target=self._work, args=(work,), name=name) for name, work in works.items()]

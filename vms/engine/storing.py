@@ -5,11 +5,24 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from vms.actions._jobs import CLOSE_STORAGE, COPY_DISK, CREATE_DISK, OPEN_STORAGE, REMOVE_DISK, RESIZE_DISK
+from vms.actions import uploads
+from vms.actions._jobs import (
+    CLOSE_STORAGE,
+    COPY_DISK,
+    CREATE_DISK,
+    IMPORT_DISK,
+    OPEN_STORAGE,
+    REMOVE_DISK,
+    RESIZE_DISK,
+)
 from vms.actions.outcomes import NOTHING, Told
+from vms.domain.disks import SECTOR, DiskFormat
 from vms.domain.errors import Refusal
 from vms.hypervisors.base import Hypervisor, Store
+from vms.hypervisors.images import verify
 from vms.models import Disk, Image, Job, StorageDomain
+
+from .snapshotting import SNAPSHOTTING
 
 Call = Callable[[Hypervisor, Job], Told]
 
@@ -35,7 +48,20 @@ def _create(hypervisor: Hypervisor, job: Job) -> Told:
 def _copy(hypervisor: Hypervisor, job: Job) -> Told:
     disk, image = _at_hand(job)
     if image.parent is not None:  # what it still is a copy of
-        hypervisor.store.copy(replace(image.volume, backing=None), image.parent.volume)
+        hypervisor.store.copy(replace(image.volume, backing=None, sparse=disk.sparse), image.parent.volume)
+    return _told(hypervisor.store, disk, image)
+
+
+def _import(hypervisor: Hypervisor, job: Job) -> Told:
+    disk, image = _at_hand(job)
+    file = uploads.path_of(job)
+    if not file.is_file():
+        raise Refusal("IMAGE_MISSING", None, image=job.machine_name)
+    size = verify(file, DiskFormat(image.format))
+    if size is not None and -(-size // SECTOR) * SECTOR != image.size:
+        raise Refusal("IMAGE_ILLEGAL", "file", image_why="size", format="")
+    with file.open("rb") as content:
+        hypervisor.store.write(image.volume, content)
     return _told(hypervisor.store, disk, image)
 
 
@@ -73,6 +99,8 @@ STORING: Final[dict[str, Call]] = {
     CLOSE_STORAGE: _close,
     CREATE_DISK: _create,
     COPY_DISK: _copy,
+    IMPORT_DISK: _import,
     RESIZE_DISK: _resize,
     REMOVE_DISK: _remove,
+    **SNAPSHOTTING,
 }

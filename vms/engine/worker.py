@@ -125,7 +125,9 @@ def _give_up_or_retry(job: Job, refusal: Refusal) -> None:
         jobs.abort(job)
         return
     logger.warning("job %s (%s %s): %s %s", job.pk, job.verb, job.machine_name, refusal, refusal.params)
-    if refusal.code == "HOST_NOT_RESPONDING" and jobs.repeatable(job) and job.attempts < ATTEMPTS:
+    # What was begun with images is ended, however long the host is away: else nobody would know what it has become.
+    again = jobs.repeatable(job) and (job.attempts < ATTEMPTS or job.verb in STORING)
+    if refusal.code == "HOST_NOT_RESPONDING" and again:
         jobs.retry(job)
     else:
         jobs.fail(job, refusal)

@@ -14,7 +14,15 @@ from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, LINKED, MachineSpec
 from vms.domain.networks import Nic
 from vms.messages import Text
-from vms.models import VM, ActionGroup, Cluster, InstanceType, Pool, PoolType, Template
+from vms.models import (
+    VM,
+    ActionGroup,
+    Cluster,
+    InstanceType,
+    Pool,
+    PoolType,
+    Template,
+)
 from vms.models.machines import BLANK, POOL_SIZE
 
 from .cards import CARDS, NO_NETWORK, CardRows, posted
@@ -24,6 +32,7 @@ from .fields import Options, choice, number, switch
 from .firstboot import FirstBootFields
 from .hardware import MACHINE_FIELDS, HardwareForm, stored_spec
 from .heritage import Source, fits
+from .newdisk import NEW_DISK, WithNewDisk
 from .parts import Values, fields_of, plain
 
 CARDS_OF: Final = "cards_of"  # the template that the rows of cards were drawn for
@@ -142,7 +151,7 @@ THIN: Final = "thin"
 ALLOCATIONS: Final = ((THIN, _("Thin: on the template's disks")), ("clone", _("Clone: a full copy of them")))
 
 
-class VMForm(FirstBootFields, _MadeFromTemplate):
+class VMForm(WithNewDisk, FirstBootFields, _MadeFromTemplate):
     """A virtual machine; one that belongs to a pool is changed there."""
 
     MAKES = rights.MAKING_SIZED
@@ -155,8 +164,10 @@ class VMForm(FirstBootFields, _MadeFromTemplate):
         self._draw_first_boot()
         self.initial.setdefault("stateless", self.row.stateless)  # type: ignore[attr-defined]
         if not self.is_new:
-            del self.fields["allocation"]
+            for name in ("allocation", *NEW_DISK):
+                del self.fields[name]
             return
+        self.offer_disk(self.by, getattr(self.row, "cluster", None))
         self._offer_cards()
         self.initial.setdefault("allocation", THIN)
         if not (self.chosen("template", None) or self._blank()).disk_document:
@@ -172,7 +183,8 @@ class VMForm(FirstBootFields, _MadeFromTemplate):
 
     def sources(self) -> Values:
         clone = self.cleaned_data.get("allocation") == "clone"
-        return {**super().sources(), "clone": clone, "cards": self._cards.chosen(self.cleaned_data)}
+        own = {"cards": self._cards.chosen(self.cleaned_data), "new_disks": self.new_disks()}
+        return {**super().sources(), "clone": clone, **own}
 
     def _offer_cards(self) -> None:
         """A row for each card; those of another template begin anew."""

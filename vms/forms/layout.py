@@ -28,6 +28,7 @@ LAYOUT: Final[Layout] = (
         (
             ("", ("base", "name", "version_name", "description", "comment", "size")),
             ("", ("cluster", "template", "use_latest_version", "instance_type", "os", "vm_type")),
+            (_("Disk"), ("disk_size", "disk_domain", "disk_interface")),
             (_("Network"), CARDS),
             ("", ("stateless", "start_paused", "delete_protected", "apply_to_existing")),
         ),
@@ -84,7 +85,7 @@ BASIC: Final = frozenset(
             "os",
             "vm_type",
         ),
-        *CARDS,
+        *("disk_size", "disk_domain", *CARDS),
         *("vm_type", "memory", "sockets", "headless", "serial", "accept_lockout"),
     }
 )

@@ -8,7 +8,7 @@ from django.db.models import prefetch_related_objects
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.machine import HOST_PASSTHROUGH
-from vms.models import Host
+from vms.models import Disk, Host
 
 _AS_HOST: Final = _("As the host has it")
 
@@ -24,8 +24,9 @@ def choices(form: Any) -> None:
     _offer(fields, "cpu_model", sorted(models), spec.cpu_model, ("", _("Cluster default")), passthrough)
     _offer(fields, "emulated_machine", sorted(machines), spec.emulated_machine, ("", _AS_HOST))
     files = boot_files()
-    for name in ("cd", "kernel", "initrd"):
+    for name in ("kernel", "initrd"):
         _offer(fields, name, files, getattr(spec.boot, name), ("", _("None")))
+    _offer(fields, "cd", files, spec.boot.cd, ("", _("None")), *_isos(form.row))
     if "hosts" in fields:
         gone = set(spec.hosts) - {host.pk for host in hosts}
         known = [(str(host.pk), host.name) for host in hosts]
@@ -40,6 +41,14 @@ def boot_files() -> list[str]:
         return []
     files = (path for path in settings.BOOT_DIR.iterdir() if path.is_file() and not path.name.startswith("."))
     return sorted(path.name for path in files)
+
+
+def _isos(row: Any) -> list[tuple[str, str]]:
+    """The CDs that lie on storage, by the id that machines know them by."""
+    rows, cluster = Disk.objects.isos().order_by("name"), getattr(row, "cluster", None)
+    if cluster:
+        rows = rows.filter(domain__data_center=cluster.data_center_id)
+    return [(str(key), name) for key, name in rows.values_list("pk", "name")]
 
 
 def _hosts(row: Any) -> list[Host]:

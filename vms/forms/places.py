@@ -35,9 +35,9 @@ class PlaceForm(forms.Form):
 
     name = forms.CharField(max_length=255)
 
-    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+    def __init__(self, data: Any = None, *, row: Any, by: User, files: Any = None) -> None:
         self.row, self.locked = row, dict[str, Frozen | Text]()
-        super().__init__(data, initial={name: getattr(row, name) for name in self.base_fields} if row else None)
+        super().__init__(data, files, initial={name: getattr(row, name) for name in self.base_fields} if row else None)
         for name in self.fields:
             field: Any = self.fields[name]
             field.label = FIELDS[name]

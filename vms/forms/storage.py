@@ -1,7 +1,6 @@
 """The dialogs of storage domains and disks, and of the disks of a machine."""
 
 from decimal import Decimal
-from math import ceil
 from typing import Any, ClassVar, Final
 
 from django import forms
@@ -9,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms import messages
 from vms.domain.console import Frozen
-from vms.domain.disks import AUTO, DISK_SIZE, GIB, MIB, DiskFormat
+from vms.domain.disks import DiskFormat
 from vms.domain.errors import Refusal
 from vms.messages import FIELDS, Text
 from vms.models import (
@@ -29,8 +28,8 @@ from vms.models.storage import KINDS
 from .fields import Field, Options, choice, switch
 from .parts import Values
 from .places import PlaceForm, place
+from .sizes import INTERFACES, gib, in_bytes, size_field
 
-_INTERFACES: Final[Any] = DiskAttachment._meta.get_field("interface").choices
 _FORMATS: Final = ((DiskFormat.QCOW2.value, _("QCOW2: thin, snapshots")), (DiskFormat.RAW.value, _("Raw: fast, plain")))
 _LAID: Final = _("How a disk lies on its storage stays as it was chosen first; a copy can lie otherwise.")
 
@@ -57,28 +56,12 @@ class StorageDomainForm(PlaceForm):
     comment = forms.CharField(max_length=4000, required=False)
 
 
-def gib(size: int) -> Decimal:
-    """A size in bytes as people write it."""
-    return (Decimal(size) / GIB).quantize(Decimal("0.001")).normalize()
-
-
-def _bytes(size: Decimal) -> int:
-    """What somebody wrote, in whole MiB."""
-    return ceil(size * GIB / MIB) * MIB
-
-
-def size_field() -> forms.DecimalField:
-    """A field for a disk's size."""
-    least, most = (Decimal(limit) / GIB for limit in DISK_SIZE)
-    return forms.DecimalField(min_value=least.quantize(Decimal("0.001")), max_value=most, decimal_places=3)
-
-
 class _Sized(forms.Form):
     def size(self) -> int:
         """The size in bytes; the stored one, where nobody has written another."""
         wished: Decimal = self.cleaned_data["disk_size"]
         there = getattr(self, "sized", None)
-        return there.size if there is not None and gib(there.size) == wished else _bytes(wished)
+        return there.size if there is not None and gib(there.size) == wished else in_bytes(wished)
 
 
 class DiskForm(_Sized, PlaceForm):
@@ -107,6 +90,35 @@ class DiskForm(_Sized, PlaceForm):
         return {**said, "size": self.size()}
 
 
+class UploadForm(PlaceForm):
+    """A disk or a CD with what is in a file."""
+
+    field_order = ["file", "name", "content", "domain", "description"]
+
+    file = forms.FileField(help_text=_("QCOW2 or raw; an ISO image for a CD. Nothing compressed."))
+    content = choice(DiskContent.choices, required=True)
+    domain = place(StorageDomain)
+    description = forms.CharField(max_length=4000, required=False)
+
+    def __init__(self, data: Any = None, files: Any = None, *, by: User) -> None:
+        super().__init__(data, row=None, by=by, files=files)
+        self.fields["name"].required = False
+        self.fields["name"].help_text = _("Empty: that of the file.")
+        _offer_storage(self.fields["domain"], by)
+
+    def wish(self) -> Values:
+        """The arguments of the action."""
+        said = self.cleaned_data
+        iso = said["content"] == DiskContent.ISO
+        return {
+            "name": said["name"] or said["file"].name,
+            "content": said["file"].file,
+            "domain": said["domain"],
+            "iso": iso,
+            "description": said["description"],
+        }
+
+
 class CopyDiskForm(PlaceForm):
     """A copy of a disk, on the same storage or another one."""
 
@@ -125,7 +137,7 @@ class _OnMachine(forms.Form):
     locked: ClassVar[dict[str, Frozen | Text]] = {}
     HOW: ClassVar[tuple[str, ...]] = ("interface", "bootable", "active", "read_only")
 
-    interface = choice(_INTERFACES, required=True)
+    interface = choice(INTERFACES, required=True)
     bootable = switch()
     active = switch()
     read_only = switch()
@@ -224,6 +236,3 @@ def free_disks(vm: VM, by: User) -> Any:
 def _offer_storage(field: Any, by: User, place: DataCenter | None = None) -> None:
     rows = StorageDomain.objects.visible_to(by, ActionGroup.CREATE_DISK)
     field.queryset = rows.filter(data_center=place) if place else rows
-
-
-__all__ = ["AUTO", "AttachForm", "AttachedForm", "CopyDiskForm", "DiskForm", "NewDiskForm", "StorageDomainForm"]

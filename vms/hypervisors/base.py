@@ -8,7 +8,7 @@ from typing import BinaryIO, Final, Protocol
 from uuid import UUID
 
 from vms.domain.console import Protocol as Graphics
-from vms.domain.disks import Room, Storage, Volume
+from vms.domain.disks import Disk, Room, Storage, Volume
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import Status
@@ -97,6 +97,10 @@ class Store(Protocol):
     def resize(self, volume: Volume, machine: UUID | None = None) -> None:
         """Let a volume have the size that it is said to have; `machine` runs and writes to it."""
 
+    def rebase(self, volume: Volume) -> None:
+        """Let a volume that nobody has open begin as the backing that it is said to have, or as nothing; what it shows
+        stays the same."""
+
     def delete(self, storage: Storage, name: str) -> None:
         """Remove a volume; one that is not there is as good as removed."""
 
@@ -172,6 +176,14 @@ class Hypervisor(Protocol):
         """Give a running machine the disks that the run has now, no more and no fewer, and have it remember that run.
 
         Idempotent. Refused with `DISK_NOT_RELEASED` when the guest does not let go of a disk."""
+
+    def write_elsewhere(self, run: Run) -> None:
+        """From now on a running machine writes into the images that the run names for its disks, which begin as those
+        that it wrote into before; all at one moment or none. Idempotent; it remembers that run."""
+
+    def pull(self, machine: UUID, disk: Disk, base: Volume | None) -> None:
+        """Take into the image that a running machine writes into all that lies between it and an earlier one, or all
+        there is; returns when it begins as that."""
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         """Save the machine's state to disk and stop it; refused with `JOB_CANCELLED`, and running on, when it is called

@@ -11,6 +11,7 @@ from uuid import UUID
 import libvirt
 
 from vms.domain.console import Protocol
+from vms.domain.disks import Disk, Volume
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Observation
@@ -31,6 +32,7 @@ from .connections import Connections, Location, is_alive
 from .counters import MEASURED, counters
 from .domains import ENDINGS, STATUSES, already, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
+from .layers import pull, write_elsewhere
 from .migration import Arrival, followed, move
 from .offers import capabilities
 from .plugging import give_disks
@@ -145,6 +147,14 @@ class LibvirtHypervisor:
     def give_disks(self, run: Run) -> None:
         with self._connections.refusals():
             give_disks(self._get(run.base.id), run, self._store.path)
+
+    def write_elsewhere(self, run: Run) -> None:
+        with self._connections.refusals():
+            write_elsewhere(self._get(run.base.id), run, self._store.path)
+
+    def pull(self, machine: UUID, disk: Disk, base: Volume | None) -> None:
+        with self._connections.refusals():
+            pull(self._get(machine), disk, self._store.place(base) if base else None)
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         def save() -> None:

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from vms.domain.console import Protocol
 from vms.domain.devices import DeviceKind, devices
+from vms.domain.disks import Backing, Disk, Volume
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
@@ -185,6 +186,15 @@ class MemoryHypervisor:
                 self._store.require(disk)
             there.run = run
             self._tell(Event(run.base.id))
+
+    def write_elsewhere(self, run: Run) -> None:
+        self.give_disks(run)
+
+    def pull(self, machine: UUID, disk: Disk, base: Volume | None) -> None:
+        with self._lock:
+            self._get(machine, Status.UP, Status.PAUSED)
+            backing = Backing(name=base.name, format=base.format) if base else None
+            self._store.rebase(Volume(storage=disk.storage, name=disk.volume, size=0, backing=backing))
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         _take_time(progress)

@@ -56,6 +56,13 @@ class MemoryStore:
             self._require_room(self._takes(volume) - self._takes(there))
             self._pool(volume.storage)[volume.name] = replace(there, size=volume.size)
 
+    def rebase(self, volume: Volume) -> None:
+        with self._lock:
+            there = self._existing(volume.storage, volume.name)
+            if volume.backing is not None:
+                self._existing(volume.storage, volume.backing.name)
+            self._pool(volume.storage)[volume.name] = replace(there, backing=volume.backing)
+
     def delete(self, storage: Storage, name: str) -> None:
         with self._lock:
             self._pool(storage).pop(name, None)

@@ -19,7 +19,7 @@ from vms.models.machines import STATUSES as _STATUSES
 from .doctor import FINDINGS
 from .events import EVENTS, FAILED
 from .fields import CHANGES, FIELDS
-from .refusals import ALLOWED, REFUSALS
+from .refusals import ALLOWED, IMAGES, REFUSALS
 from .text import Text
 
 __all__ = [
@@ -83,6 +83,12 @@ VERBS: Final[dict[str, Text]] = {
     "close_storage": _("Close the storage"),
     "create_disk": _("Create the disk"),
     "copy_disk": _("Copy the disk"),
+    "take_snapshot": _("Take a snapshot"),
+    "preview_snapshot": _("Preview the snapshot"),
+    "commit_snapshot": _("Commit the snapshot"),
+    "undo_snapshot": _("Undo the preview"),
+    "remove_snapshot": _("Remove the snapshot"),
+    "import_disk": _("Lay the uploaded image on the storage"),
     "resize_disk": _("Make the disk larger"),
     "remove_disk": _("Remove the disk"),
     "plug_nics": _("Change network interfaces"),
@@ -221,6 +227,7 @@ class _Params(dict[str, Any]):
 _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "verb": VERBS,
     "status": STATUSES,
+    "image_why": IMAGES,
     "storage_status": dict(StorageStatus.choices),
     "permit": PERMITS,
     "allowed": ALLOWED,

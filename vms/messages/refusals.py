@@ -228,6 +228,18 @@ REFUSALS: Final[dict[str, Text]] = {
         "Disk %(name)s is on %(interface)s, which it cannot leave while the virtual machine runs."
     ),
     "STORAGE_FULL": _("There is no room left on the storage."),
+    "SNAPSHOT_UNREADABLE": _("The snapshot was written by another version and cannot be read."),
+    "ACTION_TYPE_FAILED_VM_IN_PREVIEW": _("A snapshot of %(name)s is previewed; commit or undo that first."),
+    "ACTION_TYPE_FAILED_VM_SNAPSHOT_NOT_IN_PREVIEW": _("No snapshot of %(name)s is previewed."),
+    "ACTION_TYPE_FAILED_VM_SNAPSHOT_LOCKED": _("The snapshot is being worked on; try again when that is done."),
+    "ACTION_TYPE_FAILED_VM_IS_STATELESS": _("%(name)s runs stateless: what it writes is gone when it is down."),
+    "ACTION_TYPE_FAILED_SNAPSHOT_NEEDS_VM_DOWN": _(
+        "Only the latest snapshot can be removed while %(name)s runs; power it off for this one."
+    ),
+    "ACTION_TYPE_FAILED_NO_SNAPSHOTS_ON_BLOCKS": _(
+        "Disk %(name)s lies in a volume group, where there are no snapshots."
+    ),
+    "IMAGE_ILLEGAL": _("The file cannot be used: %(image_why)s"),
     "IMAGE_MISSING": _("The image %(image)s is not on its storage."),
     "DISK_NOT_RELEASED": _("The guest does not let go of the disk; it may be in use there."),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),
@@ -242,6 +254,18 @@ REFUSALS: Final[dict[str, Text]] = {
     "BOOT_FILE_MISSING": _("The boot library has no file %(file)s."),
     "ENGINE_FAILED": _("The engine failed; its log tells why."),
     "ENGINE_NOT_RUNNING": _("The engine does not answer, and only it can reach the console. Try again in a moment."),
+}
+
+# Why an image is refused.
+IMAGES: Final[dict[str, Text]] = {
+    "no_iso": _("it is no ISO 9660 image of a CD."),
+    "other_format": _("it is of another format; QCOW2 and raw images are taken, not compressed."),
+    "cut": _("it ends in the middle of its header."),
+    "backing": _("it depends on another file (a backing file); flatten it first with “qemu-img convert”."),
+    "data_file": _("its data is in another file; convert it first with “qemu-img convert”."),
+    "encrypted": _("it is encrypted."),
+    "size": _("the disk in it has a size that no disk here can have."),
+    "unreadable": _("qemu-img cannot read it."),
 }
 
 # Phrases with which the domain says what `ILLEGAL_VALUE` would have allowed; ranges of numbers speak for themselves.

@@ -10,6 +10,8 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.domain.disks import AUTO, DiskFormat, Interface, Storage, StorageKind, Volume
 from vms.domain.disks import Backing as BackingImage
+from vms.domain.document import spec_from_document
+from vms.domain.machine import MachineSpec
 
 from .users import HeldQuerySet, User
 
@@ -181,7 +183,7 @@ class Image(models.Model):
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     disk = models.ForeignKey(Disk, models.CASCADE, related_name="images")
-    parent = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="children")
+    parent = models.ForeignKey("self", models.RESTRICT, null=True, blank=True, related_name="children")
     snapshot = models.ForeignKey("Snapshot", models.SET_NULL, null=True, blank=True, related_name="images")
     format = models.CharField(max_length=8, default=DiskFormat.QCOW2.value)
     size = models.BigIntegerField()
@@ -305,3 +307,8 @@ class Snapshot(models.Model):
 
     def __str__(self) -> str:
         return self.description
+
+    @property
+    def spec(self) -> MachineSpec:
+        """The machine as it was."""
+        return spec_from_document(self.document["spec"])

@@ -118,8 +118,8 @@ VMS: Final = Kind(
     removal=_("The virtual machine %(name)s and its configuration are removed. This cannot be undone."),
     columns=panels.COLUMNS,
     tabs=(
-        *(*_DETAIL, *_NICS, *_DISKS, ("console", _("Console")), ("guest", _("Guest Info"))),
-        *(("monitoring", _("Monitoring")), *_EVENTS),
+        *(*_DETAIL, *_NICS, *_DISKS, ("snapshots", _("Snapshots")), ("console", _("Console"))),
+        *(("guest", _("Guest Info")), ("monitoring", _("Monitoring")), *_EVENTS),
     ),
     joined=("host", "cluster__data_center", "template", "instance_type", "pool"),
     listed=lambda rows: rows.listed(),

@@ -10,9 +10,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
-from vms.actions import disks, rights, storage
+from vms.actions import disks, rights, storage, uploads
 from vms.domain.errors import Refusal
-from vms.forms.storage import CopyDiskForm, DiskForm, StorageDomainForm
+from vms.forms.storage import CopyDiskForm, DiskForm, StorageDomainForm, UploadForm
 from vms.models import ActionGroup, Disk, StorageDomain, StorageStatus
 from vms.routes import Access, route
 
@@ -147,7 +147,14 @@ def disk_list(request: HttpRequest, kind: PlaceKind = DISKS) -> HttpResponse:
     rows = found["page"].rows
     nothing = _("Nothing matches the search") if found["query"] else kind.nothing
     table = Table(kind.title, kind.columns, [kind.cells(row) for row in rows], nothing)
-    context = {**found, "kind": kind, "table": table, "new": kind.at("new"), "at": kind.at("list")}
+    context = {
+        **found,
+        "kind": kind,
+        "table": table,
+        "new": kind.at("new"),
+        "at": kind.at("list"),
+        "upload": reverse("disk_upload"),
+    }
     busy = any(row.status == "locked" for row in rows)
     return live(request, "disks/list.html", "disks/_list.html", context, busy=busy)
 
@@ -169,6 +176,19 @@ def copy_disk(request: HttpRequest, pk: UUID) -> HttpResponse:
         "back": DISKS.at("detail", row),
     }
     return page(request, "places/form.html", "places/_form.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def upload_disk(request: HttpRequest) -> HttpResponse:
+    """A disk or a CD with what is in a file; the browser itself shows how far it is."""
+    sent = request.method == "POST"  # one that was cut has nothing in it
+    form = UploadForm(request.POST if sent else None, request.FILES if sent else None, by=user_of(request))
+    if form.is_valid():
+        with refusals_on(form):
+            made = uploads.bring(**form.wish(), by=user_of(request))
+            return reply(request, _("%(name)s is being made.") % {"name": made}, DISKS.at("detail", made))
+    return page(request, "disks/upload.html", "disks/_upload.html", {"form": form, "back": DISKS.at("list")})
 
 
 @route(Access.ADMINISTRATOR)

@@ -2,10 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from typing import Any, Final
+from uuid import UUID
 
 from django.utils.translation import gettext as _
 
 from vms.domain.osinfo import OPERATING_SYSTEMS
+from vms.models import Disk
 from vms.models.hardware import (
     BOOT_DEVICES,
     DISCONNECT_ACTIONS,
@@ -80,7 +82,23 @@ def _properties(told: tuple[tuple[str, str], ...]) -> str:
     return ", ".join(f"{name}={value}" for name, value in told) or _("None")
 
 
+def _cd(file: str) -> str:
+    """A CD on storage by its disk's name, a file of the boot library by its own."""
+    try:
+        disk = Disk.objects.filter(pk=UUID(file)).first()
+    except ValueError:
+        return file
+    return disk.name if disk else file
+
+
+def _disks(told: tuple[tuple[UUID, str, bool, bool], ...]) -> str:
+    names = dict(Disk.objects.filter(pk__in=[each[0] for each in told]).values_list("pk", "name"))
+    return ", ".join(names.get(each[0], str(each[0])) for each in told)
+
+
 _SPECIAL: Final[Mapping[str, Callable[[Any], str]]] = {
+    "cd": _cd,
+    "disks": _disks,
     **dict.fromkeys(("memory", "maximum_memory", "guaranteed_memory"), _memory),
     "cpu": _cpu,
     "serial_number": _serial_number,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 from uuid import UUID, uuid5
 
@@ -14,7 +14,7 @@ from vms.domain.parts import Watchdog, WatchdogAction
 from vms.models import VM, Hardware, Statistic
 
 from .entity import MOST_IDS, Entity, Items, Link, of_each
-from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, Words, list_of, object_of
+from .fields import BOOLEAN, TEXT, Field, Reference, Schema, Telling, Type, Words, list_of, object_of
 
 
 def bare(name: str, collection: str, plural: str = "", **more: Any) -> Entity:
@@ -180,38 +180,6 @@ def watchdogs(name: str, collection: str) -> Link:
         Field("action", _ACTION, lambda it: it.action, "watchdog.action"),
     )
     return _hanging("watchdog", of_each(_guards), *own, on=(name, collection))
-
-
-@dataclass(frozen=True, slots=True)
-class Snapshot:
-    """A machine as it is now, which oVirt calls its active snapshot."""
-
-    vm_id: UUID
-    at: datetime
-
-    @property
-    def pk(self) -> UUID:
-        return uuid5(self.vm_id, "snapshot/active")
-
-
-def _active(row: VM, _telling: Telling) -> Iterable[Snapshot]:
-    yield Snapshot(row.pk, row.created_at)
-
-
-SNAPSHOT: Final = Entity(
-    name="snapshot",
-    collection="snapshots",
-    plural="snapshots",
-    own=(
-        Field("description", TEXT, lambda _it: "Active VM"),
-        Field("snapshot_type", TEXT, lambda _it: "active"),
-        Field("snapshot_status", TEXT, lambda _it: "ok"),
-        Field("persist_memorystate", BOOLEAN, lambda _it: False),
-        Field("date", TIME, lambda it: it.at),
-        Field("vm", Reference("vms"), lambda it: it.vm_id),
-    ),
-)
-SNAPSHOTS: Final = Link(rel="snapshots", entity=SNAPSHOT, items=of_each(_active))
 
 
 @dataclass(frozen=True, slots=True)

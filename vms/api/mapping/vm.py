@@ -10,7 +10,7 @@ from vms.domain.access import Rating
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 from vms.models import VM
 
-from . import consoles, devices, labels, networks, storage
+from . import consoles, devices, labels, networks, snapshots, storage
 from .entity import Entity, Part
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, object_of
 from .fixed import ICONS_OF
@@ -96,7 +96,7 @@ ENTITY: Final = Entity(
     parts=_PARTS,
     rows=lambda user: VM.objects.visible_to(user).select_related("cluster"),
     subject=shown,
-    not_offered=NOT_OFFERED,
+    not_offered=tuple(path for path in NOT_OFFERED if path != "snapshots/snapshot"),
     light=light(
         *(VM, "running", "endpoints", "started_at", "fqdn", "guest_document"),
         parts=_PARTS,
@@ -113,7 +113,7 @@ ENTITY: Final = Entity(
         devices.empty("vm_numa_node", "numanodes", "host_numa_nodes"),
         devices.REPORTED_DEVICES,
         devices.SESSIONS,
-        devices.SNAPSHOTS,
+        snapshots.LINK,
         devices.STATISTICS,
         labels.tags_of(VM),
         permissions_on("vm"),

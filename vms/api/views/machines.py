@@ -6,12 +6,14 @@ from typing import Any, Final
 from vms.actions import create
 from vms.actions.edit import edit
 from vms.actions.remove import remove
+from vms.api.faults import not_found
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.draft import Draft
 from vms.api.mapping.entity import Entity
+from vms.api.mapping.fields import listed, read_id
 from vms.api.mapping.hardware import shown_console
 from vms.domain.errors import Refusal
-from vms.models import VM, InstanceType, Pool, Template
+from vms.models import VM, InstanceType, Pool, Snapshot, Template
 from vms.search import languages
 from vms.search.language import Language
 
@@ -22,6 +24,8 @@ from .collections import Resource
 def _make_vm(door: Door, draft: Draft) -> VM:
     name = door.required(draft.take("machine", "name"), "Vm", "name")
     refs = _references(door, draft)
+    if snapshot := _snapshot(door):
+        return create.from_snapshot(snapshot, name, changes=draft.changes(), by=door.user)
     return create.vm(
         name,
         cluster=door.required(refs.get("cluster"), "Vm", "cluster.id|name"),
@@ -31,6 +35,18 @@ def _make_vm(door: Door, draft: Draft) -> VM:
         changes=draft.changes(),
         by=door.user,
     )
+
+
+def _snapshot(door: Door) -> Snapshot | None:
+    """The snapshot that a body wants a clone of."""
+    named = listed(door.body("vm").get("snapshots", ""), "snapshot", "vm.snapshots")
+    if not named:
+        return None
+    key = read_id(named[0].get("id"), "snapshot.id") if isinstance(named[0], dict) else None
+    found = Snapshot.objects.filter(pk=key, vm__in=VMS.rows(door.user)).first() if key else None
+    if found is None:
+        raise not_found("snapshot")
+    return found
 
 
 def _make_template(door: Door, draft: Draft) -> Template:
@@ -88,7 +104,7 @@ def _edit(door: Door, draft: Draft, row: Any) -> None:
 
 
 def _remove(door: Door, row: Any) -> None:
-    remove(row, by=door.user)
+    remove(row, keep_disks=isinstance(row, VM) and door.flag("detach_only"), by=door.user)
 
 
 def _refer(door: Door, draft: Draft, row: Any) -> None:
