@@ -1,16 +1,25 @@
 """Fifty machines converted in one run, with an engine that dies in the middle of it, a report, and an undo."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from tests.engine.conftest import DATABASE, Running, eventually, fresh
+from tests.engine.conftest import DATABASE, Running, fresh
 from tests.factories import headless, machine
+from tests.hypervisors.conftest import wait_until
 from vms.actions import many, power
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Job, User
 
 pytestmark = DATABASE
+
+PATIENCE = 60.0  # seconds for one of many stages; a fraction of one on an idle machine
+
+
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    return wait_until(condition, PATIENCE, what)
+
 
 FIFTY = 50
 RUNNING = 10

@@ -9,9 +9,11 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.engine.conftest import DATABASE, Running, comes_to, eventually, fresh
+from tests.engine.conftest import DATABASE, Running, comes_to, fresh
 from tests.factories import machine
-from vms.actions import jobs, power, preparations
+from tests.hypervisors.conftest import wait_until
+from vms.actions import edit, jobs, power, preparations
+from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.preparation import Stage
@@ -21,6 +23,13 @@ from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Host, Permission, Preparation, User
 
 pytestmark = DATABASE
+
+PATIENCE = 60.0  # seconds for one of many stages; a fraction of one on an idle machine
+
+
+def eventually(condition: Callable[[], Any], what: str) -> Any:
+    return wait_until(condition, PATIENCE, what)
+
 
 LOOKED = "::loader=debian\n::changes\n+GRUB_TERMINAL\n::end\n"
 CHANGED = "::loader=debian\n::kept=yes\n::changes\n+GRUB_TERMINAL\n::end\n"
@@ -126,6 +135,7 @@ def test_a_running_guest_that_answers_is_prepared_as_it_runs(
     assert prepared(comes_to(vm, "up"), guests, admin).outcome == "done"
     assert hypervisor.starts == 2, "it was not run once"
     undone = preparations.undo(Preparation.objects.get(), by=admin, may_power_off=True)
+    eventually(lambda: fresh(vm).run_once, "it is run once, for its agent does not answer")
     guests.boot(vm)
     assert over(undone).outcome == "undone"
     assert comes_to(vm, "up").running_graphics == "vnc", "what ran runs again"
@@ -297,6 +307,45 @@ def _helped(guests: Guests, vm: VM) -> bool:
     if there.status == "up" and not there.run_once:
         guests.prompt(vm)
     return there.status == "up" and not there.run_once
+
+
+def test_a_fleet_boots_a_few_at_a_time_and_all_have_their_turn(engine: Running, admin: User, guests: Guests) -> None:
+    machines = [machine(f"m{number}", by=admin) for number in range(preparations.AT_ONCE + 2)]
+    begun = [preparations.begin(vm, by=admin, alone=True) for vm in machines]
+    most = 0
+
+    def all_over() -> bool:
+        nonlocal most
+        most = max(most, VM.objects.up().filter(run_once=True).count())
+        for vm in machines:
+            _helped(guests, vm)
+        return not Preparation.objects.filter(outcome="active").exists()
+
+    eventually(all_over, "every one is prepared")
+    assert {fresh(preparation).outcome for preparation in begun} == {"done"}
+    assert 0 < most <= preparations.AT_ONCE
+
+
+def test_what_goes_wrong_in_one_holds_up_no_other(
+    engine: Running, vm: VM, admin: User, guests: Guests, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = machine("other", by=admin)
+
+    def wrong(*_: object) -> None:
+        raise ValueError
+
+    with monkeypatch.context() as patch:
+        patch.setitem(preparations._STEPS, Stage.START, wrong)
+        assert why(preparations.begin(vm, by=admin)) == "ENGINE_FAILED"
+    guests_of = preparations.begin(other, by=admin)
+    guests.boot(other)
+    at(guests_of, Stage.CONFIRM)
+
+
+def test_a_stateless_machine_would_forget_it(vm: VM, admin: User) -> None:
+    edit.edit(vm, Changes(attributes={"stateless": True}), by=admin)
+    with pytest.raises(Refusal, match="PREPARE_STATELESS"):
+        preparations.begin(fresh(vm), by=admin)
 
 
 def test_who_may_not_edit_and_run_it_prepares_nothing(vm: VM, bob: User, alice: User, guests: Guests) -> None:

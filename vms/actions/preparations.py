@@ -5,10 +5,12 @@ asked for are one transaction, so an engine that is stopped anywhere goes on the
 must not be.
 """
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, Final
 
+from django.db import DatabaseError
 from django.utils import timezone
 
 from vms.domain import lifecycle
@@ -30,6 +32,9 @@ from ._changes import changed
 from ._jobs import PREPARE_GUEST, call_off, enqueue
 from .edit import edit
 
+logger = logging.getLogger(__name__)
+
+AT_ONCE: Final = 4  # machines of fleets that are prepared at the same time: each boots twice
 _NOT_FOUND: Final = 127  # how a shell says that there is no such program
 
 
@@ -44,6 +49,8 @@ def begin(vm: VM, *, by: User, alone: bool = False, may_power_off: bool = False)
     authorise(by, ActionGroup.EDIT_VM_PROPERTIES, vm)
     authorise(by, ActionGroup.RUN_VM, vm)
     authorise(by, ActionGroup.SHUT_DOWN_VM, vm)
+    if vm.stateless:
+        raise Refusal("PREPARE_STATELESS", None, name=vm.name)
     if vm.pool:
         raise Refusal("ACTION_TYPE_FAILED_VM_IN_POOL", None, pool=str(vm.pool))
     _require_ready(vm, may_power_off=may_power_off)
@@ -121,12 +128,17 @@ def heard(job: Job, code: int, said: str) -> None:
 def advance() -> int:
     """Go on with every preparation whose stage is over; returns how many are under way."""
     under_way = Preparation.objects.filter(outcome=Outcome.ACTIVE).exclude(stage=Stage.CONFIRM)
-    keys = list(under_way.order_by("vm").values_list("pk", flat=True))
+    keys = list(under_way.order_by("created_at", "vm").values_list("pk", flat=True))
     for key in keys:
         try:
             _advance(key)
         except Refusal as no:
             _fail(key, no)
+        except DatabaseError:
+            raise
+        except Exception:  # one that goes wrong ends, and holds up neither the others nor the engine
+            logger.exception("preparation %s failed", key)
+            _fail(key, Refusal("ENGINE_FAILED"))
     return len(keys)
 
 
@@ -167,7 +179,10 @@ def _fail(key: Any, no: Refusal) -> None:
 
 def _start(preparation: Preparation, vm: VM) -> None:
     by = _by(preparation)
-    if _answers(vm):
+    if preparation.alone and _crowded():
+        _date(preparation)  # the time that it waits for its turn is not its own
+        preparation.save(update_fields=["since", "until"])
+    elif _answers(vm):
         _go_on(preparation)
     elif vm.status == Status.DOWN:
         _go_on(preparation, power.run_once(vm, _with_screen, by=by))
@@ -250,6 +265,12 @@ _STEPS: Final[dict[Stage, Callable[[Preparation, VM], None]]] = {
     Stage.LOGIN: _wait_for_login,
 }
 _LATE: Final = {Stage.AGENT: "PREPARE_AGENT_MISSING", Stage.LOGIN: "PREPARE_LOGIN_NOT_SEEN"}
+
+
+def _crowded() -> bool:
+    """Whether so many boot for a fleet that one more would only slow them down."""
+    others = Preparation.objects.filter(outcome=Outcome.ACTIVE, alone=True).exclude(stage=Stage.START)
+    return others.count() >= AT_ONCE
 
 
 def _answers(vm: VM) -> bool:

@@ -27,6 +27,10 @@ REFUSALS: Final[dict[str, Text]] = {
         "The guest's disk is encrypted: with each boot somebody has to type its passphrase, on the serial console from "
         "then on. Prepare it by itself, so that you are asked."
     ),
+    "PREPARE_STATELESS": _(
+        "%(name)s is stateless: what is changed in its guest is lost when its run ends. Prepare the machine that its "
+        "template is made of."
+    ),
     "PREPARE_UNDER_WAY": _("It is being prepared already."),
     "PREPARE_NOT_NOW": _("It is not waiting for that any more."),
     "PREPARE_POWER_OFF_FIRST": _(

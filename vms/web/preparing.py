@@ -152,6 +152,8 @@ def _done(request: HttpRequest, vm: VM, act: Callable[[], Any]) -> HttpResponse:
 def _why_not(request: HttpRequest, vm: VM) -> str:
     """Why somebody cannot have it prepared; empty when it is possible."""
     held = rights.on(user_of(request), vm)
+    if vm.stateless:
+        return messages.sentence("PREPARE_STATELESS", {"name": vm.name})
     if vm.pool:
         return messages.sentence("ACTION_TYPE_FAILED_VM_IN_POOL", {"pool": str(vm.pool)})
     lacking = (reasons.lacking(rights.NEEDED[verb], held) for verb in (Verb.EDIT, Verb.RUN_ONCE, Verb.SHUTDOWN))

@@ -112,8 +112,9 @@ def configured(request: HttpRequest, row: Hardware, *, edit: str, no_edit: str, 
     """
     pages = {} if no_edit else {Cure.ENABLE_SERIAL: f"{edit}?tab=console&cure={Cure.ENABLE_SERIAL}"}
     pages[Cure.ADD_SSH_KEY] = reverse("account")
-    if no_run_once == "":
+    if no_run_once is not None and not no_edit:
         pages[Cure.PREPARE] = address(request, "prepare_vm", row.pk)
+    if no_run_once == "":
         pages[Cure.RUN_ONCE_WITH_VNC] = f"{address(request, 'run_vm_once', row.pk)}?console=vnc"
     terminals = _terminals(row) if isinstance(row, VM) else ()
     return reach(ways_in.of(row, by=user_of(request)), pages=pages, terminals=terminals)
