@@ -106,6 +106,15 @@ def test_a_host_is_changed_but_not_made_another(admin: User, cluster: Cluster, h
     assert refused("ILLEGAL_VALUE", hosts.edit, host, uri="qemu:///session", by=admin).field == "uri"
 
 
+def test_a_host_gets_another_address_in_maintenance(admin: User, cluster: Cluster) -> None:
+    far = hosts.create("far", cluster=cluster, uri="qemu+ssh://root@far/system", by=admin)
+    near = "qemu+ssh://root@near/system"
+    assert refused("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", hosts.edit, far, uri=near, by=admin).field == "uri"
+    hosts.deactivate(far, by=admin)
+    assert hosts.edit(far, uri=near, by=admin).uri == near
+    assert refused("ILLEGAL_VALUE", hosts.edit, far, uri="auto", by=admin).field == "uri"
+
+
 def test_a_host_moves_to_another_cluster_in_maintenance(admin: User, cluster: Cluster, host: Host) -> None:
     other = places.create_cluster("other", data_center=cluster.data_center, by=admin)
     refused("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", hosts.edit, host, cluster=other, by=admin)

@@ -69,7 +69,11 @@ def test_places_are_made_changed_and_removed(api: Caller) -> None:
     assert api.post(f"{host}/activate").at("status") == "complete"
     assert api.get(host).at("status") == "connecting"
     assert api.put(host, "host", {"comment": "rack 1"}).at("comment") == "rack 1"
-    assert api.put(host, "host", {"address": "near"}).status == 400
+    assert api.put(host, "host", {"address": "near"}).status == 409
+    assert api.post(f"{host}/deactivate").status == 200
+    assert api.put(host, "host", {"address": "near"}).at("address") == "near"
+    assert api.put(host, "host", {"address": "near;rm"}).status == 400
+    assert api.post(f"{host}/activate").status == 200
     assert api.delete(cluster).status == 409
     for address in (host, cluster, center):
         whole = api.get(address)

@@ -50,13 +50,11 @@ def create(name: str, *, cluster: Cluster, uri: str = AUTO, by: Actor, **columns
 
 @action
 def edit(host: Host, *, by: Actor, **columns: Any) -> Host:
-    """Change name or comment; in maintenance also the cluster. What is connected to stays: another address is another
-    host."""
+    """Change name or comment; in maintenance also the cluster and the address, to which the engine connects anew. A
+    host that the engine's settings choose stays that."""
     host = locked(host)
     authorise(by, ActionGroup.EDIT_HOST_CONFIGURATION, host)
-    for name in ("uri", "username"):
-        if columns.get(name, there := getattr(host, name)) != there:
-            raise Refusal("ILLEGAL_VALUE", name, value=str(columns[name])[:80], allowed=there or "…")
+    _require_same_machine(host, columns)
     if (cluster := columns.get("cluster", host.cluster)) != host.cluster:
         authorise(by, ActionGroup.EDIT_HOST_CONFIGURATION, cluster)
         if not host.maintenance:
@@ -105,6 +103,17 @@ def _require_unused(host: Host) -> None:
     running = [str(vm) for vm in host.vms.exclude(observed__in=NOT_RUNNING)[:3]]
     if running:
         raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=host.name, users=", ".join(running))
+
+
+def _require_same_machine(host: Host, columns: dict[str, Any]) -> None:
+    for name in ("uri", "username"):
+        if columns.get(name, there := getattr(host, name)) == there:
+            continue
+        if host.uri == AUTO or columns.get("uri") == AUTO:
+            raise Refusal("ILLEGAL_VALUE", name, value=str(columns[name])[:80], allowed=there or "…")
+        if not host.maintenance:
+            raise Refusal("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", name, name=host.name)
+        _require_unused(host)
 
 
 def _checked(columns: dict[str, Any]) -> dict[str, Any]:

@@ -162,6 +162,9 @@ class Engine:
     def _follow_hosts(self) -> None:
         """Watch the hosts that have been added, and leave those that have been removed."""
         known = {host.pk: host for host in Host.objects.all()}
+        for key, watcher in list(self._watchers.items()):
+            if key in known and watcher.host.uri != known[key].uri:  # it has moved: watched anew at its new address
+                self._watchers.pop(key).stop()
         for key in known.keys() - self._watchers.keys():
             self._watchers[key] = Watcher(known[key], self._hypervisor_for(known[key]), self._busy, self.wake)
             self._watchers[key].start()

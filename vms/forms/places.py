@@ -98,8 +98,6 @@ class ClusterForm(PlaceForm):
 class HostForm(PlaceForm):
     """A host of a cluster, by the address of its libvirt."""
 
-    fixed: ClassVar[dict[str, Text]] = {"uri": _("Another address is another host: add that, and remove this one.")}
-
     folded: ClassVar[tuple[tuple[Text, tuple[str, ...]], ...]] = (
         (
             _("Viewers on other machines"),
@@ -156,4 +154,6 @@ class HostForm(PlaceForm):
             return _("The cluster can be changed in maintenance alone.")
         if name == "uri" and self.row.uri == AUTO:
             return _("The engine's settings choose the hypervisor.")
+        if name == "uri" and not self.row.maintenance:
+            return _("The address can be changed in maintenance alone.")
         return super().why_fixed(name)
