@@ -38,6 +38,12 @@ def golden(full: VM, admin: User, work: Work) -> Template:
     return Template.objects.get(pk=made.pk)
 
 
+def image_of(owner: Any) -> Image:
+    image = disk_of(owner).image
+    assert image is not None
+    return image
+
+
 def disk_of(owner: Any) -> Disk:
     return Disk.objects.get(attachments__in=owner.disk_attachments.all())
 
@@ -51,8 +57,8 @@ def test_a_template_has_a_copy_of_the_disk_and_both_are_locked_until_it_is_there
     work()
     assert (fresh(full).status, now(made).disk_state) == (Status.DOWN, DiskStatus.OK)
     theirs = disk_of(made)
-    assert (theirs.name, theirs.size, theirs.image.parent) == ("golden_Disk1", 2 * GIB, None)
-    assert [(disk.volume, disk.bootable) for disk in now(made).spec.disks] == [(theirs.image.name, True)]
+    assert (theirs.name, theirs.size, image_of(made).parent) == ("golden_Disk1", 2 * GIB, None)
+    assert [(disk.volume, disk.bootable) for disk in now(made).spec.disks] == [(image_of(made).name, True)]
     assert files(hypervisor, domain) == {image.name for image in Image.objects.all()}
 
 
@@ -69,7 +75,7 @@ def test_a_thin_machine_begins_as_the_template_and_keeps_that_from_being_removed
     made = create.vm("thin", cluster=cluster, template=golden, by=admin)
     work()
     disk = disk_of(made)
-    assert (disk.name, disk.image.parent, made.template) == ("thin_Disk1", disk_of(golden).image, golden)
+    assert (disk.name, image_of(made).parent, made.template) == ("thin_Disk1", disk_of(golden).image, golden)
     refused("ACTION_TYPE_FAILED_STILL_IN_USE", remove, golden, by=admin)
     refused("ACTION_TYPE_FAILED_STILL_IN_USE", disks.discard, disk_of(golden), by=admin)
     power.start(fresh(made), by=admin)
@@ -83,10 +89,10 @@ def test_a_full_copy_needs_its_template_no_longer(
     made = create.vm("whole", cluster=full.cluster, template=golden, clone=True, by=admin)
     assert now(golden).disk_state == DiskStatus.OK
     work()
-    assert disk_of(made).image.parent is None
+    assert image_of(made).parent is None
     remove(golden, by=admin)
     work()
-    assert files(hypervisor, domain) == {disk_of(one).image.name for one in (full, made)}
+    assert files(hypervisor, domain) == {image_of(one).name for one in (full, made)}
     assert Image.objects.count() == 2
 
 
@@ -100,7 +106,7 @@ def test_a_clone_has_disks_of_its_own(full: VM, admin: User, work: Work) -> None
 def test_machines_of_a_pool_are_thin(golden: Template, cluster: Cluster, admin: User, work: Work) -> None:
     pool = create.pool("desk", cluster=cluster, template=golden, size=3, by=admin)
     work()
-    bases = {disk_of(member).image.parent for member in pool.vms.all()}
+    bases = {image_of(member).parent for member in pool.vms.all()}
     assert bases == {disk_of(golden).image}
 
 
@@ -116,7 +122,7 @@ def test_a_stateless_machine_goes_over_to_the_disks_of_a_new_version(
     work()
     power.stop(fresh(made), by=admin)
     work()
-    assert disk_of(made).image.parent == disk_of(newer).image
+    assert image_of(made).parent == disk_of(newer).image
     assert files(hypervisor, domain) == {image.name for image in Image.objects.all()}
 
 
@@ -126,7 +132,7 @@ def test_a_client_may_ask_for_a_full_copy(golden: Template, cluster: Cluster, ad
     for name, ending, parent in (("whole", "?clone=true", None), ("thin", "", disk_of(golden).image)):
         made = api.post(f"/vms{ending}", "vm", {**body, "name": name})
         work()
-        assert disk_of(VM.objects.get(pk=made.tree["id"])).image.parent == parent
+        assert image_of(VM.objects.get(pk=made.tree["id"])).parent == parent
 
 
 def test_the_dialog_offers_thin_and_full_copies(golden: Template, admin: User) -> None:

@@ -1,5 +1,6 @@
 """Networks, profiles, MAC address pools and cards: made, changed and removed, and what is refused with the reason."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -145,7 +146,7 @@ def test_a_network_reaches_only_clusters_of_its_data_center(lan: Network, admin:
 
 
 def test_networks_are_administrators_affair(center: DataCenter, lan: Network, cluster: Cluster, carol: User) -> None:
-    bounds = {
+    bounds: dict[str, tuple[Callable[..., Any], tuple[Any, ...], dict[str, Any]]] = {
         "create_storage_pool_network": (networks.create, ("other",), {"data_center": center}),
         "configure_storage_pool_network": (networks.edit, (lan,), {"comment": "mine"}),
         "delete_storage_pool_network": (networks.remove, (lan,), {}),

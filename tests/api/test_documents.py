@@ -64,7 +64,7 @@ def running(configured: Console, once: RunOnce | None = None) -> VM:
 
 def with_a_card(row: VM) -> VM:
     card = VmNic(id=key(10), vm=row, name="nic1", mac="56:6f:00:00:00:01", profile_id=key(11))
-    row._prefetched_objects_cache = {"cards": [card]}
+    row._prefetched_objects_cache = {"cards": [card]}  # type: ignore[attr-defined]
     return row
 
 

@@ -38,11 +38,12 @@ def test_a_network_is_made_found_changed_and_removed(api: Caller, admin: User) -
 
 def test_what_is_not_offered_is_refused_and_nothing_is_made(api: Caller, admin: User) -> None:
     center = {"name": "Default"}
-    for name, more in {
+    offered: dict[str, dict[str, Any]] = {
         "vlan": {"vlan": {"id": 5}},
         "stp": {"stp": True},
         "isolation": {"port_isolation": True},
-    }.items():
+    }
+    for name, more in offered.items():
         answer = api.post("/networks", "network", {"name": name, "data_center": center, **more})
         assert (answer.status, "not offered" in answer.fault[1]) == (400, True), name
     profile = {"name": "mirror", "network": {"name": "ovirtmgmt"}}

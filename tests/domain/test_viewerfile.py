@@ -1,6 +1,7 @@
 """The file that a remote viewer opens a console with."""
 
 from dataclasses import replace
+from typing import Any
 
 from vms.domain.console import SPICE, Console, Protocol, Video
 from vms.domain.hosts import Doorway, Endpoint
@@ -9,7 +10,7 @@ from vms.domain.viewerfile import write
 from vms.domain.viewing import Options
 
 
-def lines(endpoint: Endpoint, **more: Secret) -> list[str]:
+def lines(endpoint: Endpoint, **more: Any) -> list[str]:
     return write(endpoint, title="web", **more).splitlines()
 
 

@@ -473,10 +473,10 @@ class SlowHypervisor(MemoryHypervisor):
         super().__init__()
         self.begun, self.go_on = threading.Event(), threading.Event()
 
-    def start(self, run: Run, *, paused: bool = False) -> Observation:
+    def start(self, run: Run, **options: Any) -> Observation:
         self.begun.set()
         assert self.go_on.wait(PATIENCE)
-        return super().start(run, paused=paused)
+        return super().start(run, **options)
 
 
 class HangingHypervisor(MemoryHypervisor):
@@ -497,10 +497,10 @@ class FaultyHypervisor(MemoryHypervisor):
         super().__init__()
         self._fault, self._only = fault, only
 
-    def start(self, run: Run, *, paused: bool = False) -> Observation:
+    def start(self, run: Run, **options: Any) -> Observation:
         if self._only in {None, run.base.id}:
             raise self._fault
-        return super().start(run, paused=paused)
+        return super().start(run, **options)
 
 
 class SilentAfterRefusing(MemoryHypervisor):

@@ -494,8 +494,11 @@ def test_a_screen_that_is_not_there_is_not_opened(bench: Bench) -> None:
 
 
 def test_what_a_screen_shows_is_a_picture(bench: Bench) -> None:
-    for console in (Console(), Console(graphics=SPICE_AND_VNC, video=Video.QXL)):
-        run = bench.started(bench.machine(console))
+    runs = [
+        bench.started(bench.machine(console))
+        for console in (Console(), Console(graphics=SPICE_AND_VNC, video=Video.QXL))
+    ]
+    for run in runs:
         picture = bench.hypervisor.screenshot(run.base.id)
         assert picture.startswith(PNG)
         width, height = struct.unpack_from("!II", picture, 16)
@@ -504,9 +507,9 @@ def test_what_a_screen_shows_is_a_picture(bench: Bench) -> None:
     headless = bench.started()
     with pytest.raises(Refusal, match="GRAPHICS_CONSOLE_NOT_FOUND"):
         bench.hypervisor.screenshot(headless.base.id)
-    bench.hypervisor.stop(run.base.id)
+    bench.hypervisor.stop(runs[0].base.id)
     with pytest.raises(Refusal, match=r"GRAPHICS_CONSOLE_NOT_FOUND|HYPERVISOR_REFUSED"):
-        bench.hypervisor.screenshot(run.base.id)
+        bench.hypervisor.screenshot(runs[0].base.id)
 
 
 def a_ticket(password: str) -> Ticket:

@@ -16,7 +16,8 @@ from vms.domain.console import SPICE_AND_VNC, Console
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Status
-from vms.domain.machine import MachineSpec, Nic
+from vms.domain.machine import MachineSpec
+from vms.domain.networks import Nic
 from vms.domain.parts import Boot
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 from vms.libvirtxml.observe import observe
@@ -100,7 +101,12 @@ def test_a_headless_guest_moves_there_and_back_and_stays_headless(sides: tuple[S
     key = run.base.id
     before = here.driver.start(run)
     told: list[int] = []
-    arrived = here.driver.migrate(key, there.driver, lambda percent: told.append(percent) or True)
+
+    def tell(percent: int) -> bool:
+        told.append(percent)
+        return True
+
+    arrived = here.driver.migrate(key, there.driver, tell)
     assert (arrived.status, arrived.run, arrived.endpoints) == (Status.UP, run, ())
     assert arrived.addresses == before.addresses, "no device has moved"
     assert not here.has(key), "neither the run nor the definition is left behind"

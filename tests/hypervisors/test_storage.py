@@ -137,7 +137,7 @@ def test_a_full_disk_is_told_and_leaves_nothing(store: Store, private_daemon: Pr
     small = tmp_path / "small"
     small.mkdir()
     inside = ["nsenter", "-t", str(private_daemon.pid), "-m"]
-    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", small]
+    mount = ["mount", "-t", "tmpfs", "-o", "size=4m", "tmpfs", str(small)]
     mounted = subprocess.run([*inside, *mount], check=False).returncode == 0
     need(None if mounted else "a small file system cannot be mounted here")
     storage = Storage(id=uuid4(), path=str(small))

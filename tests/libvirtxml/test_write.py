@@ -178,7 +178,9 @@ def test_a_hostile_name_of_a_boot_file_stays_a_text() -> None:
 def test_the_firmware_is_sent_to_each_device_in_the_order_that_was_chosen() -> None:
     """The disk to start from before the others, whatever their places."""
     xml = parsed(golden_xml("disks"))
-    turns = {int(boot.get("order") or 0): boot.getparent() for boot in xml.iterfind("devices/*/boot")}
+    turns = {
+        int(boot.get("order") or 0): device for device in xml.iterfind("devices/*") for boot in device.iterfind("boot")
+    }
     names = [turns[turn].findtext("serial") or turns[turn].get("device") or turns[turn].tag for turn in sorted(turns)]
     assert names == ["cdrom", *(str(DISKS[index].id) for index in (1, 0, 2, 3)), "interface"]
     assert xml.find("os/boot") is None

@@ -89,7 +89,7 @@ def searches() -> Mapping[str, str]:
 
 # Reading the words and asking Django take so long, whatever is found; nobody feels it.
 UNFELT: Final = 1.5  # milliseconds
-_COLUMNS: Final = [VM._meta.get_field(name).column for name in VM.LISTED_FIELDS if "__" not in name]
+_COLUMNS: Final = [str(VM._meta.get_field(name).column) for name in VM.LISTED_FIELDS if "__" not in name]  # type: ignore[union-attr]
 
 
 def measured() -> list[Result]:

@@ -62,6 +62,7 @@ def compact(user: User) -> bool:
     return bool(user.preferences.get("density", "compact") == "compact")
 
 
+_TYPES: Final = dict(VM_TYPES)
 # Columns of virtual machines that are plain text; only those are made that somebody looks at.
 VM_TEXTS: Final[Mapping[str, Callable[[Any], Text]]] = {
     "host": lambda vm: vm.host_title if vm.host_name else "",
@@ -80,7 +81,6 @@ VM_TEXTS: Final[Mapping[str, Callable[[Any], Text]]] = {
     "template": lambda vm: vm.template_title,
     "pool": lambda vm: vm.pool_title or "",
 }
-_TYPES: Final = dict(VM_TYPES)
 
 
 def pending(vm: VM) -> str:
