@@ -92,7 +92,7 @@ root.addEventListener(
 );
 
 // Chosen in the console options; no browser lets a page do it without a hand of its user's.
-if ("full" in data) canvas.addEventListener("click", () => line.fullScreen(), { once: true });
+if ("full" in data) canvas.addEventListener("click", () => document.fullscreenElement ?? line.fullScreen(), { once: true });
 
 // Whoever came here by "Console" and has chosen a viewer gets its file, once.
 function openViewer() {
