@@ -145,6 +145,9 @@ def test_a_snapshot_is_taken_looked_at_cloned_and_removed(
     work()
     at = f"/vms/{vm.pk}/snapshots"
     assert "No snapshot yet" in said(browser.get(at))
+    for path in ("snapshots/new", "disks/new", "disks/attach"):
+        page = browser.get(f"/vms/{vm.pk}/{path}")
+        assert all(f'name="{name}"' in said(page) for name in page.context["form"].fields), path
     assert browser.post(f"{at}/new", {"description": "before"}).status_code == 302
     work()
     kept = Snapshot.objects.get()

@@ -97,7 +97,7 @@ FIELDS: Final[dict[str, Text]] = {
     "path": _("Path"),
     "domain": _("Storage Domain"),
     "disk": _("Disk"),
-    "disk_size": _("Size (GiB)"),
+    "disk_size": _("Disk Size (GiB)"),
     "disk_domain": _("Storage Domain"),
     "disk_interface": _("Interface"),
     "file": _("File"),
