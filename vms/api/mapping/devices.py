@@ -235,7 +235,7 @@ def _figures(vm: VM, last: Statistic | None) -> Iterable[Figure]:
         yield Figure("vms", vm.pk, "memory.usage", "Share of the memory used", "percent", round(last.memory, 1))
 
 
-def statistics(name: str, collection: str, figures: Any) -> Link:
+def statistics(name: str, collection: str, figures: Items) -> Link:
     """The statistics of one type."""
     own = (
         Field("name", TEXT, lambda it: it.name),

@@ -263,6 +263,6 @@ NICS: Final = _nics_of(
     "vm",
     "vms",
     Link(rel="reporteddevices", entity=REPORTED_DEVICE, items=of_each(_reported)),
-    statistics("nic", "nics", _figures),
+    statistics("nic", "nics", of_each(_figures)),
 )
 TEMPLATE_NICS: Final = _nics_of("template", "templates")
