@@ -79,7 +79,6 @@ def test_a_start_may_be_paused_without_a_machine_inside(api: Caller, vm: VM) -> 
 @pytest.mark.parametrize(
     "inner",
     [
-        {"stateless": True},
         {"initialization": {"host_name": "not a host"}},
         {"floppies": {"floppy": {"file": {"id": "x.vfd"}}}},
         {"os": {"cmdline": "quiet"}},  # without a kernel

@@ -35,6 +35,7 @@ PREVIEW_SNAPSHOT = "preview_snapshot"
 COMMIT_SNAPSHOT = "commit_snapshot"
 UNDO_SNAPSHOT = "undo_snapshot"
 REMOVE_SNAPSHOT = "remove_snapshot"
+DROP_LAYERS = "drop_layers"
 
 
 def enqueue(vm: VM, verb: Verb | str, *, by: Actor, host: Host | None, exclusive: bool = True, **params: Any) -> Job:

@@ -20,9 +20,9 @@ from ._authorise import ENGINE, Actor
 from ._cards import Card, put
 from ._devices import sync_devices
 from ._jobs import SET_REBOOT, enqueue
+from ._reboots import ends_with_reboot
 from ._status import project
 from ._storable import require_storable
-from .power import ends_with_reboot
 
 CODES: Final[dict[type[Hardware], str]] = {
     VM: "USER_UPDATE_VM",

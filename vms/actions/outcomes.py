@@ -6,9 +6,10 @@ from typing import Final
 
 from vms.domain.disks import Room
 from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Verb
 from vms.models import VM, Disk, DiskAttachment, DiskStatus, Image, Job
 
-from . import snapshotted, storage, templates, uploads
+from . import snapshotted, stateless, storage, templates, uploads
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import replugged, sync_disks
@@ -17,6 +18,7 @@ from ._jobs import (
     COMMIT_SNAPSHOT,
     COPY_DISK,
     CREATE_DISK,
+    DROP_LAYERS,
     IMPORT_DISK,
     OPEN_STORAGE,
     PLUG,
@@ -200,6 +202,9 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     PREVIEW_SNAPSHOT: Outcome(_after(snapshotted.previewed), snapshotted.not_previewed),
     COMMIT_SNAPSHOT: Outcome(_after(snapshotted.committed), snapshotted.stays),
     UNDO_SNAPSHOT: Outcome(_after(snapshotted.undone), snapshotted.stays),
+    DROP_LAYERS: Outcome(_after(stateless.dropped), _ignore),
+    Verb.START: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
+    Verb.RUN_ONCE: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
     REMOVE_SNAPSHOT: Outcome(_after(snapshotted.removed), snapshotted.stays),
     PLUG: Outcome(_plugged, _not_plugged),
 }

@@ -12,13 +12,14 @@ from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run, RunOnce
 from vms.models import VM, ActionGroup, Job, JobState
 
-from . import access, initial
+from . import access, initial, stateless
 from ._action import action, locked
 from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields
 from ._disputes import require_undisputed
 from ._jobs import call_off, enqueue, requests
 from ._placement import choose_host
+from ._reboots import ends_with_reboot
 from ._status import project
 
 GROUPS: Final = {
@@ -69,11 +70,12 @@ def run_once(
     accept_lockout: bool = True,
     initialize: bool | None = None,
     otherwise: initial.Otherwise | None = None,
+    fleeting: bool = False,
 ) -> Job:
     """Start a VM one time with an overlay; what is configured stays and comes back by itself.
 
     `overlay` builds the `RunOnce` from the locked machine and what its cluster offers; `otherwise` is what the guest is
-    told at this boot in place of what is configured.
+    told at this boot in place of what is configured. What a `fleeting` run writes to the disks goes with it.
     """
     return _launch(
         locked(vm),
@@ -83,6 +85,7 @@ def run_once(
         accept_lockout=accept_lockout,
         initialize=True if otherwise else initialize,
         otherwise=otherwise,
+        fleeting=fleeting,
     )
 
 
@@ -141,12 +144,6 @@ BY_VERB: Final[dict[Verb, Callable[..., Job]]] = {
 }
 
 
-def ends_with_reboot(vm: VM) -> bool:
-    """Whether a reboot must end the present run, so that the next one starts as configured."""
-    run = vm.run
-    return run is not None and (run.volatile or vm.pending)
-
-
 def _launch(
     vm: VM,
     verb: Verb,
@@ -156,9 +153,13 @@ def _launch(
     accept_lockout: bool,
     initialize: bool | None = None,
     otherwise: initial.Otherwise | None = None,
+    fleeting: bool = False,
 ) -> Job:
     authorise(by, GROUPS[verb], vm)
     lifecycle.require(verb, Status(vm.status))
+    stateless.end(vm)  # of a run whose end nobody could tell
+    if fleeting or vm.stateless:
+        stateless.begin(vm, by=by)
     spec, offer = vm.spec, vm.offer()
     run = Run(base=spec, once=overlay(spec, offer) if overlay else None)
     authorise_fields(by, spec, run.spec, vm)
@@ -185,6 +186,7 @@ def _stop(vm: VM, *, by: Actor) -> Job:
     lifecycle.require(Verb.STOP, Status(vm.status))
     queued = Job.objects.filter(machine=vm.pk, state=JobState.QUEUED, verb__in=(Verb.START, Verb.RUN_ONCE)).first()
     if queued and call_off(Job.objects.filter(pk=queued.pk, state=JobState.QUEUED)):
+        stateless.end(vm)
         project(vm)
         record(by, _CODES[Verb.STOP], vm)
         queued.refresh_from_db()

@@ -17,12 +17,13 @@ from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.domain.runonce import LOOPBACK, Run
 from vms.models import VM, AuditEvent, Host, HostStatus, JobState
 
-from . import boots, guests, pools, power, screenshots
+from . import boots, guests, pools, power, screenshots, stateless
 from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
 from ._devices import sync_devices
 from ._jobs import requests
+from ._reboots import ends_with_reboot
 from ._shape import set_reboot
 from ._status import project
 
@@ -123,6 +124,8 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     vm.save(update_fields={*VM.OBSERVED_FIELDS, *VM.GUEST_FIELDS, *VM.BOOT_FIELDS})
     if (vm.running, vm.pinned) != known:
         sync_devices(vm)
+    if seen.status == Status.DOWN != was:
+        stateless.end(vm)
     restart = _settle(vm, seen, was, rebooted=rebooted)
     project(vm)
     set_reboot(vm)
@@ -145,7 +148,7 @@ def _is_known(vm: VM, seen: Observation, host: Host) -> bool:
     """Whether an unlocked VM's columns say already what was seen, and nothing is to follow from it."""
     before = _columns(vm)
     _set_observed(vm, seen, host)
-    settled = Status(vm.observed) in NOT_RUNNING or vm.cold_reboot == power.ends_with_reboot(vm)
+    settled = Status(vm.observed) in NOT_RUNNING or vm.cold_reboot == ends_with_reboot(vm)
     return settled and before == _columns(vm)
 
 

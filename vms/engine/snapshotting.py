@@ -6,7 +6,14 @@ from dataclasses import replace
 from typing import Final
 
 from vms.actions._disks import value
-from vms.actions._jobs import COMMIT_SNAPSHOT, PREVIEW_SNAPSHOT, REMOVE_SNAPSHOT, TAKE_SNAPSHOT, UNDO_SNAPSHOT
+from vms.actions._jobs import (
+    COMMIT_SNAPSHOT,
+    DROP_LAYERS,
+    PREVIEW_SNAPSHOT,
+    REMOVE_SNAPSHOT,
+    TAKE_SNAPSHOT,
+    UNDO_SNAPSHOT,
+)
 from vms.actions.outcomes import NOTHING, Told
 from vms.actions.snapshotted import images_of, written_into
 from vms.domain.errors import Refusal
@@ -29,10 +36,15 @@ def _take(hypervisor: Hypervisor, job: Job) -> Told:
 
 def _preview(hypervisor: Hypervisor, job: Job) -> Told:
     layers = images_of(job)
+    make_layers(hypervisor, layers)
+    return _told(hypervisor, layers)
+
+
+def make_layers(hypervisor: Hypervisor, layers: list[Image]) -> None:
+    """Make all of the images or, where one cannot be, none."""
     with _gone_if_refused(hypervisor, layers):
         for image in layers:
             hypervisor.store.create(image.volume)
-    return _told(hypervisor, layers)
 
 
 def _drop(hypervisor: Hypervisor, job: Job) -> Told:
@@ -86,5 +98,6 @@ SNAPSHOTTING: Final[dict[str, Call]] = {
     PREVIEW_SNAPSHOT: _preview,
     COMMIT_SNAPSHOT: _drop,
     UNDO_SNAPSHOT: _drop,
+    DROP_LAYERS: _drop,
     REMOVE_SNAPSHOT: _merge,
 }

@@ -10,11 +10,11 @@ from uuid import UUID
 from django.db import DatabaseError
 from django.utils import timezone
 
-from vms.actions import initial, jobs, preparations, reports
+from vms.actions import initial, jobs, preparations, reports, stateless
 from vms.actions._disks import replugged
 from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PLUG_NICS, PREPARE_GUEST, SET_REBOOT, UNDEFINE
+from vms.actions._reboots import ends_with_reboot
 from vms.actions.outcomes import NOTHING, Told
-from vms.actions.power import ends_with_reboot
 from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
@@ -24,6 +24,7 @@ from vms.hypervisors.base import Hypervisor, Progress
 from vms.models import VM, Host, Job
 
 from .crashpoints import crash_point
+from .snapshotting import make_layers
 from .storing import STORING
 
 logger = logging.getLogger(__name__)
@@ -144,6 +145,7 @@ def _start(hypervisor: Hypervisor, job: Job) -> None:
     start = hypervisor.start_own if job.params.get("own") else hypervisor.start
     # The job's id goes into the live definition: a start that was cut off is recognised when it is begun again.
     vm = VM.objects.filter(pk=job.machine).first()
+    make_layers(hypervisor, stateless.layers(vm) if vm else [])
     seed = initial.files(vm, job) if vm else {}
     if seed:
         hypervisor.start(replace(run, job=job.pk), seed=seed)

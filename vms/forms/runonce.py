@@ -182,8 +182,11 @@ class RunOnceForm(forms.Form):
 
     def _frozen(self) -> dict[str, Frozen | Text]:
         shown = self.shown.graphics
-        # Nothing has a disk yet whose state a run could throw away.
-        frozen: dict[str, Frozen | Text] = {"stateless": _("The virtual machine has no disk: nothing of a run stays.")}
+        frozen: dict[str, Frozen | Text] = {}
+        if not self.vm.disk_document:
+            frozen["stateless"] = _("The virtual machine has no disk: nothing of a run stays.")
+        elif self.vm.stateless:
+            frozen["stateless"] = _("The virtual machine is stateless in every run.")
         if not shown & VNC:
             frozen["keyboard"] = Frozen.NEEDS_VNC
         if not shown & SPICE:

@@ -79,6 +79,7 @@ VERBS: Final[dict[str, Text]] = {
     "undefine": _("Remove from the host"),
     "prepare_guest": _("Prepare the guest"),
     "plug": _("Change the disks"),
+    "drop_layers": _("Forget what a stateless run wrote"),
     "open_storage": _("Open the storage"),
     "close_storage": _("Close the storage"),
     "create_disk": _("Create the disk"),

@@ -113,8 +113,9 @@ def run_vm_once(request: HttpRequest, pk: UUID) -> HttpResponse:
     if form.is_valid():
         accepted = form.cleaned_data["accept_lockout"]
         with refusals_on(form):
-            told = form.cleaned_data["initialize"]
-            power.run_once(vm, form.overlay(), by=user_of(request), accept_lockout=accepted, initialize=told)
+            told, fleeting = form.cleaned_data["initialize"], form.cleaned_data["stateless"]
+            how = {"accept_lockout": accepted, "initialize": told, "fleeting": fleeting}
+            power.run_once(vm, form.overlay(), by=user_of(request), **how)
             return reply(request, _asked(vm, Verb.RUN_ONCE), VMS.at(request, vm)["detail"], stay=True)
     return _run_once(request, vm, form)
 

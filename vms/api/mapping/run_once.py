@@ -37,7 +37,7 @@ _SAYS: Final = frozenset(
         *("console.type", "console.video", "console.graphics", "console.keyboard", "console.serial"),
         *("console.file_transfer", "console.copy_paste", "boot_order.devices", "boot_order.menu", "boot.kernel"),
         *("boot.initrd", "boot.parameters", "machine.cpu_model", "machine.emulated_machine"),
-        *("machine.custom_properties", "reference.hosts"),
+        *("machine.custom_properties", "reference.hosts", "attribute.stateless"),
     }
 )
 FIELDS: Final = (
@@ -45,7 +45,7 @@ FIELDS: Final = (
     Field("cdroms", _Cd(), to="boot.cd"),
 )
 # What oVirt's Run Once offers besides and nobody does here yet: refused, as the guest would run otherwise than asked.
-NOT_OFFERED: Final = ("floppies/floppy", "initialization/configuration", "payloads/payload", "stateless")
+NOT_OFFERED: Final = ("floppies/floppy", "initialization/configuration", "payloads/payload")
 _OTHERWISE: Final = ("keyboard", "serial", "file_transfer", "copy_paste")
 
 

@@ -95,7 +95,9 @@ class Start(Acting):
         allowed = tuple(self.named("hosts", ref, "host").pk for ref in run_once.hosts(draft))
         otherwise = run_once.first_boot(draft)
         overlay = run_once.overlay(draft, allowed, paused=paused or None, volatile=volatile)
-        job = power.run_once(vm, overlay, by=self.user, initialize=tells, otherwise=otherwise)
+        fleeting = bool(draft.take("attribute", "stateless", False))
+        how: dict[str, Any] = {"initialize": tells, "otherwise": otherwise, "fleeting": fleeting}
+        job = power.run_once(vm, overlay, by=self.user, **how)
         return self.begun(job, looks_itself=looks_itself)
 
 
