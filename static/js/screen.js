@@ -117,4 +117,5 @@ async function follow() {
 }
 
 document.addEventListener("htmx:afterSettle", follow);
+addEventListener("hashchange", openViewer); // "Console" on this very page
 follow();
