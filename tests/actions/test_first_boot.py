@@ -37,7 +37,7 @@ def test_the_first_run_is_told_and_later_ones_only_when_asked(vm: VM, host: Host
     job = power.start(fresh(vm), by=admin)
     told = user_data(vm, job)
     assert SECRET in told
-    assert '"name": "alice"' in told
+    assert '"user": "alice"' in told
     initial.told(vm, job)
     power.stop(fresh(vm), by=admin)
     again = power.start(fresh(vm), by=admin)
@@ -61,7 +61,7 @@ def test_one_run_may_be_told_otherwise_and_what_it_was_is_put_away(vm: VM, host:
     job = power.run_once(fresh(vm), choosing(ConsoleChoice.HEADLESS), by=admin, otherwise=otherwise)
     job.refresh_from_db()
     told = user_data(vm, job)
-    assert '"name": "bob"' in told
+    assert '"user": "bob"' in told
     assert "another-secret" in told
     assert "hidden-in-a-script" in told, "what is not said is as configured"
     assert "another-secret" not in json.dumps(job.params)

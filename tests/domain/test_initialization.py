@@ -37,7 +37,7 @@ def test_a_machine_without_anything_to_tell_says_its_name() -> None:
 
 def test_a_user_gets_the_password_and_the_keys() -> None:
     told = files(of("s3cret: #", user_name="alice", authorized_ssh_keys=f"{KEY}\n\n{KEY}"))["user-data"]
-    assert told["system_info"] == {"default_user": {"name": "alice"}}
+    assert told["user"] == "alice"
     assert (told["password"], told["chpasswd"], told["ssh_pwauth"]) == ("s3cret: #", {"expire": False}, True)
     assert told["ssh_authorized_keys"] == [KEY, KEY]
 
@@ -46,7 +46,7 @@ def test_root_is_let_in_only_when_it_is_asked_for() -> None:
     told = files(of("s3cret", user_name="root", authorized_ssh_keys=KEY))["user-data"]
     assert told["disable_root"] is False
     assert "password" not in told
-    assert told["chpasswd"]["users"] == [{"name": "root", "type": "text", "password": "s3cret"}]
+    assert told["chpasswd"] == {"expire": False, "list": "root:s3cret"}
 
 
 def test_names_and_time() -> None:

@@ -128,14 +128,14 @@ class Initialization:
         if self.user == "root":
             config |= {"disable_root": False, "ssh_authorized_keys": list(self.keys)}
         elif self.user:
-            config["system_info"] = {"default_user": {"name": self.user}}
+            config["user"] = self.user  # the name of the default user, to whom the password and the keys go
         if self.keys:
             config["ssh_authorized_keys"] = list(self.keys)
         if self.password:
             config |= {"ssh_pwauth": True, "chpasswd": {"expire": False}, "password": self.password.reveal()}
             if self.user == "root":
                 del config["password"]
-                config["chpasswd"]["users"] = [{"name": "root", "type": "text", "password": self.password.reveal()}]
+                config["chpasswd"]["list"] = f"root:{self.password.reveal()}"  # older ones know no other way
         if self.time_zone:
             config["timezone"] = self.time_zone
         return config

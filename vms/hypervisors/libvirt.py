@@ -29,7 +29,7 @@ from vms.libvirtxml.write import write
 from . import agent, networks
 from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
-from .counters import MEASURED, counters
+from .counters import measured
 from .domains import ENDINGS, STATUSES, already, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
 from .layers import pull, write_elsewhere
@@ -205,11 +205,8 @@ class LibvirtHypervisor:
     def rewire(self, run: Run) -> None:
         with self._connections.refusals():
             domain = self._get(run.base.id)
-            if not domain.isActive():
-                return
-            connection, host = self._connections.mine(), self._capabilities or self.capabilities()
-            networks.ensure(connection, run.spec, host)
-            networks.rewire(domain, run, host)
+            if domain.isActive():
+                networks.rewire(self._connections.mine(), domain, run, self._capabilities or self.capabilities())
 
     def set_ticket(self, machine: UUID, ticket: Ticket) -> None:
         with self._connections.refusals():
@@ -247,22 +244,14 @@ class LibvirtHypervisor:
 
     def ask_guest(self, machine: UUID) -> Guest:
         with self._connections.refusals():
-            domain = self._get(machine)
-            if not domain.isActive():
-                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is not running")
+            domain = self._running(machine)
             if self._neighbours is None:
                 self._neighbours = agent.knows_neighbours(domain)
             return agent.ask(domain, arp=self._neighbours)
 
     def measure(self, machine: UUID) -> Counters:
         with self._connections.refusals():
-            domain = self._get(machine)
-            if not domain.isActive():
-                raise Refusal("HYPERVISOR_REFUSED", None, message="domain is not running")
-            # Without waiting for what another call does with the machine: then it tells less.
-            flags = libvirt.VIR_CONNECT_GET_ALL_DOMAINS_STATS_NOWAIT
-            ((_domain, told),) = self._connections.mine().domainListGetStats([domain], MEASURED, flags)
-            return counters(told, datetime.now(UTC), networks.targets(domain))
+            return measured(self._connections.mine(), self._running(machine))
 
     def remove(self, machine: UUID) -> None:
         with self._connections.refusals():
@@ -372,6 +361,12 @@ class LibvirtHypervisor:
         """Where the host has what a run boots from and its disks, by the names in the boot library and on storage."""
         files = {name: self._boot_file(name) for name in {*run.base.boot.files, *run.spec.boot.files}}
         return files | {disk.volume: self._store.path(disk) for disk in {*run.base.disks, *run.spec.disks}}
+
+    def _running(self, machine: UUID) -> Any:
+        domain = self._get(machine)
+        if not domain.isActive():
+            raise Refusal("HYPERVISOR_REFUSED", None, message="domain is not running")
+        return domain
 
     def _wait_for_firmware(self, machine: UUID) -> None:
         """Wait until a reset is followed by no other for a while: SeaBIOS on q35 adds up to six of its own (measured),

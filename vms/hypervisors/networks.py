@@ -83,8 +83,9 @@ def ensure(connection: Any, spec: MachineSpec, host: Capabilities) -> None:
                 network.create()
 
 
-def rewire(domain: Any, run: Run, host: Capabilities) -> None:
+def rewire(connection: Any, domain: Any, run: Run, host: Capabilities) -> None:
     """Bring a running domain's cards to those of `run`, and have it carry what it has now, also when a step fails."""
+    ensure(connection, run.spec, host)
     live = domain.XMLDesc()
     before = observe(live).run or run
     now = by_alias(before.spec, devices(before.spec))

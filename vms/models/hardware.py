@@ -11,7 +11,6 @@ from operator import attrgetter
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
-from django.apps import apps
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.functions import Upper
@@ -46,7 +45,6 @@ from vms.domain.machine import (
     MigrationMode,
     VmType,
 )
-from vms.domain.networks import Nic
 from vms.domain.osinfo import DEFAULT, OPERATING_SYSTEMS
 from vms.domain.parts import (
     CPUS,
@@ -65,6 +63,7 @@ from vms.domain.parts import (
 
 from . import screens
 from .fields import EncryptedField
+from .networks import CardHolder
 from .screens import NONE
 
 IS_HEADLESS: Final = Q(display_type=NONE)
@@ -148,7 +147,7 @@ _LAWS: Final[dict[str, Q]] = {
 }
 
 
-class Hardware(models.Model):
+class Hardware(CardHolder, models.Model):
     """A machine's configuration. `display_type`, `vnc` and `spice` are read here only: ask `console`."""
 
     CONSOLE_FIELDS: ClassVar[tuple[str, ...]] = (
@@ -378,19 +377,6 @@ class Hardware(models.Model):
         if not self.rng_source:
             return None
         return Rng(source=RngSource(self.rng_source), bytes=self.rng_bytes, period=self.rng_period)
-
-    def _nics(self) -> tuple[Nic, ...]:
-        """Read once for each row, which is asked for its machine several times; `forget_cards` after a change."""
-        if self._state.adding or not hasattr(self, "cards"):
-            return ()
-        # Each comes with its network: a machine is nothing without.
-        cards = apps.get_model("vms", "VmNic").objects.select_related("profile__network")
-        models.prefetch_related_objects([self], models.Prefetch("cards", cards))
-        return tuple(card.nic for card in self.cards.all())
-
-    def forget_cards(self) -> None:
-        """Have the cards be read anew: some were added, changed or removed."""
-        getattr(self, "_prefetched_objects_cache", {}).pop("cards", None)
 
     def _disks(self) -> tuple[Disk, ...]:
         return ()

@@ -1,7 +1,7 @@
 """Networks, the profiles by which cards are put on them, the cards, and the pools of MAC addresses for these."""
 
 from collections.abc import Iterable
-from typing import ClassVar, Final
+from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
 
 from django.db import models
@@ -228,3 +228,23 @@ class VmNic(models.Model):
             plugged=self.plugged,
             wire=self.profile.network.wire if self.profile else None,
         )
+
+
+class CardHolder:
+    """A row of a machine: the cards that it has, where its kind has any."""
+
+    _state: models.base.ModelState
+
+    def _nics(self) -> tuple[Nic, ...]:
+        """Read once for each row, which is asked for its machine several times; `forget_cards` after a change."""
+        if self._state.adding or not hasattr(self, "cards"):
+            return ()
+        row: Any = self
+        # Each comes with its network: a machine is nothing without.
+        cards = VmNic.objects.select_related("profile__network")
+        models.prefetch_related_objects([row], models.Prefetch("cards", cards))
+        return tuple(card.nic for card in row.cards.all())
+
+    def forget_cards(self) -> None:
+        """Have the cards be read anew: some were added, changed or removed."""
+        getattr(self, "_prefetched_objects_cache", {}).pop("cards", None)
