@@ -155,7 +155,19 @@ PAGES = (
     *("/tags", "/bookmarks", "/events/", "/tasks/", "/tasks/recent", "/notifications/", "/columns/vm", "/account/"),
     *("/vms/?q=status+%3D+runing", "/vms/new", "/nowhere", "/accounts/login/", "/vms/many?verb=headless&all=1"),
 )
-TABS = ("", "devices", "guest", "monitoring", "console", "events", "actions/", "edit?tab=console", "run-once", "remove")
+TABS = (
+    "",
+    "devices",
+    "guest",
+    "monitoring",
+    "console",
+    "events",
+    "actions/",
+    "edit?tab=console",
+    "run-once",
+    "prepare",
+    "remove",
+)
 
 
 def faults(page: Page) -> str:

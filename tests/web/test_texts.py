@@ -28,9 +28,11 @@ DATA: Final = {
     *("Headless", "WebAdmin", "VNC", "SPICE", "VGA", "QXL", "Bochs", "MiB", "English", "Deutsch", "Español"),
     *("admin", "web", "db", "once", "alice", "local", "Default", "Blank", "Large", "Medium", "Small", "Tiny", "XLarge"),
     *("vga", "vnc", "usb", "unix", "virtio", "tablet", "memballoon", "serial", "name", "org", "qemu", "guest", "agent"),
-    *("cdrom", "ovirt", "source", "urandom"),
+    *("cdrom", "ovirt", "source", "urandom", "VirtIO", "SCSI", "nic", "ovirtmgmt"),
     *("ROM", "dev", "urandom", "random", "hwrng", "hugepages", "extra", "cpu", "flags", "kvm", "hidden"),
     *(word for system in OPERATING_SYSTEMS.values() for word in system.name.split()),
+    # What is written into a guest's boot configuration.
+    *("GRUB", "TERMINAL", "SERIAL", "COMMAND", "CMDLINE", "LINUX", "console", "unit", "speed", "tty", "ttyS"),
     # Keys, and words of the search language.
     *("Alt", "Ctrl", "Enter", "Esc", "status", "and", "tag", "shop", "severity", "normal", "time", "today", "started"),
     *("heads", "vram", "model", "xhci", "mac", "pci", "ram", "vgamem", "type", "slot", "bus", "domain", "function"),
@@ -89,7 +91,7 @@ def paths(admin: User, host: Host) -> list[str]:
     jobs.fail(claimed(host), Refusal("BOOT_FILE_MISSING", "kernel", file="1"))
     once = machine("once", by=admin, console=headless)
     up(once, host, by=admin, overlay=choosing(ConsoleChoice.VNC))
-    tabs = ("", "devices", "console", "events", "edit", "run-once", "remove")
+    tabs = ("", "devices", "console", "events", "edit", "run-once", "prepare", "remove")
     whole = ("/dashboard/", "/events/", "/tasks/", "/tags", "/bookmarks", "/vms/many?verb=headless&all=1")
     return [*whole, "/vms/", "/vms/new", *(f"/vms/{vm.pk}/{tab}" for vm in (pending, quiet, once) for tab in tabs)]
 
