@@ -39,7 +39,7 @@ def hypervisor_for(host: Host) -> Hypervisor:
     """The driver of a host; one whose software is missing is given all the same, and says so when it is opened."""
     uri = settings.HYPERVISOR if host.uri == "auto" else host.uri
     if uri == "memory":
-        return MemoryHypervisor()
+        return MemoryHypervisor(forgetful=True)
     if importlib.util.find_spec("libvirt") is None:
         return _Missing("libvirt-python")
     from vms.hypervisors.libvirt import LibvirtHypervisor  # an extra: it has no wheel

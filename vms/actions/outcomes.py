@@ -167,13 +167,6 @@ def _forget_in_run(vm: VM, disk: str) -> None:
     vm.save(update_fields=["running"])
 
 
-def _not_plugged(job: Job, refusal: Refusal) -> None:
-    vm = VM.objects.filter(pk=job.machine).first()
-    if vm is not None:
-        told = refusal.as_document()
-        record(ENGINE, "USER_FAILED_HOTPLUG_DISK", vm, severity="error", reason=told["code"], params=told["params"])
-
-
 def _after(follow: Callable[[Job], None]) -> Callable[[Job, Told], None]:
     """What follows, after the room that is left has been noted."""
 
@@ -206,7 +199,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     Verb.START: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
     Verb.RUN_ONCE: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
     REMOVE_SNAPSHOT: Outcome(_after(snapshotted.removed), snapshotted.stays),
-    PLUG: Outcome(_plugged, _not_plugged),
+    PLUG: Outcome(_plugged, _ignore),
 }
 _IDLE: Final = Outcome(_ignore, _ignore)
 

@@ -52,13 +52,12 @@ def taken(job: Job) -> None:
     unlock(image.disk for image in layers)
 
 
-def not_taken(job: Job, refusal: Refusal) -> None:
+def not_taken(job: Job, _refusal: Refusal) -> None:
     """There is no snapshot; the machine is as it was."""
     _vm, snapshot = _at_hand(job)
     if snapshot is not None:
         snapshot.delete()
     _forget(images_of(job))
-    _tell(job, refusal)
 
 
 def previewed(job: Job) -> None:
@@ -79,14 +78,13 @@ def previewed(job: Job) -> None:
         snapshots.begin_commit(VM.objects.get(pk=vm.pk), snapshot, by=ENGINE)
 
 
-def not_previewed(job: Job, refusal: Refusal) -> None:
+def not_previewed(job: Job, _refusal: Refusal) -> None:
     """Nothing has changed."""
     Snapshot.objects.filter(pk=job.params["before"]).delete()
     _vm, snapshot = _at_hand(job)
     if snapshot is not None:
         _set(snapshot, SnapshotStatus.OK)
     _forget(images_of(job))
-    _tell(job, refusal)
 
 
 def committed(job: Job) -> None:
@@ -133,7 +131,7 @@ def removed(job: Job) -> None:
     unlock(disks)
 
 
-def stays(job: Job, refusal: Refusal) -> None:
+def stays(job: Job, _refusal: Refusal) -> None:
     """What was to be dropped or merged is there still, and may be so again."""
     _vm, snapshot = _at_hand(job)
     if snapshot is None:
@@ -141,7 +139,6 @@ def stays(job: Job, refusal: Refusal) -> None:
     before = snapshot.vm.snapshots.filter(kind=SnapshotKind.BEFORE_PREVIEW).exists()
     _set(snapshot, SnapshotStatus.IN_PREVIEW if before else SnapshotStatus.OK)
     unlock([*(image.disk for image in snapshot.images.all()), *(image.disk for image in images_of(job))])
-    _tell(job, refusal)
 
 
 def freeze(layer: Image, snapshot: Snapshot) -> None:
@@ -197,11 +194,3 @@ def _delete(images: list[Image]) -> list[Disk]:
 def _set(snapshot: Snapshot, status: SnapshotStatus) -> None:
     snapshot.status = status
     snapshot.save(update_fields=["status"])
-
-
-def _tell(job: Job, refusal: Refusal) -> None:
-    vm = VM.objects.filter(pk=job.machine).first()
-    if vm is not None:
-        told = refusal.as_document()
-        about = {"verb": job.verb, "reason": told["code"], "params": told["params"]}
-        record(ENGINE, "USER_SNAPSHOT_TASK_FAILED", vm, severity="error", **about)

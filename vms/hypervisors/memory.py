@@ -69,7 +69,7 @@ class MemoryHypervisor:
     `programs` are what guests answer when their agents are to run something.
     """
 
-    def __init__(self, capabilities: Capabilities | None = None) -> None:
+    def __init__(self, capabilities: Capabilities | None = None, *, forgetful: bool = False) -> None:
         self._capabilities = capabilities or SPACIOUS
         self._machines: dict[UUID, _Machine] = {}
         self._listener: Listener | None = None
@@ -82,7 +82,7 @@ class MemoryHypervisor:
         self.counters: dict[UUID, Counters] = {}
         self.ran: list[tuple[UUID, tuple[str, ...]]] = []
         self.programs: Callable[[UUID, tuple[str, ...]], Ran] = lambda _machine, _command: Ran(127, "")
-        self._store = MemoryStore()
+        self._store = MemoryStore(forgetful=forgetful)
 
     def somebody_enters(self, machine: UUID) -> None:
         """A person opens a graphical console."""

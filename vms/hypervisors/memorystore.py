@@ -13,10 +13,14 @@ CAPACITY: Final = 1024 * GIB
 
 
 class MemoryStore:
-    """Volumes that exist in this process only; what is sparse takes no room. `capacity` may be made smaller."""
+    """Volumes that exist in this process only; what is sparse takes no room. `capacity` may be made smaller.
 
-    def __init__(self, capacity: int = CAPACITY) -> None:
+    One that is `forgetful` takes for there what it has not seen: another process, before it, may have made it.
+    """
+
+    def __init__(self, capacity: int = CAPACITY, *, forgetful: bool = False) -> None:
         self.capacity = capacity
+        self._forgetful = forgetful
         self._lock = threading.RLock()
         self._pools: dict[UUID, dict[str, Volume]] = {}
         self.contents: dict[str, bytes] = {}
@@ -92,6 +96,8 @@ class MemoryStore:
         return self._pools.setdefault(storage.id, {})
 
     def _existing(self, storage: Storage, name: str) -> Volume:
+        if name not in self._pool(storage) and self._forgetful:
+            self._pool(storage)[name] = Volume(storage=storage, name=name, size=0)
         if name not in self._pool(storage):
             raise Refusal("IMAGE_MISSING", None, image=name)
         return self._pool(storage)[name]
