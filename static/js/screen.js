@@ -96,10 +96,9 @@ if ("full" in data) canvas.addEventListener("click", () => document.fullscreenEl
 
 // Whoever came here by "Console" and has chosen a viewer gets its file, once.
 function openViewer() {
-  const button = document.getElementById("open-viewer");
-  if (!button || location.hash !== "#open") return;
+  if (location.hash !== "#open") return;
   history.replaceState(null, "", location.pathname + location.search);
-  button.click();
+  document.getElementById("open-viewer")?.click();
 }
 
 // The page above keeps itself up to date: when it says that the screen is there, it is opened.
