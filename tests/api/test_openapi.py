@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -101,6 +102,12 @@ def test_every_address_and_method_is_described_and_nothing_else_is(client: Clien
     ids = [there[method]["operationId"] for there in told["paths"].values() for method in there.keys() & set(METHODS)]
     assert len(ids) == len(set(ids))
     assert "graphics_consoles" in told["components"]["schemas"]["vm"]["properties"]
+
+
+def test_the_documentation_names_every_resource() -> None:
+    told = (Path(__file__).parents[2] / "docs" / "rest.md").read_text()
+    words = {path.partition("/")[0] for path, _view in ROUTES} - {""}
+    assert {word for word in words if word not in told} == set()
 
 
 def test_people_read_it_as_pages_without_logging_in(client: Client, admin: User) -> None:

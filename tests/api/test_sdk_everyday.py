@@ -122,7 +122,7 @@ def test_run_once_overrides_what_is_configured(system: Any) -> None:
     assert [each.protocol for each in vm.graphics_consoles_service().list(current=True)] == [types.GraphicsType.SPICE]
     vm.stop(reason="enough")
     assert until(vm, DOWN).display is None
-    refused(400, lambda: vm.start(use_cloud_init=True))
+    refused(400, lambda: vm.start(use_sysprep=True))
     # A machine with a screen runs once without one: the extension that oVirt has nothing for.
     vm.graphics_consoles_service().add(types.GraphicsConsole(protocol=types.GraphicsType.VNC))
     vm.start(vm=types.Vm(graphics_consoles=[]))

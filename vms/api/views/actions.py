@@ -1,6 +1,6 @@
 """What can be done with a machine: each a POST with an `<action>`, answered by one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from vms import messages
 from vms.actions import create, hosts, migration, pools, power
 from vms.api.document import Document, Tree
-from vms.api.faults import FAILED, Fault, missing
+from vms.api.faults import FAILED, Fault, invalid, missing
 from vms.api.mapping import run_once
 from vms.api.mapping import vm as table
 from vms.api.mapping.draft import read, refuse
@@ -47,6 +47,13 @@ class Acting(Door):
         """A yes or no beside the entity in an action."""
         return name in action and bool(BOOLEAN.read(action[name], name))
 
+    def element(self, action: Tree, name: str) -> Tree:
+        """An element inside an action; an empty one where there is none."""
+        node = action.get(name) or {}
+        if not isinstance(node, Mapping):
+            raise invalid(name, node, "an element")
+        return node
+
     def looks_itself(self, action: Tree) -> bool:
         """Whether the client looks for the end of the action itself."""
         return self.switch(action, "async") or self.expects("202-accepted")
@@ -75,7 +82,7 @@ class Start(Acting):
 
     verb = "start"
     takes = (
-        *(_said(name) for name in ("async", "pause", "volatile", *_INITIALIZERS)),
+        *(_said(name) for name in ("async", "pause", "volatile", "use_initialization", *_INITIALIZERS)),
         *(replace(field, path=f"vm/{field.path}") for field in run_once.FIELDS),
     )
 
@@ -105,6 +112,10 @@ class Migrate(Acting):
     """Move to another host while running."""
 
     verb = "migrate"
+    takes = (
+        _said("async"),
+        *(Field(name, Reference(f"{name}s"), to=f"reference.{name}") for name in ("host", "cluster")),
+    )
 
     def post(self, request: Any, key: str) -> Response:
         """Record the job; the host is the one that is named, else placement's."""

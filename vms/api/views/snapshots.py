@@ -8,8 +8,9 @@ from vms.actions import snapshots
 from vms.api.document import Document
 from vms.api.faults import missing, not_found
 from vms.api.mapping import snapshots as table
-from vms.api.mapping.fields import read_id
+from vms.api.mapping.fields import Field, read_id
 from vms.api.mapping.follow import tell_one
+from vms.api.mapping.kept import Identified
 from vms.models import VM, Snapshot
 
 from .actions import Acting
@@ -63,15 +64,17 @@ class Restore(Acting):
 class Preview(Acting):
     """Back to a snapshot for a look, and from that look."""
 
+    takes = (Field("snapshot", Identified(), to="action.snapshot"),)
+
     def post(self, request: Any, key: str) -> Response:
         """Begin to go."""
         vm = self.row(VMS.rows(self.user), key)
         action = self.body("action")
         if self.verb == "previewsnapshot":
-            named = (action.get("snapshot") or {}).get("id")
+            named = self.element(action, "snapshot").get("id")
             if not named:
                 raise missing("Action", "snapshot.id")
-            snapshots.preview(_of(vm, named), by=self.user)
+            snapshots.preview(_of(vm, str(named)), by=self.user)
         else:
             {"commitsnapshot": snapshots.commit, "undosnapshot": snapshots.undo}[self.verb](vm, by=self.user)
         return done()

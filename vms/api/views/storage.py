@@ -9,7 +9,7 @@ from vms.api.document import Document
 from vms.api.mapping import infrastructure
 from vms.api.mapping import storage as table
 from vms.api.mapping.draft import Draft, read
-from vms.api.mapping.fields import Ref, read_id
+from vms.api.mapping.fields import TEXT, Field, Ref, Reference, read_id
 from vms.api.mapping.follow import items_of, tell_one
 from vms.domain.disks import SECTOR, DiskFormat, StorageKind
 from vms.models import Disk, DiskAttachment, Host, StorageDomain, StorageStatus
@@ -98,6 +98,11 @@ RESOURCES: Final = (STORAGE_DOMAINS, DISKS)
 class CopyDisk(Acting):
     """Another disk with the same content."""
 
+    takes = (
+        Field("disk/name", TEXT, to="action.name"),
+        Field("storage_domain", Reference("storagedomains"), to="reference.domain"),
+    )
+
     def post(self, request: Any, key: str) -> Response:
         """Begin to copy."""
         disk = self.row(DISKS.rows(self.user), key)
@@ -105,7 +110,7 @@ class CopyDisk(Acting):
         refs = read(table.DISK.fields, {"storage_domain": action.get("storage_domain", "")}).values
         ref: Ref | None = refs.get("reference", {}).get("domain")
         domain = self.named("storagedomains", ref, "storage_domain") if ref else None
-        wished = action.get("disk") or {}
+        wished = self.element(action, "disk")
         name = str(wished.get("name") or wished.get("alias") or f"{disk.name}-copy")
         made = disks.copy(disk, name, domain=domain, by=self.user)
         return done(disk=tell_one(table.DISK, made, self.telling))
