@@ -111,7 +111,9 @@ TEMPLATES = [
 ]
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"
 
-DATABASES = {"default": env.database("DATABASE_URL", DATA_DIR / "db.sqlite3")}
+DATABASES = {
+    "default": env.database("DATABASE_URL", DATA_DIR / "db.sqlite3", env.number("DATABASE_CONNECTIONS", 10, 2, 500))
+}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 AUTH_USER_MODEL = "vms.User"

@@ -3,6 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from uuid import UUID, uuid4
@@ -13,6 +14,7 @@ from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
 from tests.hypervisors.hosts import NetworkedDaemon, two_hosts
 from vms.domain.console import SPICE_AND_VNC, Console
+from vms.domain.disks import MIB, Disk, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Status
@@ -173,3 +175,18 @@ def test_one_that_cannot_arrive_stays_and_says_why(sides: tuple[Side, Side]) -> 
     there.daemon.start()
     there.driver.open(lambda _event: None)
     assert here.driver.migrate(run.base.id, there.driver).status == Status.UP
+
+
+def test_a_disk_on_shared_storage_goes_along(sides: tuple[Side, Side], tmp_path: Path) -> None:
+    here, there = sides
+    shared = Storage(id=uuid4(), kind=StorageKind.DIRECTORY, path=str(tmp_path / "shared"))
+    (tmp_path / "shared").mkdir()
+    here.driver.store.create(Volume(storage=shared, name="disk", size=MIB))
+    spec = replace(machine(), disks=(Disk(id=uuid4(), storage=shared, volume="disk"),))
+    run = Run(base=spec, job=uuid4())
+    here.driver.start(run)
+    arrived = here.driver.migrate(spec.id, there.driver)
+    assert (arrived.status, arrived.run, here.has(spec.id)) == (Status.UP, run, False)
+    there.driver.stop(spec.id)
+    for side in sides:
+        side.driver.store.close(shared)

@@ -251,7 +251,8 @@ print("free again")
 def test_postgresql_keeps_its_connections(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", "postgres://user@/name?host=/run/postgresql&sslmode=require")
     parsed = Environment().database("DATABASE_URL", tmp_path)
-    assert parsed["OPTIONS"]["pool"]["max_size"] > 1
+    assert parsed["OPTIONS"]["pool"]["max_size"] == 10
+    assert Environment().database("DATABASE_URL", tmp_path, 30)["OPTIONS"]["pool"]["max_size"] == 30
     assert (parsed["OPTIONS"]["host"], parsed["OPTIONS"]["sslmode"]) == ("/run/postgresql", "require")
     assert parsed["CONN_HEALTH_CHECKS"] is True
 

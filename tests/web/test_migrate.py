@@ -7,7 +7,7 @@ from tests.actions.runs import up
 from tests.web.kinds import HTMX, html_of, text_of
 from vms.actions import jobs, migration, reports
 from vms.domain.hosts import Capabilities
-from vms.models import VM, Host, HostStatus, Job, User
+from vms.models import VM, Disk, DiskAttachment, Host, HostStatus, Job, StorageDomain, User
 
 pytestmark = pytest.mark.django_db
 
@@ -46,6 +46,15 @@ def test_the_dialog_offers_hosts_and_says_why_others_will_not_do(
     assert (answer.status_code, Job.objects.filter(verb="migrate").count()) == (422, 0)
     answer = web.post(f"/vms/{running.pk}/migrate", {"host": str(there.pk)})
     assert (answer.status_code, Job.objects.get(verb="migrate").params["to_name"]) == (302, "other")
+
+
+def test_a_disk_that_no_other_host_reaches_keeps_it(web: Client, running: VM, there: Host, host: Host) -> None:
+    storage = StorageDomain.objects.create(name="inside", data_center=host.cluster.data_center, host=host)
+    disk = Disk.objects.create(name="root", domain=storage, size=1024**2)
+    DiskAttachment.objects.create(disk=disk, vm=running)
+    told = text_of(web, f"/vms/{running.pk}/migrate")
+    assert "Disk root lies on storage inside, which host local alone has." in told
+    assert web.post(f"/vms/{running.pk}/migrate", {"host": ""}).status_code == 422
 
 
 def test_one_that_is_down_is_not_moved(web: Client, vm: VM, there: Host) -> None:

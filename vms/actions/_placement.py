@@ -10,7 +10,7 @@ from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING, Verb
 from vms.domain.machine import MachineSpec
-from vms.models import ACTIVE, VM, Host, HostStatus, Job, StorageDomain
+from vms.models import ACTIVE, VM, DiskAttachment, Host, HostStatus, Job, StorageDomain
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,8 @@ def destinations(vm: VM) -> list[Destination]:
     """The other hosts of a running machine's cluster, those first that it can move to, of them the roomiest first."""
     hosts = [host for host in vm.cluster.hosts.order_by("name") if host.pk != vm.host_id]
     left = _memory_left(hosts, vm)
-    found = [Destination(host, left[host], _why_not_there(vm, host, left[host])) for host in hosts]
+    stays = _stays(vm)
+    found = [Destination(host, left[host], stays or _why_not_there(vm, host, left[host])) for host in hosts]
     return sorted(found, key=lambda each: (each.why_not is not None, -(each.left or 0)))
 
 
@@ -66,6 +67,16 @@ def choose_destination(vm: VM, wanted: Host | None) -> Host:
         no = found[0].why_not
         raise Refusal(no.code, "host" if wanted else None, **no.params)
     return found[0].host
+
+
+def _stays(vm: VM) -> Refusal | None:
+    """Why a running machine could move to no host at all: a disk lies where no other host reaches it."""
+    bound = DiskAttachment.objects.filter(vm=vm, active=True, disk__domain__host__isnull=False)
+    if (found := bound.select_related("disk__domain__host").first()) is None:
+        return None
+    there = found.disk.domain
+    told = {"disk": found.disk.name, "storage": there.name, "host": there.host.name if there.host else ""}
+    return Refusal("ACTION_TYPE_FAILED_DISK_ON_LOCAL_STORAGE", None, **told)
 
 
 def _why_not_there(vm: VM, host: Host, left: int | None) -> Refusal | None:

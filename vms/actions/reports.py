@@ -15,7 +15,7 @@ from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities, Ended, Endpoint, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.domain.runonce import LOOPBACK, Run
-from vms.models import VM, AuditEvent, Host, HostStatus, JobState
+from vms.models import VM, AuditEvent, Change, Host, HostStatus, JobState
 
 from . import boots, guests, pools, power, screenshots, stateless
 from ._action import action
@@ -107,6 +107,11 @@ def recorded(hosts: Collection[UUID]) -> list[tuple[UUID, UUID]]:
     """The machines on these hosts whose serial lines are written down at present, each after its host."""
     running = VM.objects.filter(host__in=hosts).exclude(observed__in=NOT_RUNNING).exclude(running=None)
     return [(vm.host_id, vm.pk) for vm in running if vm.host_id and vm.run and vm.run.spec.console.recorded]
+
+
+def mark() -> int:
+    """How much has been changed by now, whoever did; what is the same as before says that nothing has."""
+    return Change.objects.order_by("-id").values_list("id", flat=True).first() or 0
 
 
 def expected(host: Host) -> dict[UUID, Status]:

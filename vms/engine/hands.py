@@ -6,6 +6,8 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import Any, Final, TypeVar
 
+from .borrowing import give_back
+
 SPARE: Final = 8  # threads that may hang at one host before it is left alone
 
 T = TypeVar("T")
@@ -76,6 +78,7 @@ class Hands:
                 if replaced := outcome in self._given_up:
                     self._given_up.discard(outcome)
                     self._threads -= 1
+            give_back()
             self._on_free()
             if replaced:
                 return

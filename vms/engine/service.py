@@ -25,6 +25,7 @@ from vms.domain.transcript import Retention
 from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
 
+from .borrowing import give_back
 from .doctor import Doctor
 from .door import Door
 from .hands import Hands
@@ -216,6 +217,7 @@ class Engine:
         connections.close_all()
 
     def _rest(self, seen: int) -> None:
+        give_back()
         with self._bell:
             self._bell.wait_for(lambda: self._rings != seen or self._stopping.is_set(), FALLBACK)
 

@@ -5,7 +5,7 @@ import queue
 import threading
 import time
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
 from dataclasses import dataclass
@@ -20,9 +20,10 @@ from vms.domain.guest import Guest
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.domain.statistics import Counters
-from vms.hypervisors.base import Event, Hypervisor, Screen
+from vms.hypervisors.base import Event, Glance, Hypervisor, Screen
 from vms.models import Host
 
+from .borrowing import give_back
 from .hands import Hands
 from .surveyor import Surveyor
 
@@ -84,6 +85,9 @@ class Watcher(threading.Thread):
         self._surveyor = Surveyor(host.name, self._ask)
         self._counters: dict[UUID, Counters] = {}
         self._connected: set[UUID] = set()  # machines whose guest agents are
+        # What the host told when it last agreed with the database, and how far that was then.
+        self._glanced: Mapping[UUID, Glance] = {}
+        self._agreed: tuple[int, int] | None = None
         self._stopping = threading.Event()
         self._pause = RETRY_AFTER[0]
         self._looking: Future[None] | None = None
@@ -170,6 +174,7 @@ class Watcher(threading.Thread):
         self._events.put(Answer(machine, self.hypervisor.ask_guest(machine), counters))
 
     def _next_event(self, until: float) -> Event | Answer | None:
+        give_back()
         if self._put_off:
             until = min(until, time.monotonic() + CATCH_UP_AFTER)
         try:
@@ -185,14 +190,20 @@ class Watcher(threading.Thread):
         self._on_ready()
 
     def _look_at_all(self, *, fully: bool) -> None:
-        there, believed = self.hypervisor.glance(), reports.expected(self.host)
+        there, mark = self.hypervisor.glance(), reports.mark()
+        if not fully and self._agreed == (id(there), mark):
+            return  # neither side tells anything new since both agreed
+        believed, agreed = reports.expected(self.host), True
         for machine, glance in there.items():
             changed = believed.get(machine, Status.DOWN) != glance.status
+            agreed = agreed and not changed
             if changed or (fully and glance.status not in NOT_RUNNING):
                 self._look_at(machine)
         for machine in believed.keys() - there.keys():
             if believed[machine] != Status.DOWN:
+                agreed = False
                 self._missing(machine)
+        self._glanced, self._agreed = there, (id(there), mark) if agreed else None
         if fully:
             self._look_at_definitions(there.keys())
         if fully and (self._looking is None or self._looking.done()):
@@ -265,5 +276,6 @@ class Watcher(threading.Thread):
             logger.exception("host %s: its loss could not be recorded", self.host.name)
             close_old_connections()
         self.hypervisor.close()
+        give_back()
         self._stopping.wait(self._pause)
         self._pause = min(self._pause * 2, RETRY_AFTER[1])

@@ -23,6 +23,7 @@ from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.hypervisors.base import Hypervisor, Progress
 from vms.models import VM, Host, Job
 
+from .borrowing import give_back
 from .crashpoints import crash_point
 from .snapshotting import make_layers
 from .storing import STORING
@@ -90,6 +91,7 @@ def carry_out(job: Job, hypervisor: Hypervisor, others: Drivers = nowhere_else) 
 
 
 def _call(job: Job, hypervisor: Hypervisor) -> None:
+    give_back()
     try:
         told = CALLS[job.verb](hypervisor, job)
     except Refusal as refusal:
@@ -203,7 +205,9 @@ def _progress(job: Job) -> Progress:
 
     def tell(percent: int) -> bool:
         crash_point(job.verb, "under_way")
-        return jobs.under_way(job, percent)
+        wanted = jobs.under_way(job, percent)
+        give_back()
+        return wanted
 
     return tell
 

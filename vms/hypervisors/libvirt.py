@@ -14,13 +14,12 @@ from vms.domain.console import Protocol
 from vms.domain.disks import Disk, Volume
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
-from vms.domain.hosts import Capabilities, Ended, Observation
+from vms.domain.hosts import Capabilities, Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import Run
 from vms.domain.statistics import Counters
 from vms.domain.ticket import Ticket
-from vms.libvirtxml.adopt import console_of
 from vms.libvirtxml.observe import observe
 from vms.libvirtxml.patch import patch
 from vms.libvirtxml.ticket import ticketed
@@ -30,8 +29,9 @@ from . import agent, networks
 from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
 from .counters import measured
-from .domains import ENDINGS, STATUSES, already, create, definition_of, make_ready, on_reboot, variables
+from .domains import already, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
+from .glances import Glances
 from .layers import pull, write_elsewhere
 from .migration import Arrival, followed, move
 from .offers import capabilities
@@ -56,6 +56,7 @@ class LibvirtHypervisor:
     def __init__(self, locate: Callable[[], Location], name: str = "") -> None:
         self._connections = Connections(locate, name)
         self._happenings = Happenings()
+        self._glances = Glances(self._happenings.rebooted)
         self._seeds = Seeds(self._connections)
         self._store = LibvirtStore(self._connections)
         self._capabilities: Capabilities | None = None
@@ -188,8 +189,16 @@ class LibvirtHypervisor:
             if domain is not None and domain.isActive():
                 self._seeds.eject(domain)
             here, there = (self._files(run), to._files(run)) if run else ({}, {})
+            shared = run is not None and bool(run.spec.disks)
             moved = {path: there[name] for name, path in here.items() if path != there[name]}
-            move(machine, self._connections, to._connections, Arrival(address, listen, moved), progress, paused=paused)
+            move(
+                machine,
+                self._connections,
+                to._connections,
+                Arrival(address, listen, moved, shared),
+                progress,
+                paused=paused,
+            )
             observation = to.observe(machine)
         if observation is None:
             raise Refusal("HYPERVISOR_REFUSED", None, message="the machine has not arrived")
@@ -284,15 +293,7 @@ class LibvirtHypervisor:
 
     def glance(self) -> Mapping[UUID, Glance]:
         with self._connections.refusals():
-            connection = self._connections.mine()
-            told = connection.getAllDomainStats(libvirt.VIR_DOMAIN_STATS_STATE, 0)
-            saved = {one.UUID() for one in connection.listAllDomains(libvirt.VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)}
-            return {
-                UUID(bytes=domain.UUID()): self._glance(
-                    domain, stats["state.state"], stats["state.reason"], saved=domain.UUID() in saved
-                )
-                for domain, stats in told
-            }
+            return self._glances.look(self._connections.mine())
 
     # -- inside
 
@@ -315,8 +316,7 @@ class LibvirtHypervisor:
         return domain
 
     def _start(self, run: Run, texts: Callable[[Run, Any], tuple[str, str]], *, paused: bool) -> Observation:
-        """Define and start what `texts` makes of the run and of the domain that is there; no text leaves that as it
-        is."""
+        """Define (unless it is empty) and start what `texts` makes of the run and of the domain that is there."""
         with self._connections.refusals():
             connection = self._connections.mine()
             domain = self._find(run.base.id)
@@ -382,38 +382,10 @@ class LibvirtHypervisor:
         return observation
 
     def _observation(self, domain: Any) -> Observation:
-        machine = UUID(bytes=domain.UUID())
-        state, reason = domain.state()
-        glance = self._glance(domain, state, reason, saved=bool(domain.hasManagedSaveImage()))
-        live = domain.XMLDesc()
-        seen = observe(live)
-        running = glance.status != Status.DOWN and glance.status != Status.SUSPENDED
-        if glance.status == Status.DOWN:
-            self._seeds.forget(machine)
-        return Observation(
-            id=machine,
-            name=seen.name,
-            status=glance.status,
-            ended=glance.ended,
-            run=seen.run if running else None,
-            endpoints=seen.endpoints if running else (),
-            machine=seen.machine,
-            addresses=seen.addresses if running else {},
-            cold_reboot=running and seen.cold_reboot,
-            agent=running and seen.agent,
-            console=console_of(live) if running else None,
-            definition=definition_of(domain),
-        )
-
-    def _glance(self, domain: Any, state: int, reason: int, *, saved: bool) -> Glance:
-        status = STATUSES.get(state, Status.UNKNOWN)
-        if status != Status.DOWN:
-            return Glance(status)
-        if saved:  # the reason does not tell: a daemon that is started anew has forgotten it
-            return Glance(Status.SUSPENDED, Ended.SAVED)
-        if reason == libvirt.VIR_DOMAIN_SHUTOFF_SHUTDOWN and UUID(bytes=domain.UUID()) in self._happenings.rebooted:
-            return Glance(status, Ended.REBOOT)
-        return Glance(status, ENDINGS.get(reason, Ended.UNKNOWN))
+        seen = self._glances.whole(domain)
+        if seen.status == Status.DOWN:
+            self._seeds.forget(seen.id)
+        return seen
 
 
 _UNDEFINE: Final = (

@@ -40,11 +40,13 @@ _SECRETS: Final = libvirt.VIR_DOMAIN_XML_SECURE | libvirt.VIR_DOMAIN_XML_MIGRATA
 @dataclass(frozen=True, slots=True)
 class Arrival:
     """What is otherwise at the target: where it is reached, where screens listen (empty for both: as its URI and the
-    source have it), and the paths that files have there, by those at the source."""
+    source have it), the paths that files have there, by those at the source, and whether our own storage, which both
+    hosts have, holds the disks: libvirt knows that of network file systems alone."""
 
     address: str
     listen: str
     files: Mapping[str, str]
+    shared: bool
 
 
 def move(
@@ -62,6 +64,7 @@ def move(
         return
     params = _parameters(here, arrival, urlsplit(target.location.uri).hostname)
     flags = _FLAGS | (libvirt.VIR_MIGRATE_PAUSED if paused else 0)
+    flags |= libvirt.VIR_MIGRATE_UNSAFE if arrival.shared else 0
 
     def carry_over() -> None:
         # Connections of its own: the call takes as long as the memory is large, and others ask meanwhile.
@@ -186,9 +189,10 @@ def _at(xml: str, arrival: Arrival, *, screens: bool) -> str:
     for element in domain.iter("kernel", "initrd", "source"):
         if element.text in arrival.files:
             element.text, changed = arrival.files[element.text or ""], True
-        if (file := element.get("file")) in arrival.files:
-            element.set("file", arrival.files[str(file)])
-            changed = True
+        for name in ("file", "dev"):
+            if (path := element.get(name)) in arrival.files:
+                element.set(name, arrival.files[str(path)])
+                changed = True
     listening = [*domain.iterfind("devices/graphics[@listen]"), *domain.iterfind("devices/graphics/listen[@address]")]
     for element in listening if screens and arrival.listen else ():
         name = "listen" if element.tag == "graphics" else "address"

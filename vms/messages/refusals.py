@@ -108,6 +108,9 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_HOST_TOO_SMALL": _(
         "Host %(host)s has %(left)s MiB left to guarantee; the machine takes %(memory)s MiB."
     ),
+    "ACTION_TYPE_FAILED_DISK_ON_LOCAL_STORAGE": _(
+        "Disk %(disk)s lies on storage %(storage)s, which host %(host)s alone has."
+    ),
     "ACTION_TYPE_FAILED_HOST_NOT_CHOSEN": _("Host %(host)s is none of those that the machine may run on."),
     "ACTION_TYPE_FAILED_MIGRATION_TO_SAME_HOST": _("The machine runs on host %(host)s already."),
     "ACTION_TYPE_FAILED_VM_IS_PINNED_TO_HOST": _(

@@ -6,10 +6,16 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 
-from vms.management import measuring, paging, searching, whole
+from vms.management import measuring, metal, paging, searching, whole
 from vms.models import VM
 
-ENTRIES = {"P1": whole.lists, "P2": paging.measured, "P3": searching.measured, "P7": measuring.consoles}
+ENTRIES = {
+    "P1": whole.lists,
+    "P2": paging.measured,
+    "P3": searching.measured,
+    "P5": metal.measured,
+    "P7": measuring.consoles,
+}
 # These need machines in the database of the settings.
 ON_MACHINES = {"P1", "P2", "P3"}
 
@@ -17,7 +23,7 @@ ON_MACHINES = {"P1", "P2", "P3"}
 class Command(BaseCommand):
     help = (
         "Measures P1 (REST's whole lists), P2 (lists), P3 (searches) on the machines that `seed --vms N --running` "
-        "makes, and P7 (consoles)."
+        "makes, P5 and P6 (starts and looks, over a libvirt of their own; both by the name P5), and P7 (consoles)."
     )
 
     def add_arguments(self, parser: Any) -> None:
