@@ -41,6 +41,16 @@ def opened(opener: str, *steps: Step) -> Step:
     return go
 
 
+def drawn(opener: str) -> Step:
+    """Open a drawer beside the page."""
+
+    def go(page: Page) -> None:
+        page.locator(opener).click()
+        page.locator("#drawer-title").wait_for()
+
+    return go
+
+
 def tab(key: str) -> Step:
     def go(page: Page) -> None:
         if page.locator("#form-view[value=advanced]").count():
@@ -77,7 +87,12 @@ TABS: Final = ("general", "system", "console", "host", "availability", "resource
 
 # Name → where it begins, and what is done there before the picture is taken.
 SHOTS: Final[dict[str, tuple[str, Step | None]]] = {
+    "dashboard": ("/", None),
     "list": ("/vms/", None),
+    "list-actions": ("/vms/", opened(".app-more")),
+    "list-columns": ("/vms/", opened("#do-columns")),
+    "notifications": ("/vms/", drawn("#open-notifications")),
+    "recent-tasks": ("/vms/", drawn("#open-tasks")),
     "general": ("demo-graphical", None),
     "general-headless": ("demo-headless", None),
     "console-headless": ("demo-headless console", None),
@@ -180,7 +195,7 @@ def _machines(browser: Browser, url: str) -> dict[str, str]:
     page = browser.new_page()
     _log_in(page, url)
     page.goto(f"{url}/vms/")
-    links = page.locator(".app-name a")
+    links = page.locator("tbody th a")
     links.first.wait_for()
     found = {links.nth(at).inner_text(): links.nth(at).get_attribute("href") or "" for at in range(links.count())}
     page.close()
