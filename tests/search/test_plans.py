@@ -63,7 +63,7 @@ def machines(admin: User) -> User:
 
 def plan(text: str, by: User, *order: str) -> str:
     search = parse(text)
-    rows = find(VM.objects.all(), VMS, search, by=by)
+    rows = find(VM.objects.listed(), VMS, search, by=by)
     rows = ordered(rows, VMS, search) if search.order else rows.order_by(*order)
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:

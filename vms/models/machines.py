@@ -7,7 +7,7 @@ from uuid import UUID
 
 import msgspec
 from django.db import models
-from django.db.models import Count, Exists, F, OuterRef, Q, Subquery, Value
+from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -95,10 +95,10 @@ class VMQuerySet(HardwareQuerySet["VM"]):
     def listed(self) -> Self:
         """With what lists show, and without the documents: those of a hundred runs take longer than all the rest."""
         recorded = models.ExpressionWrapper(Q(running__isnull=False), models.BooleanField())
-        # Names alone of what they belong to: a row for each again would be two thirds of all rows read.
-        names = {f"{path}_title": F(f"{path}__name") for path in ("host", "template", "pool")}
-        rows = self.select_related(None).select_related("cluster").only(*VM.LISTED_FIELDS)
-        return rows.annotate(recorded=recorded, **names)
+        # No join: a planner would begin with the few clusters or templates, and sort all their machines for one page.
+        names = {f"{path}_title": _of(path, "name") for path in ("cluster", "host", "template", "pool")}
+        rows = self.select_related(None).only(*VM.LISTED_FIELDS)
+        return rows.annotate(recorded=recorded, **names, center=_of("cluster", "data_center"))
 
     def taken(self) -> Self:
         """Machines of pools that somebody holds: a role on the very machine says so (as oVirt has it)."""
@@ -135,6 +135,12 @@ class PoolQuerySet(HardwareQuerySet["Pool"]):
             taken_count=_count(members.taken()),
             free_count=_count(members.free()),
         )
+
+
+def _of(path: str, column: str) -> Subquery:
+    """A column of what a machine belongs to."""
+    model: type[models.Model] = VM._meta.get_field(path).related_model  # type: ignore[assignment]
+    return Subquery(model._default_manager.filter(pk=OuterRef(path)).order_by().values(column)[:1])
 
 
 def _count(members: VMQuerySet) -> Coalesce:
@@ -308,7 +314,7 @@ class VM(WithDisks):
         *("created_at", "delete_protected", "observed", "up_since", "started_at", "ip", "fqdn", "console_user"),
         *Hardware.CONSOLE_FIELDS,
         *PROJECTED_FIELDS,
-        *("cluster__name", "cluster__data_center"),
+        "cluster",
     )
     # What is found by any part of it (`SearchText`), beside the addresses.
     TEXT_FIELDS: ClassVar[tuple[str, ...]] = (

@@ -134,8 +134,10 @@ class Among(Field):
     key: str = "pk"
 
     def equal(self, condition: Condition, asked: Asked) -> Q:
-        meant = self.rows().filter(alike(self.text, condition.value.parts, asked))
-        return Q(**{f"{self.path}__in": meant.values(self.key)})
+        meant = self.rows().filter(alike(self.text, condition.value.parts, asked)).values_list(self.key, flat=True)
+        # Mostly it is one, and the machines of one are in order already; those of several have to be sorted.
+        first = list(meant.order_by()[:2])
+        return Q(**{self.path: first[0]}) if len(first) == 1 else Q(**{f"{self.path}__in": meant})
 
 
 @dataclass(frozen=True)

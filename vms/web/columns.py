@@ -66,7 +66,7 @@ _TYPES: Final = dict(VM_TYPES)
 # Columns of virtual machines that are plain text; only those are made that somebody looks at.
 VM_TEXTS: Final[Mapping[str, Callable[[Any], Text]]] = {
     "host": lambda vm: vm.host_title if vm.host_name else "",
-    "cluster": lambda vm: vm.cluster.name,
+    "cluster": lambda vm: vm.cluster_title,
     "memory": lambda vm: f"{vm.memory} MiB",
     "cpus": lambda vm: str(vm.sockets * vm.cores * vm.threads),
     "description": lambda vm: vm.description,

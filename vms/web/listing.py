@@ -19,7 +19,7 @@ from vms.actions.rights import Rights
 from vms.domain.errors import Refusal
 from vms.domain.search import Order, Search, Word, parse
 from vms.messages import Text
-from vms.models import VM
+from vms.models import VM, Cluster
 from vms.search.find import find
 from vms.search.languages import LANGUAGES
 from vms.search.paging import Page, Sorting
@@ -109,9 +109,12 @@ class Listing:
     def _page(self) -> tuple[Page, str]:
         asked = {name: self.request.GET.get(name, "") for name in ("after", "before")}
         try:
-            return self.sorting.page(self.matching, **asked, size=PAGE), ""
+            found, gone = self.sorting.page(self.matching, **asked, size=PAGE), ""
         except Refusal as no:
-            return self.sorting.page(self.matching, "", "", size=PAGE), messages.refusal(no)
+            found, gone = self.sorting.page(self.matching, "", "", size=PAGE), messages.refusal(no)
+        if self.kind.model is VM:
+            _placed(found.rows)
+        return found, gone
 
     @property
     def page(self) -> Page:
@@ -262,6 +265,14 @@ class Listing:
     @property
     def _order(self) -> str:
         return marked(" ".join(str(row.pk) for row in self.machines) + self.page.following)
+
+
+def _placed(rows: list[Any]) -> None:
+    """Machines of a list come with the columns of their clusters alone; each cluster is there once."""
+    known: dict[Any, Cluster] = {}
+    for vm in rows:
+        here = Cluster(pk=vm.cluster_id, name=vm.cluster_title, data_center_id=vm.center)
+        vm.cluster = known.setdefault(vm.cluster_id, here)
 
 
 _END: Final = "</tr>"
