@@ -20,6 +20,7 @@ from tests.libvirtxml.machines import (
     QXL,
     addresses,
     aliases,
+    disk,
     every_console,
     every_offered_machine,
     golden_xml,
@@ -40,6 +41,8 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.devices import devices
+from vms.domain.disks import Disk, Interface
+from vms.domain.errors import Refusal
 from vms.domain.machine import MachineSpec, MigrationMode, VmType
 from vms.domain.networks import Nic
 from vms.domain.parts import Boot, BootDevice, BootOrder, SerialNumber, SerialPolicy, Topology, Watchdog
@@ -173,6 +176,33 @@ def test_a_hostile_name_of_a_boot_file_stays_a_text() -> None:
     path = "/a&b/<kernel>"
     xml = parsed(write(with_console(BARE, boot=Boot(kernel="vmlinuz")), HOST, boot_file=lambda _name: path))
     assert xml.findtext("os/kernel") == path
+
+
+@pytest.mark.parametrize(
+    ("disks", "place"),
+    [
+        ((), ("sdf", "sata", "5")),
+        ((disk(3, interface=Interface.SATA, slot=4),), ("sde", "sata", "4")),
+        ((disk(0),), ("sdzz", "scsi", "255")),  # Debian's kernel for clouds has no AHCI
+        (DISKS, ("sdzz", "scsi", "255")),
+    ],
+)
+def test_the_cd_of_a_first_boot_is_on_a_bus_that_the_guest_knows(
+    disks: tuple[Disk, ...], place: tuple[str, str, str]
+) -> None:
+    spec = replace(MACHINE, disks=disks)
+    (seed,) = parsed(write(spec, HOST, seed="/seeds/one.iso")).xpath("devices/disk[source/@file='/seeds/one.iso']")
+    target = seed.find("target")
+    assert (target.get("dev"), target.get("bus"), seed.find("address").get("unit")) == place
+    assert seed.get("device") == "cdrom"
+    assert seed.find("readonly") is not None
+    assert not parsed(write(spec, HOST)).xpath("devices/disk/source[@file='/seeds/one.iso']")
+
+
+def test_there_is_a_port_for_the_cd_of_a_first_boot_or_a_refusal() -> None:
+    full = tuple(disk(number, interface=Interface.SATA, slot=number) for number in range(5))
+    with pytest.raises(Refusal):
+        write(replace(MACHINE, disks=full), HOST, seed="/seeds/one.iso")
 
 
 def test_the_firmware_is_sent_to_each_device_in_the_order_that_was_chosen() -> None:
