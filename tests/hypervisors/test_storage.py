@@ -161,3 +161,21 @@ def test_storage_that_cannot_be_had_is_refused_in_libvirts_words(store: Store) -
     # Without the host's LVM tools it is their name that is missed.
     assert re.search("no-such-group|/pvs|/vgchange", str(caught.value.params["message"]))
     store.close(nowhere)
+
+
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_an_image_that_is_merged_shows_what_it_showed_and_needs_no_other(store: Store, storage: Storage) -> None:
+    home = Path(storage.path)
+    base = volume(storage, "base.raw", format=RAW, size=MIB)
+    store.write(base, BytesIO(b"below".ljust(MIB, b"\0")))
+    child = volume(storage, "child.qcow2", size=MIB, backing=Backing(name="base.raw", format=RAW))
+    store.create(child)
+    for _again in range(2):
+        store.rebase(replace(child, backing=None))
+    store.delete(storage, "base.raw")
+    assert "backing-filename" not in info(home / "child.qcow2")
+    flat, back = volume(storage, "flat.raw", format=RAW, size=MIB), BytesIO()
+    store.copy(flat, child)
+    store.read(flat, back)
+    assert back.getvalue().startswith(b"below")
