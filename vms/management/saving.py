@@ -16,7 +16,7 @@ from vms.domain.runonce import Run
 from vms.hypervisors.base import Hypervisor
 
 MEMORY: Final = 192  # MiB, what the demonstration guest has
-SETTLED: Final = 20.0  # percent of a processor, below which a guest has booted
+SETTLED: Final = 5.0  # percent of a processor, below which a guest is idle
 SETTLES_WITHIN: Final = 300.0
 LOOK: Final = 3.0
 _TICK: Final = os.sysconf("SC_CLK_TCK")
@@ -49,8 +49,8 @@ def side_by_side(driver: Hypervisor, boot: Boot, seconds: int) -> tuple[Use, Use
         for spec in specs.values():
             driver.start(Run(base=spec, job=uuid4()))
         pids = {name: _pid(spec.id) for name, spec in specs.items()}
-        _wait_until_idle(pids)
-        cpu = _busy(pids, seconds)
+        _wait_until_booted(driver, [spec.id for spec in specs.values()])
+        cpu = _busy_when_idle(pids, seconds)
         used = {name: Use(_memory(pid), cpu[name]) for name, pid in pids.items()}
     finally:
         for spec in specs.values():
@@ -75,11 +75,21 @@ def _pid(machine: UUID) -> int:
     raise NotMeasured("the machine's QEMU does not run on this computer")
 
 
-def _wait_until_idle(pids: Mapping[str, int]) -> None:
+def _wait_until_booted(driver: Hypervisor, machines: list[UUID]) -> None:
+    """Wait for their agents: a guest that waits for a processor of a busy host uses as little as one that is idle."""
     until = time.monotonic() + SETTLES_WITHIN
-    while max(_busy(pids, LOOK).values()) > SETTLED:
+    while not all(driver.ask_guest(machine).agent for machine in machines):
+        if time.monotonic() > until:
+            raise NotMeasured(f"the guests' agents did not answer within {SETTLES_WITHIN:.0f} seconds")
+        time.sleep(LOOK)
+
+
+def _busy_when_idle(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
+    until = time.monotonic() + SETTLES_WITHIN
+    while max((busy := _busy(pids, seconds)).values()) > SETTLED:
         if time.monotonic() > until:
             raise NotMeasured(f"the guests were not idle within {SETTLES_WITHIN:.0f} seconds")
+    return busy
 
 
 def _busy(pids: Mapping[str, int], seconds: float) -> dict[str, float]:
