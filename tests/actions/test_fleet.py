@@ -4,6 +4,7 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
+from pytest_django import Settings
 
 from tests.actions.runs import fresh, up
 from tests.actions.test_many import carried_out, report
@@ -12,7 +13,8 @@ from vms.actions import create, edit, fleet, many
 from vms.domain.access import Rating
 from vms.domain.changes import Changes
 from vms.domain.console import SPICE, Video
-from vms.models import VM, Cluster, Host, Job, Pool, Preparation, User
+from vms.management.commands import savings
+from vms.models import VM, Cluster, Host, Job, Pool, Preparation, Saving, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -121,3 +123,13 @@ def test_it_is_the_same_in_a_terminal(three: list[VM], pool: Pool, admin: User) 
     for words in (("headless",), ("undo", "nonsense"), ("headless", "--pool", "none"), ("headless", "--search", "=")):
         with pytest.raises(CommandError):
             fleet_command(*words)
+
+
+def test_nothing_is_claimed_where_nothing_can_be_measured(
+    host: Host, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings.HYPERVISOR = "memory"
+    monkeypatch.setattr(savings, "place_guest", lambda: None)
+    with pytest.raises(CommandError, match=r"Nothing was measured: .* does not run on this computer"):
+        call_command("savings", "--rounds", "1", "--seconds", "1")
+    assert not Saving.objects.exists()

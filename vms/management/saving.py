@@ -18,6 +18,7 @@ from vms.hypervisors.base import Hypervisor
 MEMORY: Final = 192  # MiB, what the demonstration guest has
 SETTLED: Final = 5.0  # percent of a processor, below which a guest is idle
 SETTLES_WITHIN: Final = 300.0
+BOOTS_WITHIN: Final = 120.0
 LOOK: Final = 3.0
 _TICK: Final = os.sysconf("SC_CLK_TCK")
 _PROC: Final = Path("/proc")
@@ -76,11 +77,12 @@ def _pid(machine: UUID) -> int:
 
 
 def _wait_until_booted(driver: Hypervisor, machines: list[UUID]) -> None:
-    """Wait for their agents: a guest that waits for a processor of a busy host uses as little as one that is idle."""
-    until = time.monotonic() + SETTLES_WITHIN
-    while not all(driver.ask_guest(machine).agent for machine in machines):
-        if time.monotonic() > until:
-            raise NotMeasured(f"the guests' agents did not answer within {SETTLES_WITHIN:.0f} seconds")
+    """Wait for their agents, which a guest may have been built without.
+
+    A guest that waits for a processor of a busy host uses as little as one that is idle.
+    """
+    until = time.monotonic() + BOOTS_WITHIN
+    while not all(driver.ask_guest(machine).agent for machine in machines) and time.monotonic() < until:
         time.sleep(LOOK)
 
 
