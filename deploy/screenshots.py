@@ -100,6 +100,7 @@ SHOTS: Final[dict[str, tuple[str, Step | None]]] = {
     "templates": ("/templates/", None),
     "new-basic": ("/vms/", opened("#do-new")),
     "new-locked-out": ("/vms/", opened("#do-new", check("headless"))),
+    "new-resources": ("/vms/", opened("#do-new", tab("resources"))),
     "new-high-performance": ("/vms/", opened("#do-new", choose("vm_type", "High Performance"))),
     "new-instance-type": ("/vms/", opened("#do-new", choose("instance_type", "Large"))),
     **{f"edit-{key}": ("demo-graphical", opened("#do-edit", tab(key))) for key in TABS},
