@@ -1,6 +1,7 @@
 """What every data center begins with: a network with its profile; and the card that every machine had becomes a row."""
 
 import secrets
+from itertools import count
 from uuid import UUID, uuid4, uuid5
 
 from django.db import migrations
@@ -55,9 +56,12 @@ def _load_permits(apps):
 
 def _load_cards(apps, profiles):
     VmNic, Device = apps.get_model("vms", "VmNic"), apps.get_model("vms", "Device")
-    any_profile = next(iter(profiles.values()), None)
+    any_profile, used = next(iter(profiles.values()), None), set()
     for vm in apps.get_model("vms", "VM").objects.select_related("cluster").iterator():
-        card = VmNic(id=uuid5(vm.id, "interface/virtio/0"), vm=vm, name="nic1", mac=mac_of(vm.id, 0), position=1)
+        # Of thousands two had the same until now: the later one gets another.
+        mac = next(mac for number in count() if (mac := mac_of(vm.id, number)) not in used)
+        used.add(mac)
+        card = VmNic(id=uuid5(vm.id, "interface/virtio/0"), vm=vm, name="nic1", mac=mac, position=1)
         card.profile = profiles.get(vm.cluster.data_center_id, any_profile)
         card.save(force_insert=True)
         told = {"name": card.name, "mac": card.mac, "linked": True}
