@@ -70,6 +70,19 @@ def test_what_somebody_changed_is_shown_and_settled(web: Client, two_cards: VM, 
     assert "Touched" in Job.objects.get(verb="define").params["own"]
 
 
+def test_what_a_job_of_ours_writes_is_no_change_of_somebody_elses(two_cards: VM, host: Host) -> None:
+    def told() -> bool:
+        return VM.objects.get(pk=two_cards.pk).drift
+
+    domains.written(two_cards.pk)
+    seen(host, "two-cards", xml_of("two-cards").replace("Not to be touched", "By a snapshot"))
+    assert not told()
+    seen(host, "two-cards")
+    assert told()
+    domains.written(two_cards.pk)
+    assert told(), "what somebody changed is still to be settled"
+
+
 def test_who_may_not_make_machines_adopts_none(client: Client, host: Host) -> None:
     key = seen(host, "plain")
     client.force_login(person("dave", role="ReadOnlyAdmin"))

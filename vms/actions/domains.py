@@ -5,6 +5,8 @@ from collections.abc import Mapping
 from typing import Final
 from uuid import UUID
 
+from django.db.models import F
+
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Verb
 from vms.models import VM, Domain, Host
@@ -33,7 +35,7 @@ def seen(host: Host, observation: Observation) -> None:
     """A definition was looked at; nothing is written where it is as before."""
     there = Domain.objects.filter(host=host, machine=observation.id).first()
     told = (observation.name[:255], observation.status.value, observation.definition)
-    if there is None or (there.name, there.status, there.definition) != told:
+    if there is None or not there.digest or (there.name, there.status, there.definition) != told:
         _write_down(host, observation)
 
 
@@ -53,6 +55,12 @@ def gone(host: Host, machine: UUID) -> None:
         there.save(update_fields=["definition", "digest", "seen_at"])
         record(ENGINE, "VM_UNDEFINED_OUTSIDE", vm, severity="warning", host=host.name)
     _mark(vm, there)
+
+
+def written(machine: UUID) -> None:
+    """A job of ours may have changed a definition (snapshots do): what is there at the next look is meant, unless what
+    somebody else changed is still to be settled."""
+    Domain.objects.filter(machine=machine, definition=F("accepted")).update(accepted="", digest="")
 
 
 def settled(vm: VM, host: Host, verb: str, observation: Observation) -> None:

@@ -210,6 +210,7 @@ def _leave(job: Job, state: JobState, **columns: object) -> bool:
     mine = Job.objects.filter(pk=job.pk, state=JobState.STARTED, lease_owner=job.lease_owner)
     left = mine.update(state=state, **columns)
     if left:
+        domains.written(job.machine)
         job.refresh_from_db()
         outcome = state if state in {JobState.FAILED, JobState.ABORTED} else JobState.FINISHED
         job.steps.filter(state=JobState.STARTED).update(state=outcome, finished_at=timezone.now())
