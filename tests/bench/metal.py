@@ -89,7 +89,8 @@ def _starts(home: Path, uri: str) -> tuple[float, float]:
             bare.append(time.perf_counter() - began)
             _end(domain, vm.pk)
             if not number:  # the first of each warms up
-                ours.clear(), bare.clear()
+                ours.clear()
+                bare.clear()
     finally:
         engine.stop()
         thread.join()

@@ -191,7 +191,9 @@ def test_the_cd_of_a_first_boot_is_on_a_bus_that_the_guest_knows(
     disks: tuple[Disk, ...], place: tuple[str, str, str]
 ) -> None:
     spec = replace(MACHINE, disks=disks)
-    (seed,) = parsed(write(spec, HOST, seed="/seeds/one.iso")).xpath("devices/disk[source/@file='/seeds/one.iso']")
+    seed: Any
+    found: Any = parsed(write(spec, HOST, seed="/seeds/one.iso")).xpath("devices/disk[source/@file='/seeds/one.iso']")
+    (seed,) = found
     target = seed.find("target")
     assert (target.get("dev"), target.get("bus"), seed.find("address").get("unit")) == place
     assert seed.get("device") == "cdrom"
