@@ -163,3 +163,11 @@ def test_snapshots_are_taken_gone_back_to_cloned_and_removed(
     assert api.delete(one).status == 200
     work()
     assert [each["snapshot_type"] for each in api.get(at).all("snapshot")] == ["active"]
+
+
+def test_a_text_in_place_of_an_element_is_refused(api: Caller, vm: VM, domain: StorageDomain) -> None:
+    for path, root, body in (
+        (f"/vms/{vm.pk}/diskattachments", "disk_attachment", {"interface": "virtio", "disk": "no disk"}),
+        (f"/vms/{vm.pk}/previewsnapshot", "action", {"snapshot": "no snapshot"}),
+    ):
+        assert api.post(path, root, body).status == 400, path

@@ -18,7 +18,7 @@ from rest_framework.views import APIView
 from vms.actions._audit import coming_from
 from vms.api.auth import AUTHENTICATION, CHALLENGE, remember
 from vms.api.document import Document, Tree
-from vms.api.faults import Fault, missing, not_found, of
+from vms.api.faults import Fault, invalid, missing, not_found, of
 from vms.api.mapping import follow
 from vms.api.mapping.draft import Draft, read, refuse
 from vms.api.mapping.entity import Entity
@@ -176,6 +176,13 @@ class Door(APIView):
         tree = self.body(entity.name)
         refuse(entity.not_offered, tree)
         return read(entity.fields, tree, filtered=self.telling.filtered)
+
+    def inner(self, tree: Tree, name: str) -> Tree:
+        """An element inside another one; none is an empty one, and a text in its place is refused."""
+        node = tree.get(name) or {}
+        if not isinstance(node, dict):
+            raise invalid(name, "…", "an element")
+        return node
 
     def body(self, root: str) -> Tree:
         """The body, which XML must call by this name; none is an empty one."""
