@@ -1,6 +1,6 @@
 """What can be done with a machine: each a POST with an `<action>`, answered by one."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any, ClassVar, Final
 
@@ -9,7 +9,7 @@ from rest_framework.response import Response
 from vms import messages
 from vms.actions import create, hosts, migration, pools, power
 from vms.api.document import Document, Tree
-from vms.api.faults import FAILED, Fault, invalid, missing
+from vms.api.faults import FAILED, Fault, missing
 from vms.api.mapping import run_once
 from vms.api.mapping import vm as table
 from vms.api.mapping.draft import read, refuse
@@ -46,13 +46,6 @@ class Acting(Door):
     def switch(self, action: Tree, name: str) -> bool:
         """A yes or no beside the entity in an action."""
         return name in action and bool(BOOLEAN.read(action[name], name))
-
-    def element(self, action: Tree, name: str) -> Tree:
-        """An element inside an action; an empty one where there is none."""
-        node = action.get(name) or {}
-        if not isinstance(node, Mapping):
-            raise invalid(name, node, "an element")
-        return node
 
     def looks_itself(self, action: Tree) -> bool:
         """Whether the client looks for the end of the action itself."""

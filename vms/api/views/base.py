@@ -177,11 +177,11 @@ class Door(APIView):
         refuse(entity.not_offered, tree)
         return read(entity.fields, tree, filtered=self.telling.filtered)
 
-    def inner(self, tree: Tree, name: str) -> Tree:
-        """An element inside another one; none is an empty one, and a text in its place is refused."""
+    def element(self, tree: Tree, name: str) -> Tree:
+        """An element inside another one; an empty one where there is none."""
         node = tree.get(name) or {}
-        if not isinstance(node, dict):
-            raise invalid(name, "…", "an element")
+        if not isinstance(node, Mapping):
+            raise invalid(name, node, "an element")
         return node
 
     def body(self, root: str) -> Tree:

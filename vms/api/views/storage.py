@@ -177,7 +177,7 @@ class Attachments(Linked):
         tree = self.body("disk_attachment")
         draft = read(self.link.entity.fields, tree, filtered=self.telling.filtered)
         how = self.required(draft.values.get("attribute"), "DiskAttachment", "interface")
-        inner = self.inner(tree, "disk")
+        inner = self.element(tree, "disk")
         if inner.get("id"):
             disk = self.named("disks", Ref("disk", id=read_id(inner["id"], "disk.id")), "disk")
             row = disks.attach(vm, disk, by=self.user, **how)
@@ -202,7 +202,7 @@ class Attachment(LinkedOne):
         item = self.item(vm, inner)
         tree = self.body("disk_attachment")
         draft = read(self.link.entity.fields, tree, filtered=self.telling.filtered)
-        if wished := self.inner(tree, "disk"):
+        if wished := self.element(tree, "disk"):
             _edit_disk(self, read(table.DISK.fields, wished, filtered=self.telling.filtered), item.row.disk)
         disks.edit_attachment(item.row, by=self.user, **draft.values.get("attribute", {}))
         return self.get(request, key, inner)
