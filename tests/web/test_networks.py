@@ -32,8 +32,9 @@ def save(web: Client) -> Save:
 
 
 def test_a_network_is_made_changed_and_removed(web: Client, save: Save, cluster: Cluster, admin: User) -> None:
-    assert save("/networks/new", name="lan", kind="isolated", mtu="1400", clusters=[cluster.pk]).status_code == 302
+    assert save("/networks/new", name="lan", kind="isolated", mtu="1400").status_code == 302
     lan = Network.objects.get(name="lan")
+    assert list(lan.clusters.all()) == [cluster], "all clusters of the only data center, unless one says otherwise"
     assert "lan Default Isolated with DHCP 1400 Default 0" in text_of(web, "/networks/")
     page = text_of(web, f"/networks/{lan.pk}/")
     assert "Carried by Isolated with DHCP" in page

@@ -38,6 +38,8 @@ class NetworkForm(PlaceForm):
         super().__init__(data, row=row, by=by)
         self._field("kind").label = _("Carried by")
         if row is None:
+            if self._field("data_center").queryset.count() == 1:
+                self.initial["clusters"] = list(self._field("clusters").queryset)
             return
         self.initial["clusters"] = list(row.clusters.all())
         self._field("clusters").queryset = self._field("clusters").queryset.filter(data_center=row.data_center)
