@@ -23,6 +23,7 @@ _USER: Final = re.compile(r"[a-z_][a-z0-9_-]{0,31}")
 _HOST: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9-]{0,62})(\.[A-Za-z0-9]([A-Za-z0-9-]{0,62}))*")
 _KEY: Final = re.compile(r"(ssh-|ecdsa-|sk-)[a-z0-9@.-]+ [A-Za-z0-9+/=]{16,}( [^\x00-\x1f]*)?")
 _STATIC: Final = "static"
+NO_ADDRESS: Final = "none"  # what clients say of a card that is given no address
 _MERGED: Final = "dict(recurse_array)+list(append)"  # what a script says is put to what the fields say
 
 
@@ -164,7 +165,7 @@ def _setup(said: Mapping[str, Any]) -> NicSetup:
     """A card's setup as clients say it: `static` with an address, all else is DHCP."""
     name = str(said.get("name") or "")
     _require(re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]{0,49}", name), "nic_configurations", name, "the name of a card")
-    off = str(said.get("boot_protocol", "")) == "none" and str(said.get("ipv6_boot_protocol", "none")) == "none"
+    off = (said.get("boot_protocol"), said.get("ipv6_boot_protocol", NO_ADDRESS)) == (NO_ADDRESS, NO_ADDRESS)
     v4 = _address(said.get("ip") or {}) if said.get("boot_protocol") == _STATIC else None
     v6 = _address(said.get("ipv6") or {}) if said.get("ipv6_boot_protocol") == _STATIC else None
     return NicSetup(name=name, v4=v4, v6=v6, off=off)

@@ -7,7 +7,7 @@ from typing import Any, Final
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from vms.domain.initialization import PREFIX
+from vms.domain.initialization import NO_ADDRESS, PREFIX
 from vms.domain.machine import time_zones
 from vms.domain.secret import Secret
 
@@ -85,8 +85,8 @@ def _configuration(parts: list[str]) -> dict[str, Any]:
     name, *rest = parts
     if rest in ([], ["dhcp"]):
         return {"name": name, "boot_protocol": "dhcp", "on_boot": True}
-    if rest == ["none"]:
-        return {"name": name, "boot_protocol": "none", "ipv6_boot_protocol": "none", "on_boot": False}
+    if rest == [NO_ADDRESS]:
+        return {"name": name, "boot_protocol": NO_ADDRESS, "ipv6_boot_protocol": NO_ADDRESS, "on_boot": False}
     try:
         address = ip_interface(rest[0])
     except ValueError as error:
@@ -106,4 +106,4 @@ def _line(said: Mapping[str, Any]) -> str:
             ip = said.get(word) or {}
             address = "/".join(filter(None, (ip.get("address", ""), ip.get("netmask", ""))))
             return " ".join(filter(None, (name, address, ip.get("gateway", ""))))
-    return f"{name} {'none' if said.get('boot_protocol') == 'none' else 'dhcp'}"
+    return f"{name} {NO_ADDRESS if said.get('boot_protocol') == NO_ADDRESS else 'dhcp'}"
