@@ -8,7 +8,7 @@ from django.db import IntegrityError, transaction
 
 from vms.actions._action import action, locked, refusal_for
 from vms.domain.errors import Refusal
-from vms.models import VM, Cluster, Job, Role, Template
+from vms.models import VM, Cluster, Job, Step, Template
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -55,8 +55,9 @@ def test_an_unknown_constraint_tells_nothing_of_the_row(cluster: Cluster) -> Non
 
 
 def test_a_name_in_another_table_is_no_name_of_a_machine() -> None:
+    job = Job.objects.create(external=True, description="name")
     with pytest.raises(IntegrityError) as error, transaction.atomic():
-        Role.objects.create(name="UserRole")
+        Step.objects.bulk_create([Step(job=job, number=1, name="name") for _ in range(2)])
     assert refusal_for(error.value).code == "CONSTRAINT_VIOLATED"
 
 

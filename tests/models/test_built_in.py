@@ -21,6 +21,9 @@ INSTANCE_TYPES = {
 ROLES = {
     "ExternalEventsCreator": ("def0000c-0000-0000-0000-def000000012", False, False),
     "ExternalTasksCreator": ("def0000c-0000-0000-0000-def000000013", False, False),
+    "DiskCreator": ("def0000a-0000-0000-0000-def000000014", False, False),
+    "DiskOperator": ("def0000a-0000-0000-0000-def00000000b", False, True),
+    "StorageAdmin": ("def00003-0000-0000-0000-def000000003", True, True),
     "ClusterAdmin": ("def00001-0000-0000-0000-def000000001", True, True),
     "DataCenterAdmin": ("def00002-0000-0000-0000-def000000002", True, True),
     "HostAdmin": ("def00004-0000-0000-0000-def000000004", True, True),
@@ -53,6 +56,12 @@ NETWORKS = {
     *("create_network_vnic_profile", "configure_network_vnic_profile", "delete_network_vnic_profile"),
     *("assign_cluster_network", "create_mac_pool", "edit_mac_pool", "delete_mac_pool"),
 }
+# Storage is administrators' too; what lies on it is not.
+STORAGE = {
+    *("create_storage_domain", "edit_storage_domain_configuration", "delete_storage_domain"),
+    *("manipulate_storage_domain", "create_disk"),
+}
+DISKS = {"attach_disk", "configure_vm_storage", "delete_disk", "edit_disk_properties", "manipulate_vm_snapshots"}
 # engine-behaviour 9: what some of its groups are granted to.
 GRANTED = {
     "reconnect_to_vm": {"SuperUser"},
@@ -119,7 +128,7 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
                 *("create_template", "edit_template_properties", "delete_template", "create_vm_pool"),
                 *("edit_vm_pool_configuration", "delete_vm_pool", "vm_pool_basic_operations", "create_instance"),
                 *("edit_admin_vm_properties", "change_vm_custom_properties", "reconnect_to_vm"),
-                *("tag_management", "bookmark_management", "configure_template_network", *PLACES, *NETWORKS),
+                *("tag_management", "bookmark_management", "configure_template_network", *PLACES, *NETWORKS, *STORAGE),
             },
         ),
         (
@@ -129,7 +138,15 @@ def test_what_a_group_allows_is_granted_to_ovirts_roles() -> None:
                 *("edit_template_properties", "delete_template", "create_vm_pool", "edit_vm_pool_configuration"),
                 *("delete_vm_pool", "manipulate_permissions", "create_instance", "reconnect_to_vm"),
                 *("edit_admin_vm_properties", "change_vm_custom_properties", "configure_vm_network", "migrate_vm"),
-                *("tag_management", "bookmark_management", "configure_template_network", *PLACES, *NETWORKS),
+                *(
+                    "tag_management",
+                    "bookmark_management",
+                    "configure_template_network",
+                    *PLACES,
+                    *NETWORKS,
+                    *STORAGE,
+                    *DISKS,
+                ),
             },
         ),
     ],

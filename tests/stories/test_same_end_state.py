@@ -40,7 +40,8 @@ def state(row: Any) -> dict[str, Any]:
     """All that is stored of a machine's shape, its devices included; not whose it is and what it is called."""
     row = type(row).objects.get(pk=row.pk)
     spec, console = row.spec, row.console
-    devices = row.devices.filter(scope=Scope.CONFIGURED).order_by("position")
+    # Dialogs offer a card on the first network; programs ask for one when they want it (as with oVirt).
+    devices = row.devices.filter(scope=Scope.CONFIGURED).exclude(kind="interface").order_by("position")
     return {
         "memory": spec.memory,
         "cpu": spec.cpu,

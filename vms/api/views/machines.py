@@ -8,7 +8,7 @@ from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.api.faults import not_found
 from vms.api.mapping import instance_type, template, vm, vm_pool
-from vms.api.mapping.draft import Draft
+from vms.api.mapping.draft import Draft, refuse
 from vms.api.mapping.entity import Entity
 from vms.api.mapping.fields import listed, read_id
 from vms.api.mapping.hardware import shown_console
@@ -99,6 +99,8 @@ _COLLECTIONS: Final = {"base": "templates", "instance_type": "instancetypes"}
 
 
 def _edit(door: Door, draft: Draft, row: Any) -> None:
+    if isinstance(row, VM):  # only a machine that is made can be made of one
+        refuse(("snapshots/snapshot",), door.body("vm"))
     _refer(door, draft, row)
     edit(row, draft.changes(row, shown_console(row, door.telling), door.expected_version()), by=door.user)
 
