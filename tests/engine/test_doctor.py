@@ -14,7 +14,7 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from tests.actions.runs import down, tell, up
-from tests.engine.conftest import eventually
+from tests.engine.conftest import DATABASE, eventually
 from vms.actions import access, boots
 from vms.domain.access import Proof, Way
 from vms.domain.doctor import HANG, Diagnosis, Finding
@@ -25,7 +25,7 @@ from vms.engine.doctor import Doctor
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Host, User
 
-pytestmark = [pytest.mark.sql, pytest.mark.django_db]
+pytestmark = DATABASE
 
 WELCOME = b"SeaBIOS (version 1.16.2)\r\nBooting from Hard Disk...\r\nGRUB loading.\r\nWelcome to GRUB!\r\n"
 
