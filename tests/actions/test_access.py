@@ -8,8 +8,9 @@ import pytest
 
 from tests.actions.runs import choosing, up
 from tests.factories import headless
-from vms.actions import consoles, create, power
+from vms.actions import access, consoles, create, power
 from vms.actions.edit import edit
+from vms.domain.access import Proof, Way
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer, Protocol
 from vms.domain.errors import Refusal
@@ -126,3 +127,11 @@ def test_resuming_asks_nothing(headless_vm: VM, host: Host, admin: User) -> None
     up(headless_vm, host, by=admin)
     VM.objects.update(status="paused", observed="paused")
     assert power.start(headless_vm, by=admin, accept_lockout=False).verb == Verb.RESUME
+
+
+def test_a_key_that_the_first_boot_brings_is_a_way_in(headless_vm: VM, admin: User) -> None:
+    assert access.of(headless_vm).ways[Way.SSH_KEY] is Proof.MISSING
+    key = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ admin"
+    edit(headless_vm, Changes(attributes={"kept": {"initialization/authorized_ssh_keys": key}}), by=admin)
+    ways = access.of(VM.objects.get(pk=headless_vm.pk)).ways
+    assert ways[Way.SSH_KEY] is Proof.UNPROVEN

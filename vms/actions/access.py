@@ -5,6 +5,7 @@ from dataclasses import replace
 from vms.domain.access import Access, Facts, Rating, Seen, rate
 from vms.domain.console import Console
 from vms.domain.errors import Refusal
+from vms.domain.initialization import PREFIX
 from vms.models import VM, Hardware, User
 
 from ._audit import record
@@ -14,7 +15,7 @@ from ._authorise import Actor
 def facts(row: Hardware) -> Facts:
     """What is known of a machine besides its console: what its guest has told, and from where it can be reached.
 
-    Nothing of what only will be one; keys in guests come with first boot.
+    Nothing of what only will be one. A key is in the guest when its first boot has been told of one, or will be.
     """
     if not isinstance(row, VM):
         return Facts()
@@ -22,6 +23,7 @@ def facts(row: Hardware) -> Facts:
         agent=Seen(row.agent),
         addresses=tuple(row.ip.split()),
         serial_heard=row.login_seen_at is not None,
+        guest_key=bool(row.kept.get(f"{PREFIX}authorized_ssh_keys")),
     )
 
 

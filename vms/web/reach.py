@@ -12,6 +12,7 @@ from django.utils.translation import gettext as _
 
 from vms.actions import access as ways_in
 from vms.domain.access import Access, Cure, Proof, Rating, Way
+from vms.domain.initialization import PREFIX
 from vms.messages import SOURCES, Text
 from vms.messages.access import CURES, EXPLAINED, RATINGS, STATES, WAYS
 from vms.models import VM, Hardware
@@ -121,9 +122,9 @@ def configured(request: HttpRequest, row: Hardware, *, edit: str, no_edit: str, 
 
 
 def _terminals(vm: VM) -> Iterable[Terminal]:
-    """A command for each address that others could use; for the user that was seen in the guest, or else its root."""
-    users = vm.guest.users
-    name = users[0].name if users else "root"
+    """A command for each address that others could use; for the user of its first boot, one seen in it, or its root."""
+    seen_there = next((user.name for user in vm.guest.users), "root")
+    name = vm.kept.get(f"{PREFIX}user_name") or seen_there
     for one in vm.addresses:
         if one.reaches:
             ago = timesince(one.seen_at, timezone.now(), depth=1) if one.seen_at else ""
