@@ -27,13 +27,17 @@ if (drawer) {
     htmx.ajax("GET", to.href, { source: to, target: drawer, swap: "innerHTML", push: "false" });
   });
   document.addEventListener("htmx:afterSettle", (event) => {
-    if (event.detail.target !== drawer) return;
-    if (!isOpen()) drawer.showPopover();
-    document.getElementById("drawer-title")?.focus();
-    tell();
+    const opens = event.detail.target === drawer;
+    if (opens && !isOpen()) drawer.showPopover();
+    // Whoever has put something away with a button that is gone now goes on at the top.
+    if (opens || (isOpen() && document.activeElement === document.body)) document.getElementById("drawer-title")?.focus();
+    if (opens) tell();
   });
   drawer.addEventListener("toggle", (event) => {
-    if (event.newState === "closed") drawer.replaceChildren();
     tell();
+    if (event.newState !== "closed") return;
+    drawer.replaceChildren();
+    if (document.activeElement !== document.body) return;
+    [...document.querySelectorAll("a[data-drawer]")].find((each) => each.href === shown)?.focus();
   });
 }

@@ -137,7 +137,7 @@ def test_the_theme_is_kept(open_page: Open, vm: VM) -> None:
 def test_without_any_script_a_headless_machine_is_made_and_run(open_page: Open, vm: VM) -> None:
     page = open_page("/vms/", java_script_enabled=False)
     page.get_by_role("link", name="New").click()
-    page.get_by_label("Name").fill("plain")
+    page.locator("#id_name").fill("plain")
     page.get_by_label("Headless Mode").check()
     page.get_by_label("Enable VirtIO Serial Console").check()
     page.get_by_role("button", name="Redraw").click()
@@ -256,7 +256,7 @@ def test_the_drawer_opens_beside_the_page_is_put_away_and_gives_the_focus_back(
 def test_every_shortcut_does_what_the_overview_says(open_page: Open, vm: VM) -> None:
     page = open_page(f"/vms/{vm.pk}/")
     dialog = page.get_by_role("dialog")
-    for key, title in (("e", f"Edit {vm.name}"), ("o", "Run Once")):
+    for key, title in (("e", f"Edit {vm.name}"), ("o", f"Run {vm.name} once")):
         page.keyboard.press(key)
         expect(dialog).to_contain_text(title)
         page.keyboard.press("Escape")
@@ -276,7 +276,6 @@ def test_every_shortcut_does_what_the_overview_says(open_page: Open, vm: VM) -> 
     expect(page.locator("#search")).to_have_value("n")
     page.locator("h1").click()
     page.keyboard.press("n")
-    page.get_by_label("Name", exact=True).fill("by-keyboard")
-    page.get_by_label("Description").focus()
+    page.locator("#id_name").fill("by-keyboard")
     page.keyboard.press("Control+Enter")
     expect(page.get_by_role("heading", name="by-keyboard")).to_be_visible()
