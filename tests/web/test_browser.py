@@ -249,8 +249,9 @@ def test_the_drawer_opens_beside_the_page_is_put_away_and_gives_the_focus_back(
     expect(page.get_by_text("Nothing is being done.")).to_be_visible()
     power.start(vm, by=admin)
     expect(page.locator("#drawer").get_by_text("Run: web")).to_be_visible()
-    page.locator("#open-tasks").click()
+    page.get_by_role("button", name="Close").click()
     expect(page.locator("#drawer")).not_to_be_visible()
+    expect(page.locator("#open-tasks")).to_be_focused()
 
 
 def test_every_shortcut_does_what_the_overview_says(open_page: Open, vm: VM) -> None:
