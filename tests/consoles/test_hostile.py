@@ -7,6 +7,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,8 @@ from typing import Any, cast
 
 import pytest
 from django.contrib.staticfiles.handlers import ASGIStaticFilesHandler
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from django.db import connections
+from playwright.sync_api import Page, expect, sync_playwright
 from pytest_django import Settings
 
 from tests.actions.runs import up
@@ -47,39 +49,41 @@ def static(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(webadmin.asgi, "application", ASGIStaticFilesHandler(cast(Any, webadmin.asgi.application)))
 
 
-@pytest.fixture
-def chromium(static: None, site: Site, monkeypatch: pytest.MonkeyPatch) -> Iterator[Browser]:
-    monkeypatch.setenv("DJANGO_ALLOW_ASYNC_UNSAFE", "true")
+def test_nothing_comes_of_what_a_screen_or_a_guest_means_to_do(
+    static: None, site: Site, settings: Settings, tmp_path: Path, vm: VM, host: Host, admin: User
+) -> None:
+    quiet = up(machine("quiet", by=admin, console=_with_line), host, by=admin)
+    shown = up(vm, host, by=admin)
+
+    def looks_on() -> None:
+        with _browser(site, admin) as look:
+            _speaks_nonsense(look(f"/vms/{shown.pk}/console"), site)
+            with closing(Line(settings.RUN_DIR, tmp_path)) as line:
+                _prints_commands_titles_links_and_megabytes(look(f"/vms/{quiet.pk}/console/serial"), line)
+
+    # In a thread of its own: the event loop of the browser's driver must not run where Django's connections are kept.
+    with ThreadPoolExecutor(1) as hand:
+        hand.submit(looks_on).result()
+
+
+@contextlib.contextmanager
+def _browser(site: Site, user: User) -> Iterator[Callable[[str], Page]]:
+    """Opens pages as somebody."""
+    expect.set_options(timeout=PATIENCE)
+    cookie = site.browser(user).cookies["sessionid"].value
+    connections.close_all()
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
-        yield browser
+
+        def look(path: str) -> Page:
+            page = browser.new_page()
+            page.set_default_timeout(PATIENCE)
+            page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": f"http://{site.place}"}])
+            page.goto(f"http://{site.place}{path}")
+            return page
+
+        yield look
         browser.close()
-
-
-@pytest.fixture
-def look(chromium: Browser, site: Site) -> Callable[[User, str], Page]:
-    """Opens a page as somebody; a script that fails fails the test."""
-    expect.set_options(timeout=PATIENCE)
-
-    def look(user: User, path: str) -> Page:
-        page = chromium.new_page()
-        page.set_default_timeout(PATIENCE)
-        cookie = site.browser(user).cookies["sessionid"].value
-        page.context.add_cookies([{"name": "sessionid", "value": cookie, "url": f"http://{site.place}"}])
-        page.goto(f"http://{site.place}{path}")
-        return page
-
-    return look
-
-
-def test_nothing_comes_of_what_a_screen_or_a_guest_means_to_do(
-    look: Callable[[User, str], Page], site: Site, settings: Settings, tmp_path: Path, vm: VM, host: Host, admin: User
-) -> None:
-    """One browser for both: its event loop must not run while a database is made ready."""
-    quiet = up(machine("quiet", by=admin, console=_with_line), host, by=admin)
-    _speaks_nonsense(look(admin, f"/vms/{up(vm, host, by=admin).pk}/console"), site)
-    with closing(Line(settings.RUN_DIR, tmp_path)) as line:
-        _prints_commands_titles_links_and_megabytes(look(admin, f"/vms/{quiet.pk}/console/serial"), line)
 
 
 def _with_line(console: Console, _offer: Offer) -> Console:
