@@ -38,7 +38,7 @@ test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real gu
 	@deploy/test.sh
 
 test-guests: setup-dev ## Slower real guests, from a cache
-	@deploy/pytest.sh -m guests -p no:xdist
+	@TWICE=1 deploy/pytest.sh -m guests -p no:xdist
 
 prove: setup-dev ## Long searches for a fault: many examples of every property, and what takes long
 	@deploy/pytest.sh -n auto --hypothesis-profile=prove -m "(stress or hypothesis) and not hypervisor"

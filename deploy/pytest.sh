@@ -1,5 +1,7 @@
 #!/usr/bin/env bash
-# Run pytest, and take a selection without any test for what it is: nothing to do yet, not a failure.
+# Run pytest, and take a selection without any test for what it is: nothing to do yet, not a failure. With TWICE set,
+# what failed is tried once more, by itself: on a busy machine an engine, a guest or a browser may miss a moment.
+# Whatever fails twice has failed, and what failed once can be read above.
 set -uo pipefail
 cd "$(dirname "$0")/.." || exit
 
@@ -7,6 +9,11 @@ cd "$(dirname "$0")/.." || exit
 unset PYTHONDONTWRITEBYTECODE
 .venv/bin/python -m pytest "$@"
 status=$?
+if [ "$status" -eq 1 ] && [ -n "${TWICE:-}" ]; then
+    printf '\n---- what failed, once more\n'
+    .venv/bin/python -m pytest "$@" --last-failed
+    status=$?
+fi
 if [ "$status" -eq 5 ]; then
     echo "No test of this kind exists yet ($*)."
     exit 0

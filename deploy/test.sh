@@ -25,16 +25,7 @@ part() {
     summary+=("$(printf '%-22s %-10s %4d s' "$name" "$outcome" $((SECONDS - began)))")
 }
 
-# twice COMMAND...: what failed is tried once more, by itself: on a busy machine a guest or a browser may miss a moment.
-# Whatever fails twice has failed, and what failed once can be read above.
-twice() {
-    local status
-    "$@"
-    status=$?
-    [ "$status" -eq 1 ] || return "$status"
-    printf '\n---- what failed, once more\n'
-    "$@" --last-failed
-}
+export TWICE=1
 
 # Each worker has a database of its own; whoever is done takes over tests of the others. Guests and browsers come one
 # after the other: each takes a core, and two daemons on one machine may look for a display's port at the same moment.
@@ -44,9 +35,9 @@ part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh "${all[@]}" 
     -m "not sql_server and not hypervisor and not browser and not clients and not guests and not stress"
 part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py deploy/pytest.sh "${all[@]}" \
     -m "(sql or sql_server) and not hypervisor and not browser and not guests and not stress"
-part "a real hypervisor" "hypervisor binding guest" twice env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
     -m "hypervisor and not guests and not stress"
-part "a real browser" "browser" twice env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
     -m "browser and not hypervisor and not guests and not stress"
 
 part "other people's clients" "sdk" env -u DATABASE_URL deploy/pytest.sh -p no:xdist -m "clients"
