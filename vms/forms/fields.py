@@ -99,6 +99,8 @@ class _Refusing:
 class Options(_Refusing, forms.Select):
     """A list; an option that cannot be chosen carries its reason in its text."""
 
+    template_name = "options.html"
+
     def create_option(self, *args: Any, **kwargs: Any) -> Any:
         option = super().create_option(*args, **kwargs)
         if option["reason"]:
