@@ -26,16 +26,19 @@ class Guest:
 
     def __init__(self) -> None:
         self.typed = bytearray()
-        self.off = False
-        self.opened = 0
+        self.off = self.held = False
+        self.opened = self.asked = 0
         self._says: Callable[[bytes], None] | None = None
         self._ends: Callable[[], None] | None = None
 
     async def open(
         self, at: Mapping[str, str], machine: UUID, said: Callable[[bytes], None], ended: Callable[[], None]
-    ) -> "Guest":
-        if self.off or at != {"uri": "test"}:
-            raise Refusal("HYPERVISOR_REFUSED", None, message="off")
+    ) -> "Guest | None":
+        self.asked += 1
+        if self.held or at != {"uri": "test"}:
+            raise Refusal("HYPERVISOR_REFUSED", None, message="Active console session exists for this domain")
+        if self.off:
+            return None
         self.opened += 1
         self._says, self._ends = said, ended
         return self
@@ -59,6 +62,10 @@ class Guest:
 
     def powers_off(self) -> None:
         self.off = True
+        self.drops()
+
+    def drops(self) -> None:
+        """The line ends, as when the host's daemon dies."""
         assert self._ends is not None
         self._ends()
 
@@ -114,6 +121,12 @@ class Table:
     def log(self) -> bytes:
         place = self.logs / str(MACHINE)
         return (place / f"{recorder.runs(place)[-1]}.log").read_bytes()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 Flow = Callable[[Table], Coroutine[Any, Any, None]]
@@ -231,6 +244,30 @@ def test_the_first_word_of_a_run_is_written_down_and_each_run_begins_anew(at_tab
         bob = await table.joins("bob")
         await bob.hears(b"again")
         assert b"Linux" not in bob.said, "what another run said is in its log"
+
+    at_table(flow)
+
+
+def test_a_line_that_is_written_down_comes_back_though_nobody_watches_until_its_machine_is_off(
+    at_table: Callable[[Flow], None],
+) -> None:
+    async def flow(table: Table) -> None:
+        table.guest.held = True  # by the broker of an engine that has died, say
+        engine = await table.engine()
+        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, record=True, fresh=False))
+        await engine.is_told(attached=False)
+        table.guest.held = False
+        await until(lambda: table.guest.opened == 1)
+        table.guest.says(b"heard\r\n")
+        table.guest.drops()
+        await until(lambda: table.guest.opened == 2)
+        table.guest.says(b"again\r\n")
+        assert table.log() == b"heard\r\nagain\r\n"
+        asked = table.guest.asked
+        table.guest.powers_off()
+        await until(lambda: table.guest.asked == asked + 1)
+        await asyncio.sleep(10 * broker.RETRY_AFTER)
+        assert table.guest.asked == asked + 1, "a machine that is off is not asked for again and again"
 
     at_table(flow)
 

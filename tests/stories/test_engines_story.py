@@ -125,26 +125,29 @@ def test_a_migration_that_an_engine_is_killed_over_leaves_its_machine_on_one_hos
         wait_until(all_up, 30, "both hosts are up")
         admin = person("admin", role="SuperUser")
         vm = started("moving", admin)
-        run = vm.run
         for moment in MOMENTS:
-            on(here)["moving"].migrateSetMaxSpeed(1)  # MiB a second
-            job = migration.migrate(fresh(vm), to=Host.objects.get(name=there.name), by=admin)
-            wait_until(lambda moment=moment, job=job: _reached(moment, job, here), 20, moment)
-            engine.signal(signal.SIGKILL)
-            assert fresh(job).state == "started", "nobody has said what became of it"
-            if "moving" in on(here):
-                on(here)["moving"].migrateSetMaxSpeed(1000)
-            engine.start()
-            wait_until(lambda job=job: not fresh(job).active, 60, "the end of the migration")
-            settled = wait_until(lambda: _at_rest(vm), 15, f"it is at rest: {engine.told()}")
-            target = there if fresh(job).state == "finished" else here
-            assert (settled.host_name, settled.run, settled.drift) == (target.name, run, False), moment
-            assert ["moving" in on(each) for each in daemons] == [each is target for each in daemons], moment
-            assert on(target)["moving"].isActive()
-            listens(on(target)["moving"])
-            assert fresh(job).state == "finished", f"killed when {moment}: {fresh(job).error}"
+            _killed_over(moment, fresh(vm), engine, here, there)
             here, there = there, here
         assert Job.objects.filter(verb="migrate").count() == len(MOMENTS), "nobody had to ask a second time"
+
+
+def _killed_over(moment: str, vm: VM, engine: EngineProcess, here: NetworkedDaemon, there: NetworkedDaemon) -> None:
+    """The machine is to move, the engine is killed at that moment, and the next one finishes what it began."""
+    on(here)["moving"].migrateSetMaxSpeed(1)  # MiB a second
+    admin = User.objects.get(username="admin")
+    job = migration.migrate(vm, to=Host.objects.get(name=there.name), by=admin)
+    wait_until(lambda: _reached(moment, job, here), 20, moment)
+    engine.signal(signal.SIGKILL)
+    assert fresh(job).state == "started", "nobody has said what became of it"
+    if "moving" in on(here):
+        on(here)["moving"].migrateSetMaxSpeed(1000)
+    engine.start()
+    wait_until(lambda: not fresh(job).active, 60, "the end of the migration")
+    assert fresh(job).state == "finished", f"killed when {moment}: {fresh(job).error}"
+    settled = wait_until(lambda: _at_rest(vm), 15, f"it is at rest: {engine.told()}")
+    assert (settled.host_name, settled.run, settled.drift) == (there.name, vm.run, False), moment
+    assert ("moving" in on(here), on(there)["moving"].isActive()) == (False, True), moment
+    listens(on(there)["moving"])
 
 
 def _reached(moment: str, job: Job, source: NetworkedDaemon) -> bool:
@@ -155,7 +158,7 @@ def _reached(moment: str, job: Job, source: NetworkedDaemon) -> bool:
     told = on(source)["moving"].jobStats()
     if told.get("type") != libvirt.VIR_DOMAIN_JOB_UNBOUNDED:
         return False
-    return bool(moment == "sent" or 0 < told.get("data_processed", 0))
+    return bool(moment == "sent" or told.get("data_processed", 0) > 0)
 
 
 def _at_rest(vm: VM) -> VM | None:

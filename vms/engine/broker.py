@@ -28,6 +28,7 @@ logger = logging.getLogger(__name__)
 
 HELD: Final = 1024 * 1024  # bytes that wait for a watcher who does not read; what comes beyond is skipped for him
 RETRY_AFTER: Final = 1.0  # seconds between attempts at a line that people wait for
+ATTACHED_WITHIN: Final = 2.5  # seconds after which an engine is told that it was not possible yet; it waits for three
 ORPHANED: Final = 60.0  # seconds without an engine after which the broker ends; polite engines say when they go
 DISMISSED: Final = 6.0
 TIDY_EVERY: Final = 3600.0  # seconds between two looks for logs that are too old
@@ -41,10 +42,10 @@ class OpenLine(Protocol):
     def close(self) -> None: ...
 
 
-# Opens a line: where its host is, whose it is, what to call with what comes, and at its end.
+# Opens a line: where its host is, whose it is, what to call with what comes, and at its end. None where it is off.
 Opener = Callable[
     [Mapping[str, str], UUID, Callable[[bytes], None], Callable[[], None]],
-    Awaitable[OpenLine],
+    Awaitable[OpenLine | None],
 ]
 
 
@@ -88,12 +89,18 @@ class SerialLine:
         self._scrollback = Scrollback()
         self._typist: Watcher | None = None
         self._open: OpenLine | None = None
+        self._off = False
         self._trying: asyncio.Task[None] | None = None
         self._opening = asyncio.Lock()
 
     @property
     def needed(self) -> bool:
-        return bool(self.watchers) or self._open is not None
+        return bool(self.watchers) or self._open is not None or self._written
+
+    @property
+    def _written(self) -> bool:
+        """Whether what it says is written down, as long as it may say something."""
+        return self.recorder is not None and not self._off
 
     def join(self, watcher: Watcher, *, take: bool, since: float = 0) -> None:
         """Somebody comes; what was said before `since` is not for him."""
@@ -149,9 +156,12 @@ class SerialLine:
                 self._open = await self._opener(at, self.machine, self._said, self._ended)
             except Refusal as no:
                 logger.debug("%s: %s", self.machine, no.params)
+                self._off = False  # for all that is known
                 return False
-        self.told()
-        return True
+            self._off = self._open is None
+        if not self._off:
+            self.told()
+        return not self._off
 
     def begin(self) -> None:
         """A new run begins: what the one before said is in its log."""
@@ -170,7 +180,8 @@ class SerialLine:
             self._open = None
 
     async def _try(self) -> None:
-        while self.watchers and not await self.attach():  # noqa: ASYNC110  (libvirt tells nobody of a line that is free)
+        """As long as it is watched or written down: what a daemon drops, or somebody holds, is free again some time."""
+        while not await self.attach() and (self.watchers or self._written):  # noqa: ASYNC110  (libvirt tells nobody)
             await asyncio.sleep(RETRY_AFTER)
 
     def _said(self, said: bytes) -> None:
@@ -182,6 +193,7 @@ class SerialLine:
 
     def _ended(self) -> None:
         self._open = None
+        self._off = False
         self.told()
         self.keep_trying()
 
@@ -305,7 +317,14 @@ class Broker:
             line.recorder = Recorder(self._logs, line.machine, fresh=fresh, retention=self._retention)
             if not fresh:  # a broker that was started anew knows what was said before it from the log alone
                 line.remember(line.recorder.said(), line.recorder.began)
-        return await line.attach()
+        try:
+            async with asyncio.timeout(ATTACHED_WITHIN):
+                attached = await line.attach()
+        except TimeoutError:
+            attached = False
+        if not attached:
+            line.keep_trying()
+        return attached
 
     def _leave_after(self, seconds: float | None) -> None:
         if self._leaving is not None:

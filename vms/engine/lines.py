@@ -50,6 +50,11 @@ class SerialLines:
                     self._send(host=str(host), at=dict(at))
             return anew
 
+    def knows(self, host: UUID) -> bool:
+        """Whether a broker is at work that has been told of this host."""
+        with self._guard:
+            return self._line is not None and host in self._hosts
+
     def wants(self, host: UUID | None, run: Run) -> bool:
         """Whether anybody is to hear the first words of a run."""
         if host not in self._hosts or not run.spec.console.serial:

@@ -255,6 +255,8 @@ class Engine:
 
     def _carry_out(self, job: Job, watcher: Watcher) -> None:
         try:
+            if not self._lines.knows(watcher.host.pk):  # an engine that has just begun: its first start is heard, too
+                self._keep_lines()
             with self._busy.lock(job.machine):
                 answered = carry_out(job, heard(watcher.hypervisor, self._lines, watcher.host.pk), self._heard)
             if not answered:

@@ -1,16 +1,24 @@
 """Serial lines by libvirt's streams, in a process whose event loop is asyncio's: the serial broker's."""
 
 import asyncio
+import contextlib
+import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from functools import partial
+from typing import Any, Final, TypeVar
 from uuid import UUID
+from weakref import WeakSet
 
 import libvirt
 import libvirtaio
 
 from vms.domain.errors import Refusal
 
+T = TypeVar("T")
+
 KEEPALIVE: Final = (2, 3)
+ANSWERS_WITHIN: Final = 5.0  # seconds for a daemon: no keepalive guards it while a connection is made
+REST: Final = 1.0  # seconds after an attempt that came to nothing in which its daemon is left alone
 TYPED_LIMIT: Final = 64 * 1024  # bytes that wait for a guest which reads nothing; what comes beyond is dropped
 _AT_ONCE: Final = 64 * 1024
 _CREDENTIALS: Final = [libvirt.VIR_CRED_AUTHNAME, libvirt.VIR_CRED_PASSPHRASE]
@@ -96,41 +104,108 @@ class Lines:
     def __init__(self) -> None:
         libvirt.registerErrorHandler(lambda _context, _error: None, None)
         libvirtaio.virEventRegisterAsyncIOImpl()
-        self._connections: dict[str, Any] = {}
-        self._open: dict[str, set[Line]] = {}
+        self._daemons: dict[str, _Daemon] = {}
 
     async def open(
         self, at: Mapping[str, str], machine: UUID, said: Callable[[bytes], None], ended: Callable[[], None]
-    ) -> Line:
-        """Refused with `HYPERVISOR_REFUSED` when the machine is off, has no line, or somebody else holds it."""
+    ) -> Line | None:
+        """None where the machine is off; refused with `HYPERVISOR_REFUSED` when it has no line, somebody else holds
+        that, or its host does not answer. A host that hangs holds up no other."""
+        daemon = self._daemons.setdefault(at["uri"], _Daemon(at))
+        daemon.at = at
         try:
-            connection = await self._connection(at)
-            stream = await asyncio.to_thread(_opened, connection, machine)
-        except libvirt.libvirtError as error:
+            stream = await daemon.stream(machine)
+        except (libvirt.libvirtError, TimeoutError) as error:
             raise Refusal("HYPERVISOR_REFUSED", None, message=str(error)) from error
+        if stream is None:
+            return None
         line = Line(stream, said, ended)
-        self._open.setdefault(at["uri"], set()).add(line)
+        daemon.lines.add(line)
         return line
 
-    async def _connection(self, at: Mapping[str, str]) -> Any:
-        known = self._connections.get(at["uri"])
-        if known is not None and known.isAlive():
-            return known
-        connection = await asyncio.to_thread(libvirt.openAuth, at["uri"], [_CREDENTIALS, _answers(at), None], 0)
-        connection.setKeepAlive(*KEEPALIVE)
-        connection.registerCloseCallback(self._closed, at["uri"])
-        self._connections[at["uri"]] = connection
-        return connection
 
-    def _closed(self, _connection: Any, _reason: int, uri: str) -> None:
-        self._connections.pop(uri, None)
-        for line in self._open.pop(uri, set()):
+class _Daemon:
+    """A host's daemon: asked one thing at a time, in a thread of its own, so that one that hangs keeps only that."""
+
+    def __init__(self, at: Mapping[str, str]) -> None:
+        self.at = at
+        self.lines: WeakSet[Line] = WeakSet()
+        self._connection: Any = None
+        self._turn = asyncio.Lock()
+        self._hanging: asyncio.Future[Any] | None = None
+        self._rests_until = 0.0
+
+    async def stream(self, machine: UUID) -> Any:
+        """A machine's line; None where the machine is off."""
+        async with self._turn:
+            clock = asyncio.get_running_loop()
+            if clock.time() < self._rests_until:
+                raise TimeoutError("it has just not answered")
+            try:
+                if self._connection is None or not self._connection.isAlive():
+                    self._connection = await self._answer(self._connect, lambda late: late.close())
+                    self._connection.setKeepAlive(*KEEPALIVE)
+                    self._connection.registerCloseCallback(self._closed, None)
+            except (libvirt.libvirtError, TimeoutError):
+                self._rests_until = clock.time() + REST
+                raise
+            connection = self._connection
+            return await self._answer(lambda: _opened(connection, machine), lambda late: late and late.abort())
+
+    async def _answer(self, call: Callable[[], T], too_late: Callable[[T], object]) -> T:
+        """What a call returns in time; what it returns later is put away, and until then no other is begun."""
+        if self._hanging is not None and not self._hanging.done():
+            raise TimeoutError("it still hangs")
+        answer = _in_a_thread(call)
+        try:
+            return await asyncio.wait_for(asyncio.shield(answer), ANSWERS_WITHIN)
+        except (TimeoutError, asyncio.CancelledError):
+            self._hanging = answer
+            answer.add_done_callback(lambda late: _put_away(late, too_late))
+            raise
+
+    def _connect(self) -> Any:
+        return libvirt.openAuth(self.at["uri"], [_CREDENTIALS, _answers(self.at), None], 0)
+
+    def _closed(self, connection: Any, _reason: int, _opaque: Any) -> None:
+        self._connection = None
+        for line in list(self.lines):
             line.lost()
 
 
+def _in_a_thread(call: Callable[[], T]) -> "asyncio.Future[T]":
+    """Not one of the loop's own, of which there are a few for all hosts, and which an end would wait for."""
+    loop = asyncio.get_running_loop()
+    answer: asyncio.Future[T] = loop.create_future()
+
+    def run() -> None:
+        try:
+            settle = partial(answer.set_result, call())
+        except libvirt.libvirtError as error:
+            settle = partial(answer.set_exception, error)
+        with contextlib.suppress(RuntimeError):  # the loop has ended meanwhile
+            loop.call_soon_threadsafe(settle)
+
+    threading.Thread(target=run, name="libvirt-line", daemon=True).start()
+    return answer
+
+
+def _put_away(late: "asyncio.Future[T]", too_late: Callable[[T], object]) -> None:
+    with contextlib.suppress(libvirt.libvirtError):
+        too_late(late.result())
+
+
 def _opened(connection: Any, machine: UUID) -> Any:
+    try:
+        domain = connection.lookupByUUID(machine.bytes)
+    except libvirt.libvirtError as error:
+        if error.get_error_code() == libvirt.VIR_ERR_NO_DOMAIN:
+            return None
+        raise
+    if not domain.isActive():
+        return None
     stream = connection.newStream(libvirt.VIR_STREAM_NONBLOCK)
-    connection.lookupByUUID(machine.bytes).openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_SAFE)
+    domain.openConsole(None, stream, libvirt.VIR_DOMAIN_CONSOLE_SAFE)
     return stream
 
 
