@@ -7,11 +7,10 @@ from django.utils.functional import lazy
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.console import DISCONNECT_DELAY, KEYBOARD_LAYOUTS, MONITORS, PROXY_LENGTH
-from vms.domain.machine import CPU_SHARES, IO_THREADS, MEMORY_MIB, NAME_LENGTH, time_zones
+from vms.domain.machine import CPU_SHARES, IO_THREADS, MEMORY_MIB, NAME_LENGTH
 from vms.domain.osinfo import OPERATING_SYSTEMS
 from vms.domain.parts import CPUS, RNG_RATE
 from vms.domain.properties import PROPERTIES
-from vms.messages import Text
 from vms.models.hardware import (
     BOOT_DEVICES,
     BOOT_ORDERS,
@@ -27,7 +26,7 @@ from vms.models.hardware import (
 )
 
 from .console import protocol_choices
-from .fields import Options, Radios, Several, choice, number, switch, text
+from .fields import Options, Radios, Several, choice, number, switch, text, zone
 from .parts import PROPERTY
 
 _DEVICES: Final = dict(BOOT_DEVICES)
@@ -39,10 +38,6 @@ def _in_order(devices: str) -> str:
 
 
 in_order: Final = lazy(_in_order, str)  # told in the language of whoever looks
-
-
-def _time_zones() -> list[tuple[str, Text]]:
-    return [("", _("As the operating system has it")), *((zone, zone) for zone in sorted(time_zones()))]
 
 
 class MachineFields(forms.Form):
@@ -62,7 +57,7 @@ class MachineFields(forms.Form):
     sockets, cores, threads = number(1, CPUS), number(1, CPUS), number(1, CPUS)
     cpu_model, emulated_machine = choice(), choice()
     firmware = choice(FIRMWARES, required=True)
-    time_zone = choice(_time_zones)
+    time_zone = zone(_("As the operating system has it"))
     serial_policy = choice(SERIAL_POLICIES, required=True)
     serial_value = text(64, help_text=_("Used with the policy “Custom serial number”."))
 

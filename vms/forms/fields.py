@@ -166,6 +166,16 @@ def text(length: int, help_text: Any = "") -> forms.CharField:
     return forms.CharField(max_length=length, required=False, help_text=help_text)
 
 
+def zone(none: Any) -> forms.CharField:
+    """A time zone by name, found by typing any part of it; `none` says what holds where none is named.
+
+    The dialog draws the names once for all such fields ({% time_zones %}); what is no time zone the action refuses.
+    """
+    return forms.CharField(
+        max_length=100, required=False, widget=forms.TextInput(attrs={"list": "time-zones", "placeholder": none})
+    )
+
+
 def member(kind: Any, value: Any, default: Any) -> Any:
     """The member of an enumeration that a raw value names, or the default."""
     return kind(str(value)) if str(value) in {each.value for each in kind} else default

@@ -8,10 +8,9 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.initialization import NO_ADDRESS, PREFIX
-from vms.domain.machine import time_zones
 from vms.domain.secret import Secret
 
-from .fields import Options, text
+from .fields import text, zone
 from .parts import Values
 
 _FIELD: Final = "initialization_"
@@ -27,10 +26,6 @@ def _lines(rows: int, length: int, help_text: Any = "") -> forms.CharField:
     return forms.CharField(max_length=length, required=False, widget=widget, help_text=help_text, strip=False)
 
 
-def _zones() -> list[tuple[str, Any]]:
-    return [("", _("As the guest has it")), *((zone, zone) for zone in sorted(time_zones()))]
-
-
 class FirstBootFields(forms.Form):
     """Fields of everything that cloud-init is told; empty ones say nothing."""
 
@@ -44,7 +39,7 @@ class FirstBootFields(forms.Form):
     )
     initialization_authorized_ssh_keys = _lines(3, 16_000, _("A line of an OpenSSH .pub file for each key."))
     initialization_host_name = text(255, _("Empty: the name of the virtual machine."))
-    initialization_timezone = forms.ChoiceField(choices=_zones, required=False, widget=Options)
+    initialization_timezone = zone(_("As the guest has it"))
     initialization_dns_servers = text(255, _("IP addresses, separated by blanks."))
     initialization_dns_search = text(255)
     initialization_nic_configurations = _lines(

@@ -7,7 +7,10 @@ from typing import Any
 from django import template
 from django.conf import settings
 from django.templatetags.static import static
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
 
+from vms.domain import machine
 from vms.web import menu, pages
 
 register = template.Library()
@@ -29,6 +32,14 @@ def sections(context: template.Context) -> list[menu.Section]:
 def vendor(name: str, path: str) -> str:
     """The address of a file of a front-end package; its version is the one that static/package.json declares."""
     return static(f"vendor/{name}-{_versions()[name]}/{path}")
+
+
+@register.simple_tag
+@cache
+def time_zones() -> SafeString:
+    """The names of all time zones, which fields of `forms.fields.zone` suggest."""
+    names = format_html_join("", '<option value="{}"></option>', ((zone,) for zone in sorted(machine.time_zones())))
+    return format_html('<datalist id="time-zones">{}</datalist>', names)
 
 
 @cache
