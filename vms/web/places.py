@@ -1,7 +1,7 @@
 """Data centers, clusters and hosts in WebAdmin, as one table, and the pages that they share."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import Any, Final
 from uuid import UUID
 
@@ -32,6 +32,16 @@ _RUNNING: Final = Count("vms", filter=~Q(vms__observed__in=NOT_RUNNING), distinc
 
 
 @dataclass(frozen=True, kw_only=True)
+class Verb:
+    """Something that is done with a place by a button; `why_not` says why it cannot be at present, or nothing."""
+
+    act: Callable[..., Any]
+    label: Text
+    icon: str
+    why_not: Callable[[Any], str]
+
+
+@dataclass(frozen=True, kw_only=True)
 class PlaceKind:
     """One kind of place: its words, its rows, its dialog, its actions, and what its pages tell."""
 
@@ -53,7 +63,10 @@ class PlaceKind:
     facts: Callable[[Any], list[Any]]
     tables: Callable[[Any], list[Table]]
     counted: Callable[[Any], Any]
-    # What a page tells beside that: status, buttons, what is wrong.
+    # What its buttons do, and the right that they take.
+    verbs: Mapping[str, Verb] = field(default_factory=dict)
+    manipulates: ActionGroup | None = None
+    # What a page tells beside that: status, what is wrong, dialogs.
     more: Callable[[Any, rights.Rights], dict[str, Any]] = lambda _row, _held: {}
 
     def rows(self, request: HttpRequest) -> Any:
@@ -63,8 +76,43 @@ class PlaceKind:
     def row(self, request: HttpRequest, pk: UUID) -> Any:
         return get_object_or_404(self.rows(request), pk=pk)
 
+    def buttons(self, row: Any, held: rights.Rights) -> list[dict[str, Any]]:
+        """What can be done with a place, each with the reason why not."""
+        lacking = reasons.lacking(self.manipulates, held) if self.manipulates else ""
+        return [
+            {
+                "name": name,
+                "label": verb.label,
+                "icon": verb.icon,
+                "url": reverse(f"{self.name}_action", args=[row.pk, name]),
+                "reason": lacking or verb.why_not(row),
+            }
+            for name, verb in self.verbs.items()
+        ]
+
     def at(self, page: str, row: Any = None) -> str:
         return reverse(f"{self.name}_{page}", args=[row.pk] if row is not None else [])
+
+
+def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
+    icon, tone = placefacts.status_icon(host)
+    return {
+        "status": host.shown_status.label,
+        "icon": icon,
+        "tone": tone,
+        "failure": placefacts.reason(host),
+        "foreign": foreign(host, held),
+    }
+
+
+def _not_activated(host: Host) -> str:
+    return "" if host.maintenance else _("The host is active already.")
+
+
+def _not_rested(host: Host) -> str:
+    if not host.maintenance or host.shown_status == HostStatus.PREPARING:
+        return ""  # what could not leave the first time is asked again
+    return _("The host is in maintenance already.")
 
 
 DATA_CENTERS: Final = PlaceKind(
@@ -134,6 +182,14 @@ HOSTS: Final = PlaceKind(
     facts=placefacts.host,
     tables=placefacts.host_tables,
     counted=lambda rows: rows.select_related("cluster__data_center").annotate(running_count=_RUNNING),
+    manipulates=ActionGroup.MANIPULATE_HOST,
+    verbs={
+        "activate": Verb(act=hosts.activate, label=gettext_lazy("Activate"), icon="fa-play", why_not=_not_activated),
+        "maintenance": Verb(
+            act=hosts.deactivate, label=gettext_lazy("Maintenance"), icon="fa-wrench", why_not=_not_rested
+        ),
+    },
+    more=_host_context,
 )
 NETWORKS: Final = PlaceKind(
     name="network",
@@ -205,11 +261,6 @@ MAC_POOLS: Final = PlaceKind(
     counted=lambda rows: rows.prefetch_related("clusters"),
 )
 PLACES: Final = (DATA_CENTERS, CLUSTERS, HOSTS, NETWORKS, PROFILES, MAC_POOLS)
-# What is done with a host by a button: verb → action, words, icon; possible in maintenance, or outside of it.
-_VERBS: Final = {
-    "activate": (hosts.activate, gettext_lazy("Activate"), "fa-play", True),
-    "maintenance": (hosts.deactivate, gettext_lazy("Maintenance"), "fa-wrench", False),
-}
 
 
 @route(Access.ADMINISTRATOR)
@@ -242,7 +293,8 @@ def place_detail(request: HttpRequest, kind: PlaceKind, pk: UUID) -> HttpRespons
         "no_edit": reasons.lacking(kind.edits, held),
         "no_remove": reasons.lacking(kind.removes, held),
         "at": {page: kind.at(page, row) for page in ("edit", "remove")} | {"list": kind.at("list")},
-        **(_host_context(row, held) if kind is HOSTS else kind.more(row, held)),
+        "buttons": kind.buttons(row, held),
+        **kind.more(row, held),
     }
     busy = bool(context.get("busy"))
     return live(request, "places/detail.html", "places/_detail.html", context, busy=busy)
@@ -287,45 +339,14 @@ def remove_place(request: HttpRequest, kind: PlaceKind, pk: UUID) -> HttpRespons
 
 @route(Access.ADMINISTRATOR)
 @require_POST
-def host_action(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
-    """Put a host into maintenance, or end that."""
-    row = HOSTS.row(request, pk)
-    if verb not in _VERBS:
+def place_action(request: HttpRequest, kind: PlaceKind, pk: UUID, verb: str) -> HttpResponse:
+    """Do what a button of a place says."""
+    row = kind.row(request, pk)
+    if verb not in kind.verbs:
         raise Http404
-    act, label, _icon, _from = _VERBS[verb]
     try:
-        act(row, by=user_of(request))
+        kind.verbs[verb].act(row, by=user_of(request))
     except Refusal as no:
-        return complain(request, no, HOSTS.at("detail", row))
-    done = _("“%(verb)s” was done for %(name)s.") % {"verb": label, "name": row}
-    return reply(request, done, HOSTS.at("detail", row), stay=True)
-
-
-def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
-    icon, tone = placefacts.status_icon(host)
-    buttons = [
-        {
-            "name": verb,
-            "label": label,
-            "icon": icon_,
-            "url": reverse("host_action", args=[host.pk, verb]),
-            "reason": reasons.lacking(ActionGroup.MANIPULATE_HOST, held) or _why_not(host, verb, resting),
-        }
-        for verb, (_act, label, icon_, resting) in _VERBS.items()
-    ]
-    return {
-        "status": host.shown_status.label,
-        "icon": icon,
-        "tone": tone,
-        "buttons": buttons,
-        "failure": placefacts.reason(host),
-        "foreign": foreign(host, held),
-    }
-
-
-def _why_not(host: Host, verb: str, resting: bool) -> str:
-    if host.maintenance == resting or (verb == "maintenance" and host.shown_status == HostStatus.PREPARING):
-        return ""  # what could not leave the first time is asked again
-    if verb == "activate":
-        return _("The host is active already.")
-    return _("The host is in maintenance already.")
+        return complain(request, no, kind.at("detail", row))
+    done = _("“%(verb)s” was done for %(name)s.") % {"verb": kind.verbs[verb].label, "name": row}
+    return reply(request, done, kind.at("detail", row), stay=True)

@@ -4,63 +4,50 @@ from typing import Any, Final
 from uuid import UUID
 
 from django.db.models import Count
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_GET, require_http_methods
 
 from vms.actions import disks, rights, storage, uploads
-from vms.domain.errors import Refusal
 from vms.forms.storage import CopyDiskForm, DiskForm, StorageDomainForm, UploadForm
 from vms.models import ActionGroup, Disk, StorageDomain, StorageStatus
 from vms.routes import Access, route
 
 from . import reasons, storagefacts
 from .kinds import user_of
-from .pages import complain, live, page, refusals_on, reply
-from .places import PlaceKind
+from .pages import live, page, refusals_on, reply
+from .places import PlaceKind, Verb
 from .searched import searched
 from .tables import Table
 
-# What is done with a storage domain by a button: verb → action, words, icon; possible while it is at work, or not.
-_VERBS: Final = {
-    "activate": (storage.activate, gettext_lazy("Activate"), "fa-play", False),
-    "maintenance": (storage.deactivate, gettext_lazy("Maintenance"), "fa-wrench", True),
-}
 
-
-def _domain_buttons(row: StorageDomain, held: rights.Rights) -> dict[str, Any]:
+def _domain_context(row: StorageDomain, _held: rights.Rights) -> dict[str, Any]:
     icon, tone = storagefacts.status_icon(row)
-    buttons = [
-        {
-            "name": verb,
-            "label": label,
-            "icon": icon_,
-            "url": reverse("storage_action", args=[row.pk, verb]),
-            "reason": reasons.lacking(ActionGroup.MANIPULATE_STORAGE_DOMAIN, held) or _why_not(row, active),
-        }
-        for verb, (_act, label, icon_, active) in _VERBS.items()
-    ]
     return {
         "status": row.get_status_display(),
         "icon": icon,
         "tone": tone,
-        "buttons": buttons,
         "failure": storagefacts.reason(row.reason),
         "busy": row.status == StorageStatus.LOCKED,
     }
 
 
-def _why_not(row: StorageDomain, active: bool) -> str:
+def _not_activated(row: StorageDomain) -> str:
     if row.status == StorageStatus.LOCKED:
         return _("The engine is opening it.")
-    if row.active == active or (not active and row.status == StorageStatus.INACTIVE):
-        return ""
-    return _("The storage domain is not active.") if active else _("The storage domain is active already.")
+    inactive = not row.active or row.status == StorageStatus.INACTIVE
+    return "" if inactive else _("The storage domain is active already.")
 
 
-def _disk_buttons(row: Disk, held: rights.Rights) -> dict[str, Any]:
+def _not_rested(row: StorageDomain) -> str:
+    if row.status == StorageStatus.LOCKED:
+        return _("The engine is opening it.")
+    return "" if row.active else _("The storage domain is not active.")
+
+
+def _disk_context(row: Disk, held: rights.Rights) -> dict[str, Any]:
     icon, tone = storagefacts.disk_icon(row)
     locked = _("A task is at work on the disk.") if row.status == "locked" else ""
     return {
@@ -103,7 +90,14 @@ STORAGE_DOMAINS: Final = PlaceKind(
     facts=storagefacts.domain,
     tables=storagefacts.domain_tables,
     counted=lambda rows: rows.select_related("data_center", "host").annotate(disk_count=Count("disks", distinct=True)),
-    more=_domain_buttons,
+    manipulates=ActionGroup.MANIPULATE_STORAGE_DOMAIN,
+    verbs={
+        "activate": Verb(act=storage.activate, label=gettext_lazy("Activate"), icon="fa-play", why_not=_not_activated),
+        "maintenance": Verb(
+            act=storage.deactivate, label=gettext_lazy("Maintenance"), icon="fa-wrench", why_not=_not_rested
+        ),
+    },
+    more=_domain_context,
 )
 DISKS: Final = PlaceKind(
     name="disk",
@@ -134,7 +128,7 @@ DISKS: Final = PlaceKind(
     counted=lambda rows: rows.select_related("domain__data_center").prefetch_related(
         "attachments__vm", "attachments__template"
     ),
-    more=_disk_buttons,
+    more=_disk_context,
 )
 STORED: Final = (STORAGE_DOMAINS, DISKS)
 
@@ -189,19 +183,3 @@ def upload_disk(request: HttpRequest) -> HttpResponse:
             made = uploads.bring(**form.wish(), by=user_of(request))
             return reply(request, _("%(name)s is being made.") % {"name": made}, DISKS.at("detail", made))
     return page(request, "disks/upload.html", "disks/_upload.html", {"form": form, "back": DISKS.at("list")})
-
-
-@route(Access.ADMINISTRATOR)
-@require_POST
-def storage_action(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
-    """Activate a storage domain, or put it into maintenance."""
-    row = STORAGE_DOMAINS.row(request, pk)
-    if verb not in _VERBS:
-        raise Http404
-    act, label, _icon, _active = _VERBS[verb]
-    try:
-        act(row, by=user_of(request))
-    except Refusal as no:
-        return complain(request, no, STORAGE_DOMAINS.at("detail", row))
-    done = _("“%(verb)s” was done for %(name)s.") % {"verb": label, "name": row}
-    return reply(request, done, STORAGE_DOMAINS.at("detail", row), stay=True)

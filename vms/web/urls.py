@@ -72,6 +72,8 @@ def _of_places(kind: PlaceKind) -> Iterator[URLPattern]:
     yield path(below, places.place_detail, given, name=f"{name}_detail")
     yield path(f"{below}edit", places.place_form, given, name=f"{name}_edit")
     yield path(f"{below}remove", places.remove_place, given, name=f"{name}_remove")
+    if kind.verbs:
+        yield path(f"{below}actions/<slug:verb>", places.place_action, given, name=f"{name}_action")
 
 
 urlpatterns: Final[list[URLPattern]] = [
@@ -97,7 +99,6 @@ urlpatterns: Final[list[URLPattern]] = [
     path("disks/", storage.disk_list, name="disk_list"),
     path("disks/upload", storage.upload_disk, name="disk_upload"),
     *(pattern for kind in (*PLACES, *storage.STORED) for pattern in _of_places(kind)),
-    path("storage/<uuid:pk>/actions/<slug:verb>", storage.storage_action, name="storage_action"),
     path("disks/<uuid:pk>/copy", storage.copy_disk, name="disk_copy"),
     path("templates/<uuid:pk>/disks", machinedisks.template_disks, name="template_disks"),
     path("vms/<uuid:pk>/snapshots", snapshots.vm_snapshots, name="vm_snapshots"),
@@ -112,11 +113,9 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/disks/<uuid:disk>/edit", machinedisks.edit_disk, name="edit_vm_disk"),
     path("vms/<uuid:pk>/disks/<uuid:disk>/detach", machinedisks.detach_disk, name="detach_vm_disk"),
     path("vms/<uuid:pk>/disks/<uuid:disk>/<slug:verb>", machinedisks.switch_disk, name="switch_vm_disk"),
-    *(pattern for kind in PLACES for pattern in _of_places(kind)),
     path("hosts/<uuid:pk>/adopt", adoption.adopt_all, name="adopt_all"),
     path("hosts/<uuid:pk>/adopt/<int:domain>", adoption.adopt_domain, name="adopt_domain"),
     path("vms/<uuid:pk>/definition/<slug:verb>", adoption.settle_definition, name="settle_definition"),
-    path("hosts/<uuid:pk>/actions/<slug:verb>", places.host_action, name="host_action"),
     path("vms/<uuid:pk>/console", consoles.vm_console, name="vm_console"),
     path("vms/<uuid:pk>/console/serial", consoles.vm_serial, name="vm_serial"),
     path("vms/<uuid:pk>/console/log", serials.serial_log, name="serial_log"),
