@@ -9,8 +9,14 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "webadmin.settings")
 _pages = get_asgi_application()
 
 from vms.consoles.door import consoles  # noqa: E402  (the models that it speaks of are there only now)
+from vms.transfers.door import PREFIX, images  # noqa: E402
 
 
 async def application(scope: Any, receive: Any, send: Any) -> None:
-    """Pages for requests, consoles for WebSockets."""
-    await (consoles if scope["type"] == "websocket" else _pages)(scope, receive, send)
+    """Pages for requests, consoles for WebSockets, images for those who show a ticket for one."""
+    if scope["type"] == "websocket":
+        await consoles(scope, receive, send)
+    elif scope["type"] == "http" and scope["path"].startswith(PREFIX):
+        await images(scope, receive, send)
+    else:
+        await _pages(scope, receive, send)

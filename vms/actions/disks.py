@@ -51,7 +51,7 @@ def create(
     `columns` are description, shareable and content.
     """
     authorise(by, ActionGroup.CREATE_DISK, domain)
-    disk = Disk(name=name, domain=domain, size=size, format=format, sparse=sparse, **columns)
+    disk = Disk(name=name, domain=domain, size=size, format=format, sparse=sparse, blank=True, **columns)
     _check(disk)
     return _begin(disk, CREATE_DISK, by=by)
 
@@ -82,6 +82,7 @@ def attach(
     row = DiskAttachment(vm=vm, disk=disk, interface=interface, bootable=bootable, active=active, read_only=read_only)
     _seat(row)
     row.save(force_insert=True)
+    Disk.objects.filter(pk=disk.pk, blank=True).update(blank=False)
     sync_disks(vm)
     record(by, "USER_ATTACH_DISK_TO_VM", vm, disk=disk.name)
     return row
@@ -229,12 +230,29 @@ def copied(disk: Disk, name: str, *, domain: StorageDomain, image: Image | None 
     return made
 
 
-def require_usable(disk: Disk) -> None:
-    """Refuse a disk that is being worked on, or that is not whole."""
+def require_usable(disk: Disk, *, whole: bool = True) -> None:
+    """Refuse a disk that is being worked on, or that is not whole where it has to be."""
     if disk.status == DiskStatus.LOCKED:
         raise Refusal("ACTION_TYPE_FAILED_DISKS_LOCKED", None, name=disk.name)
-    if disk.status == DiskStatus.ILLEGAL or disk.image is None:
+    if (whole and disk.status == DiskStatus.ILLEGAL) or disk.image is None:
         raise Refusal("ACTION_TYPE_FAILED_DISK_ILLEGAL", None, name=disk.name)
+
+
+def require_at_rest(disk: Disk) -> None:
+    """Refuse a disk that a guest has, or may be about to have."""
+    for owner in owners_of(disk):
+        if isinstance(owner, VM) and running(owner):
+            raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=owner.name)
+
+
+def require_replaceable(disk: Disk) -> None:
+    """Refuse a disk whose content others begin with, or that is kept as it is."""
+    for owner in owners_of(disk):
+        if isinstance(owner, Template):
+            raise Refusal("ACTION_TYPE_FAILED_DISK_IS_A_TEMPLATES", None, name=disk.name, template=str(owner))
+    _require_no_snapshots(disk)
+    if users := _made_of(disk):
+        raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=", ".join(users))
 
 
 def set_status(disk: Disk, status: DiskStatus, **columns: Any) -> None:
@@ -278,7 +296,9 @@ def _begin(disk: Disk, verb: str, *, by: Actor, parent: Image | None = None, hos
     storage.require_room(disk.domain, 0 if disk.sparse else disk.size)
     host = host or storage.worker_of(disk.domain)
     added(disk)
-    disk.image = Image.objects.create(disk=disk, format=disk.format, size=disk.size, parent=parent)
+    # A CD is known to machines by its disk's id, as in oVirt, so its image has that, too.
+    known = {"id": disk.pk} if disk.content == DiskContent.ISO else {}
+    disk.image = Image.objects.create(disk=disk, format=disk.format, size=disk.size, parent=parent, **known)
     disk.save(update_fields=["image"])
     enqueue_on(disk, verb, by=by, host=host, **told)
     record(by, "USER_ADD_DISK", disk, domain=disk.domain.name)

@@ -9,7 +9,7 @@ from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
 from vms.models import VM, Disk, DiskAttachment, DiskStatus, Image, Job
 
-from . import snapshotted, stateless, storage, templates, uploads
+from . import snapshotted, stateless, storage, templates, transfers, uploads
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import replugged, sync_disks
@@ -18,7 +18,9 @@ from ._jobs import (
     COMMIT_SNAPSHOT,
     COPY_DISK,
     CREATE_DISK,
+    DROP_IMAGE,
     DROP_LAYERS,
+    EXPORT_DISK,
     IMPORT_DISK,
     OPEN_STORAGE,
     PLUG,
@@ -28,6 +30,7 @@ from ._jobs import (
     RESIZE_DISK,
     TAKE_SNAPSHOT,
     UNDO_SNAPSHOT,
+    enqueue_on,
 )
 from .disks import let_go, set_status
 
@@ -91,12 +94,27 @@ def _not_made(job: Job, refusal: Refusal) -> None:
 
 def _imported(job: Job, told: Told) -> None:
     uploads.drop(job)
+    before = transfers.laid(job.params["transfer"]) if "transfer" in job.params else None
     _made(job, told)
+    if before is not None and job.host is not None:
+        enqueue_on(before.disk, DROP_IMAGE, by=ENGINE, host=job.host, exclusive=False, image=str(before.pk))
 
 
 def _not_imported(job: Job, refusal: Refusal) -> None:
     uploads.drop(job)
-    _not_made(job, refusal)
+    if "transfer" in job.params:
+        transfers.failed(job.params["transfer"], refusal)
+    else:
+        _not_made(job, refusal)
+
+
+def _image_dropped(job: Job, told: Told) -> None:
+    """What lay there before something else was laid there is gone."""
+    disk = _disk(job)
+    if disk is not None:
+        storage.note_room(disk.domain, told.room)
+        if disk.image is None or str(disk.image.pk) != job.params["image"]:
+            disk.images.filter(pk=job.params["image"], children=None).delete()
 
 
 def _release(source: Disk | None) -> None:
@@ -189,6 +207,11 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     CREATE_DISK: Outcome(_made, _not_made),
     COPY_DISK: Outcome(_made, _not_made),
     IMPORT_DISK: Outcome(_imported, _not_imported),
+    EXPORT_DISK: Outcome(
+        lambda job, _told: transfers.put_aside(job.params["transfer"]),
+        lambda job, no: transfers.failed(job.params["transfer"], no),
+    ),
+    DROP_IMAGE: Outcome(_image_dropped, _ignore),
     RESIZE_DISK: Outcome(_resized, _not_resized),
     REMOVE_DISK: Outcome(_removed, _not_removed),
     TAKE_SNAPSHOT: Outcome(_after(snapshotted.taken), snapshotted.not_taken),

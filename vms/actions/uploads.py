@@ -13,7 +13,7 @@ from django.db import transaction
 from vms.domain.disks import DiskFormat, check_name
 from vms.domain.errors import Refusal
 from vms.domain.images import HEAD, Found, inspect
-from vms.models import ACTIVE, ActionGroup, Disk, DiskContent, Image, Job, StorageDomain
+from vms.models import ACTIVE, ActionGroup, Disk, DiskContent, Image, Job, StorageDomain, Transfer
 
 from . import storage
 from ._action import action, locked
@@ -82,11 +82,26 @@ def path_of(job: Job) -> Path:
     return _place() / Path(str(job.params["file"])).name
 
 
+def path_for(transfer: Transfer) -> Path:
+    """Where the image of a transfer is kept on its way."""
+    return _place() / f"{transfer.pk}.img"
+
+
+def room_for(length: int) -> Path:
+    """The directory for images on their way, which is made where it is not; refused where so much does not fit."""
+    place = _place()
+    place.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if shutil.disk_usage(place).free < length + 64 * HEAD:
+        raise Refusal("STORAGE_FULL", "file", host="")
+    return place
+
+
 def tidy() -> None:
     """Remove the files that no job needs any more: what was being kept when a process died."""
     if not _place().is_dir():
         return
     needed = {path_of(job).name for job in Job.objects.filter(verb=IMPORT_DISK, state__in=ACTIVE)}
+    needed |= {path_for(transfer).name for transfer in Transfer.objects.open()}
     for path in _place().iterdir():
         with contextlib.suppress(OSError):
             if path.name not in needed and path.stat().st_mtime < time.time() - FORGOTTEN_AFTER:
@@ -99,11 +114,7 @@ def drop(job: Job) -> None:
 
 
 def _keep(content: BinaryIO, length: int) -> Path:
-    place = _place()
-    place.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if shutil.disk_usage(place).free < length + 64 * HEAD:
-        raise Refusal("STORAGE_FULL", "file", host="")
-    path = place / f"{uuid4()}.part"
+    path = room_for(length) / f"{uuid4()}.part"
     try:
         with path.open("xb") as into:
             shutil.copyfileobj(content, into, 1024 * 1024)

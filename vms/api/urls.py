@@ -11,7 +11,7 @@ from typing import Any, Final
 from django.urls import URLPattern, re_path
 
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
-from .views import actions, consoles, held, networks, plain, preparing, snapshots, sso, storage, told
+from .views import actions, consoles, held, networks, plain, preparing, snapshots, sso, storage, told, transfers
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
@@ -31,7 +31,7 @@ def _views() -> Iterator[tuple[str, View]]:
         yield from _collection(resource)
     # Above all tags, and no row: clients look who the parent of a tag is.
     yield f"tags/{ROOT_TAG.pk}", OneAlwaysThere.routed(entity=TAG_AT_THE_TOP, items=(ROOT_TAG,), only=str(ROOT_TAG.pk))
-    for resource in (*plain.RESOURCES, *networks.RESOURCES, *storage.RESOURCES):
+    for resource in (*plain.RESOURCES, *networks.RESOURCES, *storage.RESOURCES, transfers.TRANSFERS):
         yield from _collection(resource)
     jobs = told.creating(looking.JOBS, told.make_job)
     yield from _collection(jobs)
@@ -47,6 +47,8 @@ def _views() -> Iterator[tuple[str, View]]:
     for verb in ("activate", "deactivate"):
         yield f"hosts/{{key}}/{verb}", actions.OfHost.routed(verb=verb)
         yield f"datacenters/{{key}}/storagedomains/{{inner}}/{verb}", storage.OfAttached.routed(verb=verb)
+    for verb in transfers.VERBS:
+        yield f"imagetransfers/{{key}}/{verb}", transfers.OfTransfer.routed(verb=verb)
     yield "disks/{key}/copy", storage.CopyDisk.routed()
     yield from _vm_actions()
 

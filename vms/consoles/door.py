@@ -10,13 +10,14 @@ from django.conf import settings
 
 from vms.actions import passes
 from vms.actions._audit import coming_from
+from vms.beside import in_thread
 from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 from vms.models import ConsoleKind, ConsoleSession
 from vms.wire.client import EngineClient
 
 from . import serial
-from .guard import Guard, in_thread
+from .guard import Guard
 from .handshake import SPOKEN, Caller, caller_of
 from .relay import LEFT, Receive, Send, relay
 

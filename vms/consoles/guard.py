@@ -2,34 +2,20 @@
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Final, ParamSpec, TypeVar
+from typing import Final
 from uuid import UUID
 
-from django.db import DatabaseError, close_old_connections
+from django.db import DatabaseError
 
 from vms.actions import passes
+from vms.beside import in_thread
 
 logger = logging.getLogger(__name__)
 
-P = ParamSpec("P")
-T = TypeVar("T")
-
 # Seconds between two looks; a console is to be closed within one.
 EVERY: Final = 0.5
-
-
-async def in_thread(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call what talks to the database, beside the event loop."""
-
-    def run() -> T:
-        try:
-            return call(*args, **kwargs)
-        finally:
-            close_old_connections()
-
-    return await asyncio.to_thread(run)
 
 
 class Guard:

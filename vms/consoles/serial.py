@@ -8,11 +8,11 @@ from django.conf import settings
 
 from vms.actions import logs
 from vms.actions.passes import GONE
+from vms.beside import in_thread
 from vms.models import ConsoleSession
 from vms.wire import serial
 from vms.wire.protocol import WireError
 
-from .guard import in_thread
 from .relay import HELD, LEFT, Receive, Send, until_one_ends
 
 NO_BROKER = "ENGINE_NOT_RUNNING"

@@ -18,13 +18,14 @@ from vms import messages
 from vms.actions import keys, passes
 from vms.actions._audit import coming_from
 from vms.actions.passes import GONE
+from vms.beside import in_thread
 from vms.domain.errors import Refusal
 from vms.messages import consoles as texts
 from vms.models import VM, ActionGroup, ConsoleKind, ConsoleSession, User
 from vms.wire import serial
 from vms.wire.protocol import WireError
 
-from .guard import Guard, in_thread
+from .guard import Guard
 from .relay import HELD, LEFT, until_one_ends
 from .serial import NO_BROKER, heard_since
 

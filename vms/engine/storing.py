@@ -5,23 +5,23 @@ from dataclasses import replace
 from typing import Final
 from uuid import UUID
 
-from vms.actions import uploads
 from vms.actions._jobs import (
     CLOSE_STORAGE,
     COPY_DISK,
     CREATE_DISK,
+    DROP_IMAGE,
+    EXPORT_DISK,
     IMPORT_DISK,
     OPEN_STORAGE,
     REMOVE_DISK,
     RESIZE_DISK,
 )
 from vms.actions.outcomes import NOTHING, Told
-from vms.domain.disks import SECTOR, DiskFormat
 from vms.domain.errors import Refusal
 from vms.hypervisors.base import Hypervisor, Store
-from vms.hypervisors.images import verify
 from vms.models import Disk, Image, Job, StorageDomain
 
+from . import carrying
 from .snapshotting import SNAPSHOTTING
 
 Call = Callable[[Hypervisor, Job], Told]
@@ -52,19 +52,6 @@ def _copy(hypervisor: Hypervisor, job: Job) -> Told:
     return _told(hypervisor.store, disk, image)
 
 
-def _import(hypervisor: Hypervisor, job: Job) -> Told:
-    disk, image = _at_hand(job)
-    file = uploads.path_of(job)
-    if not file.is_file():
-        raise Refusal("IMAGE_MISSING", None, image=job.machine_name)
-    size = verify(file, DiskFormat(image.format))
-    if size is not None and -(-size // SECTOR) * SECTOR != image.size:
-        raise Refusal("IMAGE_ILLEGAL", "file", image_why="size", format="")
-    with file.open("rb") as content:
-        hypervisor.store.write(image.volume, content)
-    return _told(hypervisor.store, disk, image)
-
-
 def _resize(hypervisor: Hypervisor, job: Job) -> Told:
     disk, image = _at_hand(job)
     machine = UUID(job.params["machine"]) if job.params["machine"] else None
@@ -78,6 +65,26 @@ def _remove(hypervisor: Hypervisor, job: Job) -> Told:
         return NOTHING
     for image in disk.images.order_by("-created_at"):  # the later ones begin as the earlier ones
         hypervisor.store.delete(disk.domain.storage, image.name)
+    return Told(room=hypervisor.store.open(disk.domain.storage))
+
+
+def _import(hypervisor: Hypervisor, job: Job) -> Told:
+    disk, image = _at_hand(job)
+    image = disk.images.filter(transfer=job.params["transfer"]).get() if "transfer" in job.params else image
+    carrying.bring(hypervisor.store, job, image)
+    return _told(hypervisor.store, disk, image)
+
+
+def _export(hypervisor: Hypervisor, job: Job) -> Told:
+    carrying.fetch(hypervisor.store, job)
+    return NOTHING
+
+
+def _drop_image(hypervisor: Hypervisor, job: Job) -> Told:
+    disk, image = _at_hand(job)
+    former = disk.images.filter(pk=job.params["image"], children=None).exclude(pk=image.pk).first()
+    if former is not None:
+        hypervisor.store.delete(disk.domain.storage, former.name)
     return Told(room=hypervisor.store.open(disk.domain.storage))
 
 
@@ -100,6 +107,8 @@ STORING: Final[dict[str, Call]] = {
     CREATE_DISK: _create,
     COPY_DISK: _copy,
     IMPORT_DISK: _import,
+    EXPORT_DISK: _export,
+    DROP_IMAGE: _drop_image,
     RESIZE_DISK: _resize,
     REMOVE_DISK: _remove,
     **SNAPSHOTTING,

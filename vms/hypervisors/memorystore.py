@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 from uuid import UUID
 
-from vms.domain.disks import GIB, Disk, Room, Storage, Volume
+from vms.domain.disks import GIB, MIB, Disk, DiskFormat, Room, Storage, Volume
 from vms.domain.errors import Refusal
 
 CAPACITY: Final = 1024 * GIB
@@ -85,8 +85,12 @@ class MemoryStore:
 
     def read(self, volume: Volume, into: BinaryIO) -> None:
         with self._lock:
-            self._existing(volume.storage, volume.name)
-            into.write(self.contents.get(volume.name, b""))
+            there = self._existing(volume.storage, volume.name)
+            content = self.contents.get(volume.name, b"")
+            into.write(content)
+            rest = there.size - len(content) if there.format == DiskFormat.RAW else 0
+            while rest > 0:  # what was never written
+                rest -= into.write(bytes(min(rest, MIB)))
 
     def require(self, disk: Disk) -> None:
         """Refuse a disk whose image is not there."""

@@ -89,6 +89,8 @@ VERBS: Final[dict[str, Text]] = {
     "commit_snapshot": _("Commit the snapshot"),
     "undo_snapshot": _("Undo the preview"),
     "remove_snapshot": _("Remove the snapshot"),
+    "drop_image": _("Remove what lay there before"),
+    "export_disk": _("Prepare the image for the download"),
     "import_disk": _("Lay the uploaded image on the storage"),
     "resize_disk": _("Make the disk larger"),
     "remove_disk": _("Remove the disk"),

@@ -247,6 +247,9 @@ REFUSALS: Final[dict[str, Text]] = {
         "Disk %(name)s lies in a volume group, where there are no snapshots."
     ),
     "IMAGE_ILLEGAL": _("The file cannot be used: %(image_why)s"),
+    "TRANSFER_PHASE_ILLEGAL": _("“%(verb)s” is not possible while the transfer is in phase “%(phase)s”."),
+    "TRANSFER_NOT_OPEN": _("The ticket is not valid: the transfer has ended, is paused, or never was."),
+    "TRANSFER_CANCELLED": _("The transfer was cancelled before the image was whole."),
     "IMAGE_MISSING": _("The image %(image)s is not on its storage."),
     "DISK_NOT_RELEASED": _("The guest does not let go of the disk; it may be in use there."),
     "CONSTRAINT_VIOLATED": _("The database refuses this combination (%(constraint)s)."),

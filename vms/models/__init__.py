@@ -30,6 +30,7 @@ from .storage import (
     StorageStatus,
 )
 from .texts import SearchText
+from .transfers import Transfer
 from .users import ActionGroup, Permission, Role, RolePermit, Token, User
 
 __all__ = [
@@ -84,6 +85,7 @@ __all__ = [
     "Tag",
     "Template",
     "Token",
+    "Transfer",
     "User",
     "VmNic",
     "VnicProfile",

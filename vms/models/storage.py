@@ -131,7 +131,8 @@ class DiskQuerySet(models.QuerySet["Disk"]):
 class Disk(models.Model):
     """A disk: it goes on when the machine that has it is gone. Sizes in bytes; `used` is what it takes on its storage.
 
-    `image` is the one that is written to; None until the first has been made, or when that failed.
+    `image` is the one that is written to; None until the first has been made, or when that failed. It is `blank` as
+    long as no machine had it and nothing was laid on it.
     """
 
     HELD_ON: ClassVar[dict[str, str]] = {"domain__data_center": "data_center"}
@@ -153,6 +154,7 @@ class Disk(models.Model):
     sparse = models.BooleanField(_("thin provision"), default=True)
     shareable = models.BooleanField(_("shareable"), default=False)
     kept = models.JSONField(default=dict, blank=True, editable=False)
+    blank = models.BooleanField(default=False, editable=False)
 
     status = models.CharField(_("status"), max_length=8, choices=DiskStatus, default=DiskStatus.LOCKED, editable=False)
     failure = models.JSONField(null=True, blank=True, editable=False)

@@ -13,7 +13,17 @@ from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
 from vms.actions import cancelling, many
-from vms.actions._jobs import CLOSE_STORAGE, COPY_DISK, CREATE_DISK, IMPORT_DISK, OPEN_STORAGE, REMOVE_DISK, RESIZE_DISK
+from vms.actions._jobs import (
+    CLOSE_STORAGE,
+    COPY_DISK,
+    CREATE_DISK,
+    DROP_IMAGE,
+    EXPORT_DISK,
+    IMPORT_DISK,
+    OPEN_STORAGE,
+    REMOVE_DISK,
+    RESIZE_DISK,
+)
 from vms.domain.errors import Refusal
 from vms.models import Job, JobState
 from vms.routes import Access, route
@@ -29,7 +39,8 @@ Steps = Mapping[UUID, Mapping[str, int]]
 # What jobs are about that are about no virtual machine.
 _PAGES: Final = {
     **dict.fromkeys((OPEN_STORAGE, CLOSE_STORAGE), "storage_domain_detail"),
-    **dict.fromkeys((CREATE_DISK, COPY_DISK, IMPORT_DISK, RESIZE_DISK, REMOVE_DISK), "disk_detail"),
+    **dict.fromkeys((CREATE_DISK, COPY_DISK, IMPORT_DISK, EXPORT_DISK), "disk_detail"),
+    **dict.fromkeys((RESIZE_DISK, REMOVE_DISK, DROP_IMAGE), "disk_detail"),
 }
 
 

@@ -18,11 +18,13 @@ Schema = dict[str, Any]  # of a value, as OpenAPI writes it, in JSON's form
 class Telling:
     """To whom and how a row is told: the base of addresses, and which side of it was asked for.
 
-    `filtered` is the view of people who are no administrators; `next_run` shows what a restart brings, `current` what
+    `site` is what stands before addresses that are not of this door. `filtered` is the view of people who are no
+    administrators; `next_run` shows what a restart brings, `current` what
     runs now; `follow` names links whose contents are wanted in place, and what is to be followed inside these.
     """
 
     base: str
+    site: str = ""
     user: User | None = None
     filtered: bool = False
     next_run: bool = False

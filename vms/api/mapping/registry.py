@@ -2,7 +2,19 @@
 
 from typing import Final
 
-from . import infrastructure, instance_type, labels, networks, people, records, storage, template, vm, vm_pool
+from . import (
+    infrastructure,
+    instance_type,
+    labels,
+    networks,
+    people,
+    records,
+    storage,
+    template,
+    transfers,
+    vm,
+    vm_pool,
+)
 from .entity import Entity
 
 COLLECTIONS: Final[dict[str, Entity]] = {
@@ -25,6 +37,7 @@ COLLECTIONS: Final[dict[str, Entity]] = {
         storage.DISK,
         storage.STORAGE_DOMAIN,
         template.ENTITY,
+        transfers.ENTITY,
         vm.ENTITY,
         vm_pool.ENTITY,
     )

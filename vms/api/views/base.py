@@ -164,6 +164,7 @@ class Door(APIView):
         embedded: Follow = {link: {} for detail, link in _DETAILS.items() if detail in details}
         return Telling(
             base=_VERSIONED if path == _VERSIONED or path.startswith(f"{_VERSIONED}/") else BASE,
+            site=self.request.build_absolute_uri("/").rstrip("/"),
             user=self.user,
             filtered=self.flag("filter", default=False) or not is_administrator(self.user),
             next_run=self.flag("next_run"),
