@@ -314,6 +314,6 @@ def test_the_server_s_own_failure_is_a_fault_that_gives_nothing_away(
 
 
 def test_a_door_to_nowhere_is_a_fault(xml: Caller) -> None:
-    for path in ("/nowhere", "/vms/x/nowhere", "/imagetransfers", "/users/x/y/z"):
+    for path in ("/nowhere", "/vms/x/nowhere", "/diskbackups", "/users/x/y/z"):
         assert xml.get(path).fault == ("Operation Failed", "[There is no such resource.]")
     assert xml.send("get", f"{BASE}x").status == 404

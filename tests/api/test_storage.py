@@ -1,13 +1,15 @@
 """Storage domains and disks over REST, as oVirt's clients write and read them."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
 from tests.actions.test_disks import domain, hypervisor, work
 from tests.api.caller import Caller
+from vms.actions import disks, storage
 from vms.domain.disks import GIB
-from vms.models import VM, Disk, DiskAttachment, Host, StorageDomain
+from vms.models import VM, Disk, DiskAttachment, Host, StorageDomain, User
 
 __all__ = ["domain", "hypervisor", "work"]
 
@@ -171,3 +173,105 @@ def test_a_text_in_place_of_an_element_is_refused(api: Caller, vm: VM, domain: S
         (f"/vms/{vm.pk}/previewsnapshot", "action", {"snapshot": "no snapshot"}),
     ):
         assert api.post(path, root, body).status == 400, path
+
+
+def test_a_machine_is_made_with_its_disks(api: Caller, vm: VM, admin: User, domain: StorageDomain, work: Work) -> None:
+    place = {"storage_domains": {"storage_domain": [{"id": str(domain.pk)}]}}
+    there = api.post("/disks", "disk", {"name": "there", "format": "raw", "provisioned_size": GIB, **place}).tree["id"]
+    work()
+    new = {"bootable": True, "interface": "virtio_scsi", "disk": {"format": "cow", "provisioned_size": GIB, **place}}
+    wish = {
+        "name": "made",
+        "cluster": {"name": "Default"},
+        "template": {"name": "Blank"},
+        "disk_attachments": {"disk_attachment": [new, {"interface": "virtio", "active": True, "disk": {"id": there}}]},
+    }
+    made = api.post("/vms", "vm", wish)
+    assert (made.status, made.tree["status"]) == (201, "image_locked")
+    work()
+    seen = {row.disk.name: (row.interface, row.bootable) for row in DiskAttachment.objects.all()}
+    assert seen == {"made_Disk1": ("virtio_scsi", True), "there": ("virtio", False)}
+    again = api.put(f"/vms/{made.tree['id']}", "vm", {"disk_attachments": wish["disk_attachments"]})
+    assert (again.status, DiskAttachment.objects.count()) == (400, 2)
+    bad = {**wish, "name": "bad", "disk_attachments": {"disk_attachment": [new, {"disk": {"id": there}}]}}
+    assert (api.post("/vms", "vm", bad).status, Disk.objects.count()) == (409, 2), "nothing is half made"
+
+
+def test_copies_lie_as_is_wished(api: Caller, vm: VM, admin: User, domain: StorageDomain, work: Work) -> None:
+    storage.create("other", data_center=domain.data_center, path="/srv/other", by=admin)
+    disks.create_in(vm, "root", domain=domain, size=GIB, by=admin)
+    work()
+    mine = str(Disk.objects.get().pk)
+    other = {"storage_domains": {"storage_domain": [{"name": "other"}]}}
+    raw = {"id": mine, "name": "golden-root", "format": "raw", "sparse": True, **other}
+    body = {"name": "golden", "vm": {"id": str(vm.pk), "disk_attachments": {"disk_attachment": [{"disk": raw}]}}}
+    assert api.post("/templates", "template", body).status == 201
+    work()
+    (told,) = api.get("/disks?search=name%3Dgolden-root&follow=storage_domains").all("disk")
+    assert (told["format"], told["status"]) == ("raw", "ok")
+    assert Disk.objects.get(name="golden-root").domain.name == "other"
+    base = {"cluster": {"name": "Default"}, "template": {"name": "golden"}}
+    assert api.post("/vms", "vm", {**base, "name": "thin"}).status == 201
+    back = {
+        "id": told["id"],
+        "format": "raw",
+        "sparse": False,
+        "storage_domains": {"storage_domain": [{"name": domain.name}]},
+    }
+    wished = {"disk_attachments": {"disk_attachment": [{"disk": back}]}}
+    assert api.post("/vms", "vm", {**base, "name": "full", **wished}).status == 201
+    work()
+    thin, full = (VM.objects.get(name=name).disk_attachments.get().disk for name in ("thin", "full"))
+    assert (thin.format, thin.domain.name, thin.image and thin.image.parent_id is not None) == ("qcow2", "other", True)
+    assert (full.format, full.sparse, full.domain, full.image and full.image.parent) == ("raw", False, domain, None)
+    others = {
+        "name": "bad",
+        "vm": {"id": str(vm.pk), "disk_attachments": {"disk_attachment": [{"disk": {"id": told["id"]}}]}},
+    }
+    assert api.post("/templates", "template", others).status == 400
+
+
+def test_images_come_and_go_by_transfers(
+    api: Caller, domain: StorageDomain, work: Work, django_capture_on_commit_callbacks: Any
+) -> None:
+    place = {"storage_domains": {"storage_domain": [{"id": str(domain.pk)}]}}
+    made = api.post("/disks", "disk", {"name": "data", "format": "raw", "provisioned_size": 4096 * 512, **place})
+    disk = {"id": made.tree["id"]}
+    early = api.post("/imagetransfers", "image_transfer", {"disk": disk})
+    assert (early.status, "locked" in early.tree["detail"]) == (409, True)
+    work()
+    up = api.post("/imagetransfers", "image_transfer", {"image": disk, "inactivity_timeout": 30})
+    assert (up.status, up.tree["direction"], up.tree["phase"]) == (201, "upload", "transferring")
+    assert (up.tree["format"], up.tree["active"], up.tree["inactivity_timeout"]) == ("raw", "true", "30")
+    assert up.tree["transfer_url"] == up.tree["proxy_url"]
+    assert up.tree["transfer_url"].startswith(f"http://testserver/images/{up.tree['id']}-")
+    at = f"/imagetransfers/{up.tree['id']}"
+    assert (api.post(f"{at}/pause").status, api.get(at).tree["phase"]) == (200, "paused_user")
+    assert "transfer_url" not in api.get(at).tree
+    assert api.post(f"{at}/pause").status == 409
+    for verb in ("resume", "extend"):
+        assert api.post(f"{at}/{verb}").status == 200
+    assert api.get(at).tree["transfer_url"] != up.tree["transfer_url"]
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api.post(f"{at}/cancel").status == 200
+    assert (api.get(at).tree["phase"], api.get(f"/disks/{disk['id']}").tree["status"]) == ("finished_cleanup", "ok")
+    with django_capture_on_commit_callbacks(execute=True):
+        down = api.post("/imagetransfers", "image_transfer", {"disk": disk, "direction": "download", "format": "cow"})
+        work()
+    told = api.get(f"/imagetransfers/{down.tree['id']}").tree
+    assert (told["phase"], told["transfer_url"]) == ("transferring", down.tree["transfer_url"])
+    with django_capture_on_commit_callbacks(execute=True):
+        assert api.post(f"/imagetransfers/{down.tree['id']}/finalize").status == 200
+    assert {each["phase"] for each in api.get("/imagetransfers").all("image_transfer")} == {
+        *("finished_cleanup", "finished_success"),
+    }
+    for wish, status in (
+        ({}, 400),
+        ({"disk": disk, "direction": "sideways"}, 400),
+        ({"disk": disk, "inactivity_timeout": -1}, 400),
+        ({"disk": disk, "format": "cow"}, 400),
+        ({"disk": disk, "backup": {"id": disk["id"]}}, 400),
+        ({"disk": {"id": str(domain.pk)}}, 400),
+        ({"snapshot": {"id": str(domain.pk)}}, 404),
+    ):
+        assert (wish, api.post("/imagetransfers", "image_transfer", wish).status) == (wish, status)

@@ -1,18 +1,24 @@
 """The disks that a machine begins with when it is made like another: thin on a template's, or copied in full."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from uuid import UUID
 
 from vms.domain.lifecycle import Status
-from vms.models import VM, Disk, DiskAttachment, DiskStatus
+from vms.models import VM, ActionGroup, Disk, DiskAttachment, DiskStatus
 
 from . import disks
 from ._action import locked
-from ._authorise import Actor
+from ._authorise import Actor, authorise
 from ._disks import Owner, attachments, sync_disks
+from .wishes import AS_IT_IS, Wish
 
 
-def hand_down(source: Owner, made: Owner, *, clone: bool = True, by: Actor) -> None:
-    """Let a new machine begin with what is on the disks of another one, each in its place.
+def hand_down(
+    source: Owner, made: Owner, *, clone: bool = True, wishes: Mapping[UUID, Wish] = MappingProxyType({}), by: Actor
+) -> None:
+    """Let a new machine begin with what is on the disks of another one, each in its place; `wishes` say of some, by
+    the ids of the other one's, how the copies are to lie.
 
     Not in full but thin, where the disk is a template's and no `clone` is wished, and its storage can. What machines
     share is shared by a new one, too, and handed down by no template.
@@ -24,7 +30,9 @@ def hand_down(source: Owner, made: Owner, *, clone: bool = True, by: Actor) -> N
             if isinstance(made, VM):
                 disks.give(made, disk, like)
             continue
-        disks.give(made, _begun(disk, like, _named(disk, source, made), clone=clone, by=by), like)
+        wish = wishes.get(disk.pk, AS_IT_IS)
+        name = wish.name or _named(disk, source, made)
+        disks.give(made, _begun(disk, like, name, wish, clone=clone, by=by), like)
     if rows:
         sync_disks(made)
 
@@ -47,10 +55,13 @@ def refit(vm: VM, *, by: Actor) -> None:
     hand_down(vm.template, vm, clone=False, by=by)
 
 
-def _begun(disk: Disk, like: DiskAttachment, name: str, *, clone: bool, by: Actor) -> Disk:
-    if not clone and like.template_id and not disk.domain.storage.block:
+def _begun(disk: Disk, like: DiskAttachment, name: str, wish: Wish, *, clone: bool, by: Actor) -> Disk:
+    if not clone and like.template_id and not disk.domain.storage.block and wish.thin(disk):
         return disks.thin(disk, name, by=by)
-    return disks.copied(disk, name, domain=disk.domain, by=by)
+    if wish.domain is not None and wish.domain != disk.domain:
+        authorise(by, ActionGroup.CREATE_DISK, wish.domain)
+    domain = wish.domain or disk.domain
+    return disks.copied(disk, name, domain=domain, format=wish.format, sparse=wish.sparse, by=by)
 
 
 def _named(disk: Disk, source: Owner, made: Owner) -> str:

@@ -1,7 +1,9 @@
 """Making machines: from Blank, a template or an instance type, which hand down what they are, console included."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
+from uuid import UUID
 
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
@@ -17,6 +19,7 @@ from ._cards import Card, copies
 from ._copies import hand_down
 from ._shape import Sources, fill, hand_down_first_boot
 from .handing import hand_down_from, make_all
+from .wishes import Wish
 
 
 @action
@@ -30,11 +33,13 @@ def vm(
     changes: Changes = Changes(),
     cards: Sequence[Card] | None = None,
     new_disks: Sequence[Mapping[str, Any]] = (),
+    wishes: Mapping[UUID, Wish] = MappingProxyType({}),
     by: Actor,
 ) -> VM:
     """A new VM: everything from the template, size and console from the instance type, then what `changes` names.
 
-    Its network cards are `cards`; None for those of the template. `new_disks` are made besides what that hands down.
+    Its network cards are `cards`; None for those of the template. `new_disks` are made besides what that hands down,
+    which lie as `wishes` say.
     Its disks take room only for what differs from the template's; with `clone` they are copies, and it needs the
     template no longer. With `use_latest_version` among its attributes the newest version of the template is taken,
     whichever is named; a size that is not the instance type's makes it Custom. Its maker becomes its UserVmManager.
@@ -47,7 +52,7 @@ def vm(
     chosen = copies(template) if cards is None else cards
     fill(row, name, _sources(template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
     authorise_fields(by, template.spec, row.spec, cluster)
-    hand_down(template, row, clone=clone, by=by)
+    hand_down(template, row, clone=clone, wishes=wishes, by=by)
     make_all(row, new_disks, by=by)
     own(by, "UserVmManager", vm=row)
     record(by, "USER_ADD_VM", row, template=str(template), instance_type=str(row.instance_type or ""))
@@ -104,13 +109,14 @@ def template(
     base: Template | None = None,
     version_name: str = "",
     changes: Changes = Changes(),
+    wishes: Mapping[UUID, Wish] = MappingProxyType({}),
     by: Actor,
 ) -> Template:
     """A template of a VM, or of nothing but what `changes` names; headless and serial console are carried over.
 
-    It has copies of the VM's disks, for which that has to be off. With `base` it is the next version of that template,
-    under its name; without a VM it begins as the version before. Whatever uses the latest version goes over to it with
-    its next start.
+    It has copies of the VM's disks, for which that has to be off, as `wishes` say where they say something. With
+    `base` it is the next version of that template, under its name; without a VM it begins as the version before.
+    Whatever uses the latest version goes over to it with its next start.
     """
     cluster = cluster or (vm or base or Template()).cluster
     authorise(by, ActionGroup.CREATE_TEMPLATE, cluster.data_center if cluster else None)
@@ -122,7 +128,7 @@ def template(
     hand_down_first_boot(source, row)
     fill(row, base.name if base else name, [(source.spec, FROM_TEMPLATE)], changes, copies(source))
     if vm or base:
-        hand_down(source, row, by=by)
+        hand_down(source, row, wishes=wishes, by=by)
     own(by, "TemplateOwner", template=row)
     record(by, "USER_ADD_VM_TEMPLATE", row, vm=str(vm or ""), version=row.version_number)
     access.tell(row, None, row.console, by=by)

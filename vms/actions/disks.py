@@ -200,8 +200,18 @@ def exclusive_disks(owner: Owner) -> list[Disk]:
     return [disk for disk in rows.order_by("pk") if disk.attachments.count() == 1]
 
 
-def copied(disk: Disk, name: str, *, domain: StorageDomain, image: Image | None = None, by: Actor) -> Disk:
-    """Begin to copy a locked disk, as it is or as an earlier `image` of it was.
+def copied(
+    disk: Disk,
+    name: str,
+    *,
+    domain: StorageDomain,
+    image: Image | None = None,
+    format: DiskFormat | None = None,
+    sparse: bool | None = None,
+    by: Actor,
+) -> Disk:
+    """Begin to copy a locked disk, as it is or as an earlier `image` of it was; `format` and `sparse` are its own
+    unless others are named.
 
     Both are locked meanwhile, unless nobody writes to what is copied: a template's disk, or an earlier image.
     """
@@ -212,14 +222,14 @@ def copied(disk: Disk, name: str, *, domain: StorageDomain, image: Image | None 
         if isinstance(owner, VM) and running(owner) and not frozen:
             raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=owner.name)
     storage.worker_of(disk.domain)
-    format = DiskFormat.RAW if domain.storage.block else DiskFormat(disk.format)
+    format = format or (DiskFormat.RAW if domain.storage.block else DiskFormat(disk.format))
     made = Disk(
         name=name,
         description=disk.description,
         domain=domain,
         size=image.size if image else disk.size,
         format=format,
-        sparse=disk.sparse,
+        sparse=disk.sparse if sparse is None else sparse,
         content=disk.content,
     )
     _check(made)

@@ -23,10 +23,13 @@ def hand_down_from(snapshot: Snapshot, to: VM, *, by: Actor) -> None:
 
 
 def make_all(vm: VM, wishes: Sequence[Mapping[str, Any]], *, by: Actor) -> None:
-    """Begin to make the disks that somebody wants a new machine to have, as arguments of `disks.create_in`; the first
-    one is what it starts from, unless it has another for that."""
+    """Begin to make the disks that somebody wants a new machine to have, as arguments of `disks.create_in`, or give it
+    the `disk` that is there; the first one is what it starts from, unless it has another for that."""
     for number, wish in enumerate(wishes, start=vm.disk_attachments.count() + 1):
         first = not vm.disk_attachments.filter(bootable=True).exists()
         how = {"bootable": first, **wish.get("how", {})}
+        if "disk" in wish:
+            disks.attach(vm, wish["disk"], by=by, **how)
+            continue
         told = {"name": f"{vm.name}_Disk{number}", **{key: value for key, value in wish.items() if key != "how"}}
         disks.create_in(vm, how=how, by=by, **told)

@@ -171,16 +171,16 @@ class References(Reference):
 
     def __init__(self, collection: str, name: str) -> None:
         super().__init__(collection)
-        self._name = name
+        self.name = name
 
     def schema(self) -> Schema:
-        return list_of(self._name, super().schema())
+        return list_of(self.name, super().schema())
 
     def tell(self, value: Any, telling: Telling) -> Node:
-        return {self._name: [super(References, self).tell(each, telling) for each in value]}
+        return {self.name: [super(References, self).tell(each, telling) for each in value]}
 
     def read(self, node: Node, path: str) -> Any:
-        refs = (super(References, self).read(each, f"{path}.{self._name}") for each in listed(node, self._name, path))
+        refs = (super(References, self).read(each, f"{path}.{self.name}") for each in listed(node, self.name, path))
         return [ref for ref in refs if ref is not None]
 
 

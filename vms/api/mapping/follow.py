@@ -7,7 +7,7 @@ from typing import Any, Final
 from vms.api.document import Node, Tree
 
 from .entity import MOST_IDS, Entity, Link
-from .fields import Field, Follow, Reference, Telling
+from .fields import Field, Follow, Reference, References, Telling
 from .registry import COLLECTIONS
 
 # A client that follows everything from everything would read the whole database.
@@ -78,13 +78,20 @@ def _follow_reference(
     if entity is None or entity.rows is None or (field.guarded and telling.filtered):
         return
     assert telling.user is not None
-    named = [field.told(subject) for subject in subjects]
-    wanted = list({key for key in named if key is not None})
+    named = [_keys(field.told(subject)) for subject in subjects]
+    wanted = list({key for keys in named for key in keys})
     trees: dict[str, Tree] = {}
     for start in range(0, len(wanted), MOST_IDS):
         rows = list(entity.rows(telling.user).filter(pk__in=wanted[start : start + MOST_IDS]))
         told = tell_all(entity, rows, telling.into(field.step))
         trees |= {tree["id"]: tree for tree in told}
-    for key, inside in zip(named, contents, strict=True):
-        if (tree := trees.get(str(key))) is not None:
-            inside[field.path] = tree
+    for keys, inside in zip(named, contents, strict=True):
+        found = [trees[str(key)] for key in keys if str(key) in trees]
+        if isinstance(field.type, References):
+            inside[field.path] = {field.type.name: found} if found else {}
+        elif found:
+            inside[field.path] = found[0]
+
+
+def _keys(told: Any) -> Sequence[Any]:
+    return told if isinstance(told, list | tuple) else () if told is None else (told,)

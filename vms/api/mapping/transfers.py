@@ -30,7 +30,8 @@ class Told:
 
     @property
     def url(self) -> str | None:
-        goes = self.row.phase == Phase.TRANSFERRING
+        # The Go client reads it from the answer to its POST, when nothing goes yet.
+        goes = self.row.phase in {Phase.INITIALIZING, Phase.TRANSFERRING}
         return f"{self.site}/images/{ticket_of(self.row)}" if goes else None
 
 

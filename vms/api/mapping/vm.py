@@ -88,6 +88,8 @@ _PLACE: Final = Part(
 )
 _PARTS: Final = (_PLACE, *PARTS)
 
+# What a machine may be made of, and is not changed by.
+MADE_OF: Final = ("snapshots/snapshot", "disk_attachments/disk_attachment")
 ENTITY: Final = Entity(
     name="vm",
     collection="vms",
@@ -96,7 +98,7 @@ ENTITY: Final = Entity(
     parts=_PARTS,
     rows=lambda user: VM.objects.visible_to(user).select_related("cluster"),
     subject=shown,
-    not_offered=tuple(path for path in NOT_OFFERED if path != "snapshots/snapshot"),
+    not_offered=tuple(path for path in NOT_OFFERED if path not in MADE_OF),
     light=light(
         *(VM, "running", "endpoints", "started_at", "fqdn", "guest_document"),
         parts=_PARTS,

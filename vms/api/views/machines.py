@@ -2,11 +2,12 @@
 
 from collections.abc import Callable
 from typing import Any, Final
+from uuid import UUID
 
 from vms.actions import create
 from vms.actions.edit import edit
 from vms.actions.remove import remove
-from vms.api.faults import not_found
+from vms.api.faults import invalid, not_found
 from vms.api.mapping import instance_type, template, vm, vm_pool
 from vms.api.mapping.draft import Draft, refuse
 from vms.api.mapping.entity import Entity
@@ -19,6 +20,7 @@ from vms.search.language import Language
 
 from .base import Door
 from .collections import Resource
+from .newdisks import wished_disks
 
 
 def _make_vm(door: Door, draft: Draft) -> VM:
@@ -26,15 +28,24 @@ def _make_vm(door: Door, draft: Draft) -> VM:
     refs = _references(door, draft)
     if snapshot := _snapshot(door):
         return create.from_snapshot(snapshot, name, changes=draft.changes(), by=door.user)
+    cluster = door.required(refs.get("cluster"), "Vm", "cluster.id|name")
+    template = door.required(refs.get("template"), "Vm", "template.id|name")
+    wishes, beside = wished_disks(door, door.body("vm"), _disks_of(template), "vm.disk_attachments")
     return create.vm(
         name,
-        cluster=door.required(refs.get("cluster"), "Vm", "cluster.id|name"),
-        template=door.required(refs.get("template"), "Vm", "template.id|name"),
+        cluster=cluster,
+        template=template,
         instance_type=refs.get("instance_type"),
         clone=door.flag("clone"),
         changes=draft.changes(),
+        new_disks=beside,
+        wishes=wishes,
         by=door.user,
     )
+
+
+def _disks_of(row: Any) -> set[UUID]:
+    return set(row.disk_attachments.values_list("disk", flat=True))
 
 
 def _snapshot(door: Door) -> Snapshot | None:
@@ -52,9 +63,15 @@ def _snapshot(door: Door) -> Snapshot | None:
 def _make_template(door: Door, draft: Draft) -> Template:
     name = door.required(draft.take("machine", "name"), "Template", "name")
     refs = _references(door, draft)
+    source = door.required(refs.get("vm"), "Template", "vm.id|name")
+    path = "template.vm.disk_attachments"
+    wishes, beside = wished_disks(door, door.element(door.body("template"), "vm"), _disks_of(source), path)
+    if beside:
+        raise invalid(path, "…", "disks of the VM")
     return create.template(
         name,
-        vm=door.required(refs.get("vm"), "Template", "vm.id|name"),
+        vm=source,
+        wishes=wishes,
         cluster=refs.get("cluster"),
         base=refs.get("base"),
         version_name=draft.take("attribute", "version_name", ""),
@@ -100,7 +117,7 @@ _COLLECTIONS: Final = {"base": "templates", "instance_type": "instancetypes"}
 
 def _edit(door: Door, draft: Draft, row: Any) -> None:
     if isinstance(row, VM):  # only a machine that is made can be made of one
-        refuse(("snapshots/snapshot",), door.body("vm"))
+        refuse(vm.MADE_OF, door.body("vm"))
     _refer(door, draft, row)
     edit(row, draft.changes(row, shown_console(row, door.telling), door.expected_version()), by=door.user)
 

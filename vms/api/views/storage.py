@@ -11,7 +11,7 @@ from vms.api.mapping import storage as table
 from vms.api.mapping.draft import Draft, read
 from vms.api.mapping.fields import TEXT, Field, Ref, Reference, read_id
 from vms.api.mapping.follow import items_of, tell_one
-from vms.domain.disks import SECTOR, DiskFormat, StorageKind
+from vms.domain.disks import StorageKind
 from vms.models import Disk, DiskAttachment, Host, StorageDomain, StorageStatus
 from vms.search import languages
 
@@ -19,6 +19,7 @@ from .actions import Acting
 from .base import Door, done
 from .collections import Resource
 from .links import Linked, LinkedOne
+from .newdisks import disk_columns, new_disk
 from .plain import columns
 
 
@@ -45,37 +46,13 @@ def _remove_domain(door: Door, row: StorageDomain) -> None:
     storage.remove(row, by=door.user)
 
 
-def _disk_columns(draft: Draft, row: Disk | None = None) -> dict[str, Any]:
-    said = columns(draft, row)
-    said.pop("initial_size", None)
-    alias = said.pop("alias", None)
-    said["name"] = said.get("name") or alias or (row.name if row else "")
-    if "size" in said:
-        said["size"] = -(-said["size"] // SECTOR) * SECTOR
-    return said
-
-
-def new_disk(door: Door, draft: Draft, default: str = "") -> dict[str, Any]:
-    """The arguments of a disk's creation that a body names."""
-    refs = draft.values.pop("reference", {})
-    said = _disk_columns(draft)
-    said["name"] = said["name"] or default
-    door.required(said["name"], "Disk", "name")
-    door.required(said.get("size"), "Disk", "provisionedSize")
-    ref = refs.get("domains") or refs.get("domain")
-    domain = door.named("storagedomains", door.required(ref, "Disk", "storageDomains.storageDomain"), "storage_domain")
-    # oVirt's own default: what is raw is written out at once, unless somebody says otherwise.
-    said.setdefault("sparse", said.get("format") != DiskFormat.RAW or said.get("shareable", False))
-    return {"domain": domain, **said}
-
-
 def _make_disk(door: Door, draft: Draft) -> Disk:
     return disks.create(by=door.user, **new_disk(door, draft))
 
 
 def _edit_disk(door: Door, draft: Draft, row: Disk) -> None:
     draft.values.pop("reference", None)
-    disks.edit(row, by=door.user, **_disk_columns(draft, row))
+    disks.edit(row, by=door.user, **disk_columns(draft, row))
 
 
 def _remove_disk(door: Door, row: Disk) -> None:

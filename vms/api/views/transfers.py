@@ -32,20 +32,20 @@ def _begin(door: Door, draft: Draft) -> Transfer:
         door.named("hosts", refs["host"], "host")
     said = columns(draft)
     direction = said.pop("direction", Direction.UPLOAD)
-    image = _image(door, refs.get("snapshot") or refs.get("image"))
-    disk = (
-        image.disk if image else door.named("disks", door.required(refs.get("disk"), "ImageTransfer", "disk"), "disk")
-    )
+    image = _image(door, refs.get("snapshot"))
+    # What was `image` in oVirt 4.0 is its `disk`, and the Go client says so still.
+    named = refs.get("disk") or refs.get("image")
+    disk = image.disk if image else door.named("disks", door.required(named, "ImageTransfer", "disk.id"), "disk")
     return transfers.begin(disk, direction, image=image, by=door.user, **said)
 
 
 def _image(door: Door, ref: Ref | None) -> Image | None:
-    """An image of a disk that a client names: the one that is written to, or one of a snapshot's."""
+    """What oVirt calls the snapshot of a disk: an image of it, the one that is written to or an earlier one."""
     if ref is None or ref.id is None:
         return None
     found = Image.objects.select_related("disk").filter(pk=ref.id, disk__in=Disk.objects.visible_to(door.user)).first()
     if found is None:
-        raise not_found("image")
+        raise not_found("snapshot")
     return found
 
 
