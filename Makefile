@@ -21,7 +21,7 @@ RUN_GROUPS := hypervisor binding firmware network guest
 LIBVIRT := libvirt
 endif
 
-.PHONY: help setup setup-dev run test test-guests screenshots prove bench savings lint types messages lock clean \
+.PHONY: help setup setup-dev run test test-quick test-guests screenshots prove bench savings lint types messages lock clean \
 	system system-dev libvirt sdk
 
 help: ## Say what can be typed
@@ -36,6 +36,11 @@ setup-dev: system-dev $(DONE)/dev libvirt sdk $(DONE)/ansible $(DONE)/vendor $(D
 
 test: setup-dev ## Everything on SQLite, SQL again on PostgreSQL, a tiny real guest, a browser story
 	@deploy/test.sh
+
+QUICK := $(addprefix tests/,domain libvirtxml wire settings models search actions)
+test-quick: setup-dev ## The rules alone, in under a minute: no page, no server, no guest
+	@env -u DATABASE_URL deploy/pytest.sh -q -n auto --dist worksteal $(QUICK) \
+		-m "not sql_server and not hypervisor and not guests and not stress"
 
 test-guests: setup-dev ## Slower real guests, from a cache
 	@TWICE=1 deploy/pytest.sh -m guests -p no:xdist
