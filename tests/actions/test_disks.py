@@ -6,13 +6,25 @@ from typing import Any
 import pytest
 
 from tests.actions.runs import fresh
-from vms.actions import disks, jobs, power, remove, storage
-from vms.domain.disks import GIB, MIB, DiskFormat, Interface
+from vms.actions import disks, jobs, power, remove, snapshots, storage
+from vms.domain.disks import GIB, MIB, DiskFormat, Interface, Room
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
 from vms.engine.worker import carry_out
 from vms.hypervisors.memory import MemoryHypervisor
-from vms.models import VM, Disk, DiskAttachment, DiskStatus, Host, Image, Job, StorageDomain, StorageStatus, User
+from vms.models import (
+    VM,
+    AuditEvent,
+    Disk,
+    DiskAttachment,
+    DiskStatus,
+    Host,
+    Image,
+    Job,
+    StorageDomain,
+    StorageStatus,
+    User,
+)
 
 
 @pytest.fixture
@@ -121,6 +133,30 @@ def test_what_would_not_fit_in_any_case_is_refused_at_once(domain: StorageDomain
     wish: dict[str, Any] = {"domain": domain, "size": 2048 * GIB, "format": DiskFormat.RAW, "sparse": False}
     assert refused(code, disks.create, "big", by=admin, **wish).field == "disk_size"
     assert (Disk.objects.count(), Job.objects.filter(verb="create_disk").count()) == (0, 0)
+
+
+def test_little_room_is_told_once_and_what_is_spared_is_for_nothing_new(
+    vm: VM, domain: StorageDomain, admin: User, hypervisor: MemoryHypervisor, work: Callable[[], None]
+) -> None:
+    storage.edit(domain, low_space=20, spared=100, by=admin)
+    disks.create_in(vm, "thin", domain=domain, size=GIB, by=admin)
+    work()
+    low = AuditEvent.objects.filter(code="IRS_DISK_SPACE_LOW_DATA")
+    for free, times in ((300, 0), (204, 1), (99, 1), (300, 1), (199, 2)):
+        storage.looked_at([(now(domain), Room(capacity=1024 * GIB, available=free * GIB))])
+        assert low.count() == times, free
+    plain: dict[str, Any] = {"domain": now(domain), "size": 100 * GIB, "format": DiskFormat.RAW, "sparse": False}
+    code = "ACTION_TYPE_FAILED_DISK_SPACE_LOW_ON_STORAGE_DOMAIN"
+    assert refused(code, disks.create, "big", by=admin, **plain).params["spared"] == 100 * 1024
+    storage.looked_at([(now(domain), Room(capacity=1024 * GIB, available=99 * GIB))])
+    for act in (
+        lambda: disks.create("thin", domain=now(domain), size=GIB, by=admin),
+        lambda: snapshots.take(fresh(vm), "no", by=admin),
+        lambda: disks.copy(Disk.objects.get(), "copy", by=admin),
+    ):
+        refused(code, act)
+    for wrong in ({"low_space": 101}, {"spared": -1}):
+        assert refused("ILLEGAL_VALUE", storage.edit, domain, by=admin, **wrong).field in wrong
 
 
 def test_a_disk_comes_to_and_goes_from_a_running_machine(

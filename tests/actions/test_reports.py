@@ -18,6 +18,7 @@ from vms.domain.hosts import Capabilities, Ended, Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.domain.runonce import ConsoleChoice
 from vms.models import VM, AuditEvent, Cluster, Host, HostStatus, Job, JobState, User
+from vms.web import panels
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -529,3 +530,16 @@ def test_a_machine_that_fails_each_time_is_left_alone_after_some_tries(vm: VM, h
         vm = started(down(vm, host, Ended.CRASHED), host)
     assert queued(down(vm, host, Ended.CRASHED)) == []
     assert "stays down until somebody looks" in told(events("EXCEEDED_MAXIMUM_NUM_OF_RESTART_HA_VM_ATTEMPTS")[0])
+
+
+def test_a_machine_that_its_disks_hold_up_says_why_and_what_helps(vm: VM, host: Host, admin: User) -> None:
+    there = up(vm, host, by=admin)
+    paused = tell(there, host, Status.PAUSED, run=there.run, ended=Ended.NO_SPACE)
+    assert (paused.status, "Make room" in panels.failure(paused)) == (Status.PAUSED, True)
+    tell(there, host, Status.PAUSED, run=there.run, ended=Ended.NO_SPACE)
+    goes_on = tell(there, host, Status.UP, run=there.run)
+    assert (goes_on.status, panels.failure(goes_on)) == (Status.UP, "")
+    codes = ("VM_PAUSED_ENOSPC", "VM_RECOVERED_FROM_PAUSE_ERROR")
+    assert [AuditEvent.objects.filter(code=code).count() for code in codes] == [1, 1]
+    by_hand = tell(there, host, Status.PAUSED, run=there.run)
+    assert panels.failure(by_hand) == ""

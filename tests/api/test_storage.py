@@ -23,6 +23,8 @@ def test_a_storage_domain_is_made_used_retired_and_forgotten(api: Caller, host: 
         "type": "data",
         "host": {"name": host.name},
         "storage": {"type": "localfs", "path": "/srv/fast"},
+        "warning_low_space_indicator": "15",
+        "critical_space_action_blocker": "5",
     }
     made = api.post("/storagedomains", "storage_domain", wish)
     assert made.status == 201, made.tree
@@ -30,6 +32,10 @@ def test_a_storage_domain_is_made_used_retired_and_forgotten(api: Caller, host: 
     at = f"/storagedomains/{made.tree['id']}"
     told = api.get(at).tree
     assert (told["status"], told["storage"]["path"], told["available"]) == ("active", "/srv/fast", str(1024 * GIB))
+    room = ("warning_low_space_indicator", "critical_space_action_blocker")
+    assert [told[name] for name in room] == ["15", "5"]
+    assert api.put(at, "storage_domain", {room[1]: "7"}).tree[room[1]] == "7"
+    assert api.put(at, "storage_domain", {room[0]: "101"}).status == 400
     center = f"/datacenters/{told['data_center']['id']}"
     assert api.post(f"{center}{at}/deactivate", "action", {}).status == 200
     assert api.get(f"{center}{at}").tree["status"] == "maintenance"

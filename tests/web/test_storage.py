@@ -29,13 +29,13 @@ def said(answer: Any) -> str:
 
 def test_a_storage_domain_is_added_and_rests(browser: Client, host: Host, work: Work) -> None:
     center = host.cluster.data_center
-    wish = {"name": "fast", "kind": "dir", "path": "/srv/fast", "data_center": center.pk, "host": host.pk}
+    wish = {"name": "fast", "kind": "dir", "path": "/srv/fast", "data_center": center.pk, "host": host.pk, "spared": 5}
     assert browser.post("/storage/new", wish).status_code == 302
     work()
     made = StorageDomain.objects.get()
     page = f"/storage/{made.pk}/"
     assert "1024 GiB" in said(browser.get("/storage/"))
-    assert "/srv/fast" in said(browser.get(page))
+    assert all(text in said(browser.get(page)) for text in ("/srv/fast", "5 GiB", "10 %"))
     assert browser.post(f"{page}actions/maintenance").status_code == 302
     assert StorageDomain.objects.get().status == StorageStatus.MAINTENANCE
     assert browser.post(f"{page}remove").status_code == 302
@@ -53,6 +53,8 @@ def test_what_makes_no_storage_is_said_at_its_field(browser: Client, host: Host)
         ("address", {"kind": "netfs", "address": ""}),
         ("path", {"kind": "logical"}),
         ("kind", {"kind": "tape"}),
+        ("low_space", {"low_space": "101"}),
+        ("spared", {"spared": "some"}),
     ):
         answer = browser.post("/storage/new", {**good, **wrong})
         assert (answer.status_code, field in answer.context["form"].errors) == (422, True), wrong

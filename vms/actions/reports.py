@@ -22,6 +22,7 @@ from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
 from ._devices import sync_devices
+from ._disks import attachments
 from ._jobs import requests
 from ._reboots import ends_with_reboot
 from ._shape import set_reboot
@@ -29,6 +30,7 @@ from ._status import project
 
 # A highly available machine is started again after these; one that nobody saw end may have lost its host.
 _FAILED: Final = frozenset({Ended.CRASHED, Ended.UNKNOWN})
+_PAUSES: Final[dict[str, str]] = {Ended.NO_SPACE: "VM_PAUSED_ENOSPC", Ended.IO_ERROR: "VM_PAUSED_EIO"}
 # What a host is in that answers, or would, and cannot be used all the same.
 _LOST: Final = {
     "HYPERVISOR_PACKAGE_MISSING": HostStatus.DOWN,
@@ -122,7 +124,7 @@ def expected(host: Host) -> dict[UUID, Status]:
 
 def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = False) -> None:
     """Bring a locked VM's observed columns up to what was seen, and go on with what waited for it."""
-    was, known = Status(vm.observed), (vm.running, vm.pinned)
+    was, before, known = Status(vm.observed), vm.ended, (vm.running, vm.pinned)
     _set_observed(vm, seen, host)
     if rebooted:
         boots.begin(vm)
@@ -131,6 +133,7 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
         sync_devices(vm)
     if seen.status == Status.DOWN != was:
         stateless.end(vm)
+    _tell_of_pause(vm, before)
     restart = _settle(vm, seen, was, rebooted=rebooted)
     project(vm)
     set_reboot(vm)
@@ -139,6 +142,15 @@ def apply(vm: VM, seen: Observation, host: Host | None, *, rebooted: bool = Fals
     elif seen.status == Status.DOWN != was:
         screenshots.forget(vm)
         pools.run_ended(vm)
+
+
+def _tell_of_pause(vm: VM, before: str) -> None:
+    """Tell people that a machine waits for its disks, and that it goes on."""
+    if vm.ended != before and vm.observed == Status.PAUSED and vm.ended in _PAUSES:
+        on = ", ".join(sorted({row.disk.domain.name for row in attachments(vm)}))
+        record(ENGINE, _PAUSES[vm.ended], vm, severity="error", domain=on)
+    elif before in _PAUSES and vm.observed == Status.UP:
+        record(ENGINE, "VM_RECOVERED_FROM_PAUSE_ERROR", vm)
 
 
 def _is_elsewhere(vm: VM, seen: Observation, host: Host) -> bool:

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from django.db.models import QuerySet
 
-from vms.domain.disks import Room
+from vms.domain.disks import GIB, Room
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import VM, ActionGroup, DataCenter, Disk, Host, HostStatus, Job, StorageDomain, StorageStatus
@@ -20,7 +20,8 @@ from ._plain import added, changed, removed
 
 DEFAULT: Final = "local-storage"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,50}")
-_LOW: Final = 0.1  # of the whole; a warning is told when less is left
+SPARED: Final = (0, 1_000_000)  # GiB that a storage domain can be told to spare
+OWN_SPARED: Final = 1  # GiB; the engine's own file system, where its database lies, too, must not be filled
 # What a domain is made of; another one is another domain.
 _FIXED: Final = ("data_center", "host", "kind", "address", "path")
 
@@ -31,7 +32,8 @@ def ensure_one() -> None:
     host = Host.objects.select_related("cluster__data_center").order_by("pk").select_for_update(no_key=True).first()
     if host is None or StorageDomain.objects.exists():
         return
-    domain = StorageDomain(name=DEFAULT, data_center=host.cluster.data_center, host=host)
+    center = host.cluster.data_center
+    domain = StorageDomain(name=DEFAULT, data_center=center, host=host, spared=OWN_SPARED)
     added(domain)
     record(ENGINE, "USER_ADD_STORAGE_DOMAIN", domain)
     enqueue_on(domain, OPEN_STORAGE, by=ENGINE, host=host)
@@ -41,7 +43,7 @@ def ensure_one() -> None:
 def create(name: str, *, data_center: DataCenter, host: Host | None = None, by: Actor, **columns: Any) -> StorageDomain:
     """A new storage domain, which the engine opens by itself; with a `host` it is that host's alone.
 
-    `columns` are kind, address, path, description and comment.
+    `columns` are kind, address, path, low_space, spared, description and comment.
     """
     authorise(by, ActionGroup.CREATE_STORAGE_DOMAIN, data_center)
     domain = StorageDomain(data_center=data_center, host=host, **_checked({"name": name, **columns}))
@@ -56,7 +58,7 @@ def create(name: str, *, data_center: DataCenter, host: Host | None = None, by: 
 
 @action
 def edit(domain: StorageDomain, *, by: Actor, **columns: Any) -> StorageDomain:
-    """Change name, description or comment; what it is made of stays."""
+    """Change name, description, comment or the room that it is to have left; what it is made of stays."""
     domain = locked(domain)
     authorise(by, ActionGroup.EDIT_STORAGE_DOMAIN_CONFIGURATION, domain)
     for name in _FIXED:
@@ -128,9 +130,10 @@ def require_active(domain: StorageDomain) -> None:
 
 
 def require_room(domain: StorageDomain, size: int) -> None:
-    """Refuse at once what would not fit in any case."""
-    if domain.available is not None and size > domain.available:
-        mib = {"free": domain.available >> 20, "needed": size >> 20}
+    """Refuse at once what would not fit in any case, and whatever is new where the rest is spared."""
+    spared = domain.spared * GIB
+    if domain.available is not None and size > domain.available - spared:
+        mib = {"free": domain.available >> 20, "needed": size >> 20, "spared": spared >> 20}
         raise Refusal("ACTION_TYPE_FAILED_DISK_SPACE_LOW_ON_STORAGE_DOMAIN", "disk_size", name=domain.name, **mib)
 
 
@@ -203,7 +206,7 @@ def to_look_at(host: Host) -> list[StorageDomain]:
 
 
 def _is_low(domain: StorageDomain) -> bool:
-    return bool(domain.capacity) and (domain.available or 0) < _LOW * (domain.capacity or 0)
+    return 100 * (domain.available or 0) < domain.low_space * (domain.capacity or 0)
 
 
 def _require_new(domain: StorageDomain) -> None:
@@ -225,4 +228,7 @@ def _checked(columns: dict[str, Any]) -> dict[str, Any]:
     if not _NAME.fullmatch(columns.get("name", DEFAULT)):
         allowed = "letters, digits, hyphens and underscores, 50 at most"
         raise Refusal("ILLEGAL_VALUE", "name", value=ascii(columns["name"][:50]), allowed=allowed)
+    for name, (least, most) in {"low_space": (0, 100), "spared": SPARED}.items():
+        if not least <= columns.get(name, least) <= most:
+            raise Refusal("ILLEGAL_VALUE", name, value=str(columns[name])[:20], allowed=f"{least} … {most}")
     return columns

@@ -76,7 +76,7 @@ class Capabilities:
 
 
 class Ended(StrEnum):
-    """Why a machine is not running any more."""
+    """Why a machine is not running any more; by the last two it is paused, and goes on when that is cured."""
 
     GUEST = "guest"  # it powered itself off, or followed a shutdown request
     REBOOT = "reboot"  # its guest rebooted while a reboot ends the run
@@ -84,6 +84,8 @@ class Ended(StrEnum):
     CRASHED = "crashed"  # its QEMU died
     SAVED = "saved"
     UNKNOWN = "unknown"
+    NO_SPACE = "enospc"  # a write of its guest found no room
+    IO_ERROR = "eio"  # a disk of its guest could not be read or written
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

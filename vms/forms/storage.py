@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages
+from vms.actions.storage import SPARED
 from vms.domain.console import Frozen
 from vms.domain.disks import DiskFormat
 from vms.domain.errors import Refusal
@@ -25,12 +26,13 @@ from vms.models import (
 )
 from vms.models.storage import KINDS
 
-from .fields import Field, Options, choice, switch
+from .fields import Field, Options, choice, number, switch
 from .parts import Values
 from .places import PlaceForm, place
 from .sizes import INTERFACES, gib, in_bytes, size_field
 
 _FORMATS: Final = ((DiskFormat.QCOW2.value, _("QCOW2: thin, snapshots")), (DiskFormat.RAW.value, _("Raw: fast, plain")))
+_ROOM: Final = ("low_space", "spared")
 _LAID: Final = _("How a disk lies on its storage stays as it was chosen first; a copy can lie otherwise.")
 
 
@@ -52,8 +54,23 @@ class StorageDomainForm(PlaceForm):
             "The directory on the hosts, the one that the NFS server exports, or the name of the volume group."
         ),
     )
+    low_space = number(
+        0, 100, required=False, help_text=_("Of less free space people are warned by an event; 0: never.")
+    )
+    spared = number(
+        *SPARED, required=False, help_text=_("Nothing new is made that would leave less than that; 0: all may be used.")
+    )
     description = forms.CharField(max_length=4000, required=False)
     comment = forms.CharField(max_length=4000, required=False)
+
+    def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
+        super().__init__(data, row=row, by=by)
+        for name in _ROOM:
+            self.initial.setdefault(name, getattr(StorageDomain(), name))
+
+    def columns(self) -> Values:
+        """What is left empty stays as it is."""
+        return {name: value for name, value in super().columns().items() if name not in _ROOM or value is not None}
 
 
 class _Sized(forms.Form):

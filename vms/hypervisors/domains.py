@@ -33,6 +33,14 @@ ENDINGS: Final = {
 }
 
 
+def held_up(domain: Any, state: int, reason: int) -> Ended | None:
+    """What has paused a domain, where its disks have."""
+    if (state, reason) != (libvirt.VIR_DOMAIN_PAUSED, libvirt.VIR_DOMAIN_PAUSED_IOERROR):
+        return None
+    full = libvirt.VIR_DOMAIN_DISK_ERROR_NO_SPACE in domain.diskErrors().values()
+    return Ended.NO_SPACE if full else Ended.IO_ERROR
+
+
 def create(connection: Any, xml: str, flags: int) -> None:
     """Start a domain; again where somebody else took the console's port between libvirt's look at it and QEMU's."""
     for left in reversed(range(PORT_TRIES)):

@@ -14,7 +14,7 @@ from vms.libvirtxml.adopt import console_of
 from vms.libvirtxml.observe import observe
 
 from .base import Glance
-from .domains import ENDINGS, STATUSES, definition_of
+from .domains import ENDINGS, STATUSES, definition_of, held_up
 
 
 class Glances:
@@ -59,7 +59,7 @@ class Glances:
             id=machine,
             name=seen.name,
             status=glance.status,
-            ended=glance.ended,
+            ended=glance.ended or held_up(domain, state, reason),
             run=seen.run if running else None,
             endpoints=seen.endpoints if running else (),
             machine=seen.machine,

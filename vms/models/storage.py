@@ -41,7 +41,8 @@ class StorageDomain(models.Model):
     """Where disks lie: a libvirt pool on every host of the data center, or on one `host` alone.
 
     `status`, `reason`, `capacity` and `available` (bytes) are written by the engine's reports; `reason` says why it is
-    not active, and `retired` that its administrator wants it so.
+    not active, and `retired` that its administrator wants it so. Of less free space than `low_space` percent of all
+    people are warned; nothing new is made that would leave less than the `spared` GiB.
     """
 
     HELD_ON: ClassVar[dict[str, str]] = {"data_center": "data_center"}
@@ -59,6 +60,8 @@ class StorageDomain(models.Model):
     kind = models.CharField(_("storage type"), max_length=12, choices=KINDS, default=StorageKind.DIRECTORY.value)
     address = models.CharField(_("server"), max_length=255, blank=True)
     path = models.CharField(_("path"), max_length=1024, default=AUTO)
+    low_space = models.PositiveSmallIntegerField(_("low space warning"), default=10)
+    spared = models.PositiveIntegerField(_("space that is spared"), default=0)
     kept = models.JSONField(default=dict, blank=True, editable=False)
 
     status = models.CharField(
@@ -79,6 +82,7 @@ class StorageDomain(models.Model):
             models.CheckConstraint(
                 name="storage_kind_is_known", condition=Q(kind__in=[kind.value for kind in StorageKind])
             ),
+            models.CheckConstraint(name="low_space_is_a_percentage", condition=Q(low_space__lte=100)),
         )
 
     def __str__(self) -> str:

@@ -74,7 +74,7 @@ def _run_on(row: Hardware, shown: bool) -> list[Fact]:
 
 
 def _vm(vm: VM) -> list[Fact]:
-    ended = str(messages.ENDED.get(vm.ended, "")) if vm.status == Status.DOWN else ""  # type: ignore[call-overload]
+    ended = str(messages.ENDED.get(vm.ended, "")) if vm.status in {Status.DOWN, Status.PAUSED} else ""  # type: ignore[call-overload]
     return [
         Fact(_("Status"), str(messages.STATUSES[vm.status]), (ended,) if ended else ()),
         _cluster(vm.cluster),

@@ -244,7 +244,9 @@ def failed(verb: str, error: Any) -> str:
 
 
 def failure(vm: VM) -> str:
-    """How the last verb failed; empty when it did not."""
+    """Why its disks hold it up and what helps, or how the last verb failed; empty when all is well."""
+    if vm.status == Status.PAUSED and vm.ended in messages.CURES:
+        return str(messages.CURES[vm.ended])
     return failed(vm.failure["verb"], vm.failure["error"]) if vm.failure else ""
 
 

@@ -116,11 +116,11 @@ STORAGE_DOMAIN: Final = Entity(
         Field("backup", BOOLEAN, lambda it: it.kept.get("backup", False), "kept.backup"),
         Field(
             *("warning_low_space_indicator", NUMBER),
-            *(lambda it: it.kept.get("warning_low_space_indicator", 10), "kept.warning_low_space_indicator"),
+            *(lambda it: it.low_space, "attribute.low_space"),
         ),
         Field(
             *("critical_space_action_blocker", NUMBER),
-            *(lambda it: it.kept.get("critical_space_action_blocker", 0), "kept.critical_space_action_blocker"),
+            *(lambda it: it.spared, "attribute.spared"),
         ),
         Field("data_center", Reference("datacenters"), lambda it: it.data_center_id, "reference.data_center"),
         Field("data_centers", References("datacenters", "data_center"), lambda it: [it.data_center_id]),

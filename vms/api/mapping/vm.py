@@ -63,6 +63,7 @@ _OWN: Final = (
 _PLACE: Final = Part(
     fields=(
         Field("status", VM_STATUS, lambda it: _STATUSES[it.status]),
+        Field("status_detail", TEXT, lambda it: it.ended if it.status == Status.PAUSED and it.ended else None),
         Field("access", RATING, lambda it: Rating(it.access) if it.access else None),
         Field("run_once", BOOLEAN, lambda it: it.run_once),
         Field("next_run_configuration_exists", BOOLEAN, lambda it: it.pending),
@@ -83,7 +84,7 @@ _PLACE: Final = Part(
     ),
     columns=(
         *("status", "access", "run_once", "pending", "stateless", "delete_protected", "use_latest_version"),
-        *("cluster_id", "template_id", "instance_type_id", "observed", "host_id", "pool_id"),
+        *("cluster_id", "template_id", "instance_type_id", "observed", "ended", "host_id", "pool_id"),
     ),
 )
 _PARTS: Final = (_PLACE, *PARTS)
