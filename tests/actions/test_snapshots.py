@@ -1,6 +1,7 @@
 """Snapshots: taken of machines that run or are down, gone back to, kept or not, removed, and nothing left behind."""
 
 from collections.abc import Callable
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -150,22 +151,32 @@ def test_what_came_after_a_snapshot_is_gone_when_that_is_committed(
     refused("ACTION_TYPE_FAILED_VM_SNAPSHOT_NOT_IN_PREVIEW", snapshots.commit, fresh(vm), by=admin)
 
 
-def test_a_snapshot_is_removed_and_what_is_stays(
-    vm: VM, disk: Disk, admin: User, hypervisor: MemoryHypervisor, domain: StorageDomain, work: Work
+@pytest.mark.parametrize("running", [True, False])
+@pytest.mark.parametrize("number", [0, 5, 9])
+def test_a_snapshot_is_removed_wherever_it_is_in_a_chain_of_ten(
+    vm: VM,
+    disk: Disk,
+    admin: User,
+    hypervisor: MemoryHypervisor,
+    domain: StorageDomain,
+    work: Work,
+    number: int,
+    running: bool,
 ) -> None:
-    first, second = taken(vm, "one", admin, work), taken(vm, "two", admin, work)
-    top, _middle, bottom = chain(disk)
-    power.start(fresh(vm), by=admin)
+    if running:
+        power.start(fresh(vm), by=admin)
+        work()
+    ten = [taken(vm, f"number {number}", admin, work) for number in range(10)]
+    writes = chain(disk)[0]
+    snapshots.remove(ten[number], by=admin)
     work()
-    refused("ACTION_TYPE_FAILED_SNAPSHOT_NEEDS_VM_DOWN", snapshots.remove, first, by=admin)
-    snapshots.remove(second, by=admin)
-    work()
-    assert chain(disk) == [top, bottom]
-    power.stop(fresh(vm), by=admin)
-    work()
-    snapshots.remove(now(first), by=admin)
-    work()
-    assert (chain(disk), files(hypervisor, domain), Snapshot.objects.count()) == ([top], {top.name}, 0)
+    assert list(Snapshot.objects.all()) == [one for one in ten if one != ten[number]]
+    assert [now(image).snapshot for image in reversed(chain(disk))] == [*Snapshot.objects.all(), None]
+    assert chain(disk)[0] == writes
+    assert files(hypervisor, domain) == {image.name for image in chain(disk)}
+    for over, under in pairwise(chain(disk)):
+        assert hypervisor.store.begins_as(over.volume) == under.name
+    assert (now(disk).status, fresh(vm).status) == (DiskStatus.OK, Status.UP if running else Status.DOWN)
 
 
 def test_a_snapshot_that_finds_no_room_leaves_the_machine_as_it_was(

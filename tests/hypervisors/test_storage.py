@@ -2,7 +2,7 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from io import BytesIO
 from pathlib import Path
@@ -26,10 +26,11 @@ def store(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Store]:
         yield MemoryStore()
         return
     daemon: PrivateDaemon = request.getfixturevalue("private_daemon")
-    from vms.hypervisors.bootfiles import LocalFiles
+    from vms.hypervisors.bootfiles import LocalFiles, PoolFiles
     from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 
-    here = Location(uri=daemon.uri, files=LocalFiles(tmp_path), storage=tmp_path / "own")
+    files = PoolFiles(tmp_path) if request.param == "elsewhere" else LocalFiles(tmp_path)
+    here = Location(uri=daemon.uri, files=files, storage=tmp_path / "own")
     driver = LibvirtHypervisor(lambda: here, "private")
     driver.open(lambda _event: None)
     yield driver.store
@@ -97,6 +98,51 @@ def test_content_comes_back_as_it_was_written(store: Store, storage: Storage) ->
     back = BytesIO()
     store.read(written, back)
     assert back.getvalue() == content
+
+
+@pytest.mark.parametrize("store", ["memory", "libvirt", "elsewhere"], indirect=True)
+@pytest.mark.hypervisor
+def test_copies_and_uploads_tell_how_far_they_are_and_leave_nothing_when_they_are_called_off(
+    store: Store, storage: Storage
+) -> None:
+    content = b"x" * 24 * MIB
+    source, copy = (
+        volume(storage, "a.raw", format=RAW, size=len(content)),
+        volume(storage, "b.qcow2", size=len(content)),
+    )
+    told: list[int] = []
+    store.write(source, BytesIO(content), noting(told))
+    assert told == sorted(told)
+    assert told[-1] == 99
+    with pytest.raises(Refusal, match="JOB_CANCELLED"):
+        store.copy(copy, source, lambda _percent: False)
+    with pytest.raises(Refusal, match="JOB_CANCELLED"):
+        store.write(replace(source, name="c.raw"), BytesIO(content), lambda percent: percent < 50)
+    assert set(store.names(storage)) == {"a.raw"}
+    told.clear()
+    store.copy(copy, source, noting(told))
+    assert told == sorted(told)
+    back = BytesIO()
+    store.copy(replace(source, name="d.raw"), copy)
+    store.read(replace(source, name="d.raw"), back)
+    assert back.getvalue() == content
+
+
+def noting(told: list[int]) -> Callable[[int], bool]:
+    def note(percent: int) -> bool:
+        told.append(percent)
+        return True
+
+    return note
+
+
+def test_what_an_image_begins_as_is_told_by_itself(store: Store, storage: Storage) -> None:
+    base, child = volume(storage), volume(storage, "child.qcow2", backing=Backing(name="disk.qcow2", format=QCOW2))
+    for each in (base, child):
+        store.create(each)
+    assert (store.begins_as(base), store.begins_as(child)) == (None, "disk.qcow2")
+    store.rebase(replace(child, backing=None))
+    assert store.begins_as(child) is None, "whatever it is said to begin as"
 
 
 def test_a_copy_has_the_same_content_and_a_repeated_one_too(store: Store, storage: Storage) -> None:

@@ -1,16 +1,19 @@
 """Real guests with real disks: what is written stays, and disks come and go while they run."""
 
+import subprocess
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
-from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
+from tests.hypervisors.conftest import SerialLine, guest_files, need, private_daemon, real_libvirt, wait_until
 from vms.domain.console import Console
 from vms.domain.disks import MIB, Backing, Disk, DiskFormat, Interface, Storage, Volume
+from vms.domain.errors import Refusal
+from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.parts import Boot
@@ -97,7 +100,7 @@ def test_a_guest_keeps_what_it_writes_and_disks_come_and_go(
     more = replace(run, base=replace(run.base, disks=(root, raw, scsi, late)))
     for _again in range(2):
         driver.give_disks(more)
-    assert disks_in(line) >= {"vda", "vdb", "vdc", "sda"}
+    wait_until(lambda: disks_in(line) >= {"vda", "vdb", "vdc", "sda"}, 30, "all disks")
     seen = driver.observe(run.base.id)
     assert {disk.id for disk in seen.run.spec.disks} == {disk.id for disk in (root, raw, scsi, late)}
 
@@ -152,6 +155,88 @@ def test_a_guest_runs_on_while_its_disk_is_frozen_and_merged_and_finds_it_as_it_
         assert line.ask("head -c 5 /dev/vda", 30) == words
         line.close()
         driver.stop(run.base.id)
+
+
+def test_a_guest_runs_on_while_an_earlier_image_goes_from_the_middle(
+    driver: Any, storage: Storage, private_daemon: PrivateDaemon
+) -> None:
+    """Four words in four images, one of the middle ones taken out of the chain, twice over."""
+    root = made(driver, storage)
+    run = Run(base=tiny(disks=(root,)), job=uuid4())
+    driver.start(run)
+    line = line_of(private_daemon, run.spec)
+    images = [root]
+    for number in range(4):
+        line.ask(f"echo word{number} | dd of=/dev/vda bs=512 seek={number} conv=sync,fsync 2>/dev/null", 30)
+        if number < 3:
+            images.append(layer(driver, storage, images[-1]))
+            run = replace(run, base=replace(run.base, disks=(images[-1],)))
+            driver.write_elsewhere(run)
+    top = images[-1]
+    lower, upper = volume_of(storage, images[0]), volume_of(storage, images[1])
+    with pytest.raises(Refusal, match="JOB_CANCELLED"):
+        driver.push(run.base.id, top, volume_of(storage, images[2]), upper, lambda _percent: False)
+    for _again in range(2):
+        driver.push(run.base.id, top, upper, lower)
+    driver.store.delete(storage, upper.name)
+    assert driver.store.begins_as(volume_of(storage, images[2])) == lower.name
+    for _again in range(2):
+        driver.pull(run.base.id, top, lower)
+    driver.store.delete(storage, images[2].volume)
+    for number in range(4):
+        assert line.ask(f"dd if=/dev/vda bs=512 skip={number} count=1 2>/dev/null | head -c 5", 30) == f"word{number}"
+    assert set(driver.store.names(storage)) == {root.volume, top.volume}
+    line.close()
+
+
+def test_a_merge_that_finds_no_room_leaves_every_image_that_the_guest_needs(
+    driver: Any, private_daemon: PrivateDaemon, small: Storage
+) -> None:
+    """And a guest that finds none is paused, tells why, and goes on as if nothing had been when there is room."""
+    root = made(driver, small)
+    run = Run(base=tiny(disks=(root,)), job=uuid4())
+    driver.start(run)
+    line = line_of(private_daemon, run.spec)
+    line.ask("dd if=/dev/urandom of=/dev/vda bs=1M count=8 conv=fsync 2>/dev/null; md5sum /dev/vda >/tmp/was", 60)
+    over = layer(driver, small, root)
+    run = replace(run, base=replace(run.base, disks=(over,)))
+    driver.write_elsewhere(run)
+    with pytest.raises(Refusal, match="STORAGE_FULL"):
+        driver.pull(run.base.id, over, None)
+    assert "ok" in line.ask("md5sum /dev/vda | cmp - /tmp/was && echo ok", 60)
+
+    line.send("dd if=/dev/urandom of=/dev/vda bs=1M seek=8 count=8 conv=fsync 2>/dev/null; echo WRI''TTEN")
+    seen = wait_until(lambda: paused(driver, run.base.id), 60, "the pause")
+    assert seen.ended == Ended.NO_SPACE
+    assert driver.store.open(small).available < MIB
+    larger = ["mount", "-o", "remount,size=64m", small.path]
+    subprocess.run(["nsenter", "-t", str(private_daemon.pid), "-m", *larger], check=True)
+    assert driver.resume(run.base.id).ended is None
+    line.expect("WRITTEN", 60)
+    assert driver.observe(run.base.id).status == Status.UP
+    line.close()
+
+
+def paused(driver: Any, machine: UUID) -> Any:
+    seen = driver.observe(machine)
+    return seen if seen.status == Status.PAUSED else None
+
+
+@pytest.fixture
+def small(driver: Any, private_daemon: PrivateDaemon, tmp_path: Path) -> Iterator[Storage]:
+    """A storage with hardly any room."""
+    there = tmp_path / "small"
+    there.mkdir()
+    inside = ["nsenter", "-t", str(private_daemon.pid), "-m"]
+    mount = [*inside, "mount", "-t", "tmpfs", "-o", "size=12m", "tmpfs", str(there)]
+    need(None if subprocess.run(mount, check=False).returncode == 0 else "no small file system can be mounted here")
+    made = Storage(id=uuid4(), path=str(there))
+    driver.store.open(made)
+    yield made
+    for machine in driver.glance():
+        driver.stop(machine)
+    driver.store.close(made)
+    subprocess.run([*inside, "umount", str(there)], check=True)
 
 
 def volume_of(storage: Storage, disk: Disk) -> Volume:

@@ -4,15 +4,21 @@ from typing import Final
 
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
-from vms.models import VM, ActionGroup, Job, User
+from vms.models import VM, ActionGroup, Disk, Job, User
 
 from . import many, power
 from ._action import action
 from ._audit import record
 from ._authorise import authorise
 from ._calling_off import call_job_off, require_cancellable
+from ._disks import authorise_disk
+from ._jobs import REMOVE_SNAPSHOT, TAKE_SNAPSHOT
 
-GROUPS: Final = {**power.GROUPS, Verb.MIGRATE: ActionGroup.MIGRATE_VM}
+GROUPS: Final[dict[str, ActionGroup]] = {
+    **{verb.value: group for verb, group in power.GROUPS.items()},
+    Verb.MIGRATE.value: ActionGroup.MIGRATE_VM,
+    **dict.fromkeys((TAKE_SNAPSHOT, REMOVE_SNAPSHOT), ActionGroup.MANIPULATE_VM_SNAPSHOTS),
+}
 
 
 @action
@@ -42,6 +48,9 @@ def require_allowed(job: Job, vm: VM | None, by: User) -> None:
     """Refuse somebody who has not asked for the job and could not have."""
     if job.created_by_id == by.pk:
         return
-    if vm is None or job.verb not in set(GROUPS):
+    if vm is not None and job.verb in GROUPS:
+        authorise(by, GROUPS[job.verb], vm)
+    elif disk := Disk.objects.filter(pk=job.machine).first():
+        authorise_disk(by, ActionGroup.EDIT_DISK_PROPERTIES, disk)
+    else:
         raise Refusal("JOB_NOT_YOURS")
-    authorise(by, GROUPS[Verb(job.verb)], vm)

@@ -19,6 +19,7 @@ from ._cards import Card, copies
 from ._copies import hand_down
 from ._shape import Sources, fill, hand_down_first_boot
 from .handing import hand_down_from, make_all
+from .snapshots import require_whole
 from .wishes import Wish
 
 
@@ -89,6 +90,7 @@ def from_snapshot(snapshot: Snapshot, name: str, *, changes: Changes = Changes()
     vm = locked(snapshot.vm)
     authorise(by, ActionGroup.CREATE_VM, vm.cluster)
     require_visible(by, ActionGroup.CREATE_VM, vm)
+    require_whole(snapshot)
     row = VM(cluster=vm.cluster, template=vm.template)
     row.description, row.comment = vm.description, vm.comment
     fill(row, name, [(snapshot.spec, FROM_TEMPLATE)], changes, copies(vm))

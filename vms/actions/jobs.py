@@ -100,13 +100,14 @@ def under_way(job: Job, percent: int) -> bool:
 
 
 @action
-def abort(job: Job) -> bool:
+def abort(job: Job, refusal: Refusal) -> bool:
     """The job was called off, and nothing has come of it."""
     vm = _vm(job)
     if not _leave(job, JobState.ABORTED):
         return False
     if vm is not None:
         project(vm)
+    outcomes.of(job).failed(job, refusal)
     return True
 
 

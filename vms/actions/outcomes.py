@@ -81,14 +81,19 @@ def _locked_source(job: Job, image: Image) -> Disk | None:
 
 
 def _not_made(job: Job, refusal: Refusal) -> None:
-    """There is no image; the disk stays as something that tells why, to be removed."""
+    """There is no image; the disk stays as something that tells why, to be removed. One that nobody wants any more, and
+    no machine has, goes at once."""
     disk = _disk(job)
     if disk is None or disk.image is None:
         return
     source = _locked_source(job, disk.image)
     disk.image.delete()
     disk.image = None
-    _fails(disk, "USER_ADD_DISK_FINISHED_FAILURE", refusal, DiskStatus.ILLEGAL)
+    if refusal.code == "JOB_CANCELLED" and not disk.attachments.exists():
+        record(ENGINE, "USER_ADD_DISK_CANCELLED", disk)
+        let_go(disk)
+    else:
+        _fails(disk, "USER_ADD_DISK_FINISHED_FAILURE", refusal, DiskStatus.ILLEGAL)
     _release(source)
 
 
@@ -225,6 +230,11 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     PLUG: Outcome(_plugged, _ignore),
 }
 _IDLE: Final = Outcome(_ignore, _ignore)
+
+
+def works_with_images(job: Job) -> bool:
+    """Whether something lies on a storage because of it."""
+    return job.verb in OUTCOMES.keys() - {Verb.START, Verb.RUN_ONCE, PLUG, OPEN_STORAGE, CLOSE_STORAGE}
 
 
 def of(job: Job) -> Outcome:

@@ -30,6 +30,7 @@ from ._jobs import COMMIT_SNAPSHOT, PREVIEW_SNAPSHOT, REMOVE_SNAPSHOT, TAKE_SNAP
 from ._storable import require_storable
 from .disks import require_usable, set_status
 
+PARTLY_GONE: Final = "SNAPSHOT_PARTLY_GONE"
 _TAKES: Final = frozenset({Status.DOWN, Status.UP, Status.PAUSED})
 
 
@@ -60,6 +61,7 @@ def preview(snapshot: Snapshot, *, commit: bool = False, by: Actor) -> Snapshot:
     vm = _ready(snapshot.vm, by, PREVIEW_SNAPSHOT, frozenset({Status.DOWN}))
     snapshot = _usable(snapshot)
     _require_no_preview(vm)
+    require_whole(snapshot)
     snapshot.spec  # noqa: B018  (refused here rather than when the disks are prepared)
     before = begin(vm, snapshot.description, kind=SnapshotKind.BEFORE_PREVIEW, by=by)
     layers = lay_over(vm, snapshot)
@@ -73,14 +75,14 @@ def preview(snapshot: Snapshot, *, commit: bool = False, by: Actor) -> Snapshot:
 def commit(vm: VM, *, by: Actor) -> Snapshot:
     """Let a machine stay as the snapshot that is previewed; what came after that is gone."""
     vm = _ready(vm, by, COMMIT_SNAPSHOT, frozenset({Status.DOWN}))
-    return begin_commit(vm, _previewed(vm), by=by)
+    return begin_commit(vm, _previewed(vm, COMMIT_SNAPSHOT), by=by)
 
 
 @action
 def undo(vm: VM, *, by: Actor) -> Snapshot:
     """Let a machine be as it was before the preview; what was written during that is gone."""
     vm = _ready(vm, by, UNDO_SNAPSHOT, frozenset({Status.DOWN}))
-    snapshot = _previewed(vm)
+    snapshot = _previewed(vm, UNDO_SNAPSHOT)
     images = [row.disk.image for row in attachments(vm) if row.disk.image and not row.disk.shareable]
     lock(image.disk for image in images)
     _set(snapshot, SnapshotStatus.LOCKED)
@@ -90,26 +92,39 @@ def undo(vm: VM, *, by: Actor) -> Snapshot:
 
 @action
 def remove(snapshot: Snapshot, *, by: Actor) -> Job | None:
-    """Forget how a machine was; how it is, and its other snapshots, stay. While it runs only the latest can go."""
+    """Forget how a machine was; how it is, and its other snapshots, stay, whether it runs or not."""
     vm = _ready(snapshot.vm, by, REMOVE_SNAPSHOT, _TAKES)
     snapshot = _usable(snapshot)
     _require_no_preview(vm)
-    frozen, live = list(snapshot.images.select_related("disk__image")), running(vm)
+    frozen = list(snapshot.images.select_related("disk"))
     for image in frozen:
-        if image.children.exclude(disk=image.disk).exists():
-            raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=str(snapshot), users=image.disk.name)
-        if live and image.disk.image and image.disk.image.parent_id != image.pk:
-            raise Refusal("ACTION_TYPE_FAILED_SNAPSHOT_NEEDS_VM_DOWN", None, name=vm.name)
+        # What is copied, and what begins as it: neither may lose it, nor have the next image in its place.
+        others = image.children.exclude(disk=image.disk) | Image.objects.filter(parent__parent=image).exclude(
+            disk=image.disk
+        )
+        if others.exists():
+            raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=str(snapshot), users=others[0].disk.name)
     record(by, "USER_REMOVE_SNAPSHOT", vm, snapshot=snapshot.description)
     if not frozen:
         snapshot.delete()
         return None
     lock(image.disk for image in frozen)
     _set(snapshot, SnapshotStatus.LOCKED)
-    return _enqueue(vm, REMOVE_SNAPSHOT, snapshot, by=by, live=live)
+    return _enqueue(vm, REMOVE_SNAPSHOT, snapshot, by=by)
 
 
 # -- for other actions
+
+
+def partly_gone(snapshot: Snapshot) -> bool:
+    """Whether its removal was begun and came to nothing, so that it is not whole any more."""
+    return (snapshot.failure or {}).get("code") == PARTLY_GONE
+
+
+def require_whole(snapshot: Snapshot) -> None:
+    """Refuse to let a machine be as in a snapshot that is not whole."""
+    if partly_gone(snapshot):
+        raise Refusal(PARTLY_GONE)
 
 
 def begin(vm: VM, description: str, *, kind: SnapshotKind = SnapshotKind.REGULAR, by: Actor) -> Snapshot:
@@ -143,6 +158,7 @@ def lay_over(vm: VM, snapshot: Snapshot | None) -> list[Image]:
         disk = locked(image.disk)
         require_usable(disk)
         storage.require_active(disk.domain)
+        storage.require_room(disk.domain, 0)
         if disk.domain.storage.block:
             raise Refusal("ACTION_TYPE_FAILED_NO_SNAPSHOTS_ON_BLOCKS", None, name=disk.name)
         size = disk.size if snapshot is None else image.size
@@ -211,10 +227,13 @@ def _require_no_preview(vm: VM) -> None:
         raise Refusal("ACTION_TYPE_FAILED_VM_IN_PREVIEW", None, name=vm.name)
 
 
-def _previewed(vm: VM) -> Snapshot:
+def _previewed(vm: VM, verb: str) -> Snapshot:
+    """The snapshot that is previewed; a way from there that has been begun, and was cut off, is the only one left."""
     found = vm.snapshots.select_for_update(no_key=True).filter(status=SnapshotStatus.IN_PREVIEW).first()
     if found is None:
         raise Refusal("ACTION_TYPE_FAILED_VM_SNAPSHOT_NOT_IN_PREVIEW", None, name=vm.name)
+    if found.failure and (begun := found.failure.get("verb", verb)) != verb:
+        raise Refusal("SNAPSHOT_HALF_DONE", None, name=vm.name, verb=begun)
     return found
 
 

@@ -10,6 +10,7 @@ from vms.domain.runonce import Run
 from vms.models import VM, Disk, DiskAttachment, DiskStatus, Image, Job, Snapshot, SnapshotKind, SnapshotStatus
 
 from . import snapshots
+from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import HOW, attachments, sync_disks
@@ -121,24 +122,53 @@ def removed(job: Job) -> None:
     vm, snapshot = _at_hand(job)
     if vm is None or snapshot is None:
         return
-    disks = []
-    for image in snapshot.images.select_related("disk", "parent"):
-        image.children.filter(disk=image.disk).update(parent=image.parent)
-        disks.append(image.disk)
-        image.delete()
     record(ENGINE, "USER_REMOVE_SNAPSHOT_FINISHED_SUCCESS", vm, snapshot=snapshot.description)
     snapshot.delete()
-    unlock(disks)
+    unlock(row.disk for row in attachments(vm))
 
 
-def stays(job: Job, _refusal: Refusal) -> None:
-    """What was to be dropped or merged is there still, and may be so again."""
-    _vm, snapshot = _at_hand(job)
-    if snapshot is None:
+@action
+def loses_itself(job: Job) -> None:
+    """From now on a snapshot that is being removed is not whole any more: it can only be removed."""
+    Snapshot.objects.filter(pk=job.params["snapshot"]).update(failure=Refusal(snapshots.PARTLY_GONE).as_document())
+
+
+@action
+def merged_up(image: Image, child: Image) -> None:
+    """What began as an image of a snapshot that is being removed has all of it now; the image is gone."""
+    child.parent = image.parent
+    child.save(update_fields=["parent"])
+    image.delete()
+
+
+@action
+def merged_down(image: Image, child: Image) -> None:
+    """An image of a snapshot that is being removed has all of the one over it now, and takes its place."""
+    child.children.update(parent=image)
+    image.snapshot, image.size = child.snapshot, child.size
+    image.save(update_fields=["snapshot", "size"])
+    child.delete()
+
+
+@action
+def dropped(image: Image) -> None:
+    """An image that nothing begins as is gone."""
+    image.delete()
+
+
+def stays(job: Job, refusal: Refusal) -> None:
+    """What was to be dropped or merged is there still, or a part of it; what was begun may be begun again."""
+    vm, snapshot = _at_hand(job)
+    if vm is None or snapshot is None:
         return
-    before = snapshot.vm.snapshots.filter(kind=SnapshotKind.BEFORE_PREVIEW).exists()
-    _set(snapshot, SnapshotStatus.IN_PREVIEW if before else SnapshotStatus.OK)
-    unlock([*(image.disk for image in snapshot.images.all()), *(image.disk for image in images_of(job))])
+    before = vm.snapshots.filter(kind=SnapshotKind.BEFORE_PREVIEW).exists()
+    told = refusal.as_document()
+    if not snapshots.partly_gone(snapshot):
+        # Nobody knows how much of what was to be dropped is gone, so that only the same way is open.
+        snapshot.failure = {**told, "verb": job.verb} if before else told
+    snapshot.status = SnapshotStatus.IN_PREVIEW if before else SnapshotStatus.OK
+    snapshot.save(update_fields=["status", "failure"])
+    unlock([*(row.disk for row in attachments(vm)), *(image.disk for image in images_of(job))])
 
 
 def freeze(layer: Image, snapshot: Snapshot) -> None:
@@ -192,5 +222,5 @@ def _delete(images: list[Image]) -> list[Disk]:
 
 
 def _set(snapshot: Snapshot, status: SnapshotStatus) -> None:
-    snapshot.status = status
-    snapshot.save(update_fields=["status"])
+    snapshot.status, snapshot.failure = status, None
+    snapshot.save(update_fields=["status", "failure"])

@@ -16,6 +16,8 @@ from vms.hypervisors.base import Store
 from vms.hypervisors.images import convert, verify
 from vms.models import DiskContent, Image, Job, Transfer
 
+from .progress import progress_of
+
 _BLOCK: Final = 64 * 1024  # bytes; what is all zero in so many is left out of a file
 
 
@@ -28,12 +30,12 @@ def bring(store: Store, job: Job, image: Image) -> None:
     with _full(), _alone(path) as file:
         _look(file, path, came, image)
         if came == wanted:
-            store.write(replace(image.volume, backing=None), file)
+            store.write(replace(image.volume, backing=None), file, progress_of(job))
             return
         with _beside(path) as turned:
             convert(path, came, turned, wanted)
             with turned.open("rb") as content:
-                store.write(replace(image.volume, backing=None), content)
+                store.write(replace(image.volume, backing=None), content, progress_of(job))
 
 
 def fetch(store: Store, job: Job) -> None:
@@ -44,7 +46,7 @@ def fetch(store: Store, job: Job) -> None:
         raise Refusal("IMAGE_MISSING", None, image=job.machine_name)
     source, wanted = transfer.image.volume, DiskFormat(transfer.format)
     path = uploads.path_for(transfer)
-    with _full(), _one_piece(store, source, wanted, str(transfer.pk)) as volume:
+    with _full(), _one_piece(store, source, wanted, job) as volume:
         if volume.format == wanted:
             _read(store, volume, path)
             return
@@ -54,13 +56,13 @@ def fetch(store: Store, job: Job) -> None:
 
 
 @contextmanager
-def _one_piece(store: Store, source: Volume, wanted: DiskFormat, name: str) -> Iterator[Volume]:
+def _one_piece(store: Store, source: Volume, wanted: DiskFormat, job: Job) -> Iterator[Volume]:
     """A volume that needs no other, with the same content; where none is there it is made and goes again."""
     if source.backing is None:
         yield source
         return
-    made = replace(source, name=f"{name}.{wanted}", format=wanted, backing=None, sparse=True)
-    store.copy(made, source)
+    made = replace(source, name=f"{job.params['transfer']}.{wanted}", format=wanted, backing=None, sparse=True)
+    store.copy(made, source, progress_of(job))
     try:
         yield made
     finally:

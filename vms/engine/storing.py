@@ -22,6 +22,7 @@ from vms.hypervisors.base import Hypervisor, Store
 from vms.models import Disk, Image, Job, StorageDomain
 
 from . import carrying
+from .progress import progress_of
 from .snapshotting import SNAPSHOTTING
 
 Call = Callable[[Hypervisor, Job], Told]
@@ -48,7 +49,8 @@ def _create(hypervisor: Hypervisor, job: Job) -> Told:
 def _copy(hypervisor: Hypervisor, job: Job) -> Told:
     disk, image = _at_hand(job)
     if image.parent is not None:  # what it still is a copy of
-        hypervisor.store.copy(replace(image.volume, backing=None, sparse=disk.sparse), image.parent.volume)
+        whole = replace(image.volume, backing=None, sparse=disk.sparse)
+        hypervisor.store.copy(whole, image.parent.volume, progress_of(job))
     return _told(hypervisor.store, disk, image)
 
 

@@ -20,11 +20,12 @@ from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
 from vms.domain.headless_guest import Task, script
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
-from vms.hypervisors.base import Hypervisor, Progress
+from vms.hypervisors.base import Hypervisor
 from vms.models import VM, Host, Job
 
 from .borrowing import give_back
 from .crashpoints import crash_point
+from .progress import progress_of
 from .snapshotting import make_layers
 from .storing import STORING
 
@@ -125,7 +126,7 @@ def _done_already(job: Job, hypervisor: Hypervisor, refusal: Refusal) -> bool:
 
 def _give_up_or_retry(job: Job, refusal: Refusal) -> None:
     if refusal.code == "JOB_CANCELLED":
-        jobs.abort(job)
+        jobs.abort(job, refusal)
         return
     logger.warning("job %s (%s %s): %s %s", job.pk, job.verb, job.machine_name, refusal, refusal.params)
     # What was begun with images is ended, however long the host is away: else nobody would know what it has become.
@@ -181,7 +182,7 @@ def _reset(hypervisor: Hypervisor, job: Job) -> None:
 
 
 def _suspend(hypervisor: Hypervisor, job: Job) -> None:
-    hypervisor.suspend(job.machine, _progress(job))
+    hypervisor.suspend(job.machine, progress_of(job))
 
 
 def _migrate(hypervisor: Hypervisor, job: Job, others: Drivers) -> None:
@@ -193,23 +194,11 @@ def _migrate(hypervisor: Hypervisor, job: Job, others: Drivers) -> None:
         there.prepare(vm.run)
     jobs.begin_step(job, job.verb)
     address, listen = (host.migration_address, host.doorway.listen) if host else ("", "")
-    arrived = hypervisor.migrate(job.machine, there, _progress(job), address=address, listen=listen)
+    arrived = hypervisor.migrate(job.machine, there, progress_of(job), address=address, listen=listen)
     if arrived.status == Status.PAUSED and not job.params.get("paused"):
         arrived = there.resume(job.machine)
     crash_point(job.verb, "called")
     jobs.finish(job, arrived, host=host)
-
-
-def _progress(job: Job) -> Progress:
-    """Write down how far a job is; it is called off when somebody says so, or when it is not ours any more."""
-
-    def tell(percent: int) -> bool:
-        crash_point(job.verb, "under_way")
-        wanted = jobs.under_way(job, percent)
-        give_back()
-        return wanted
-
-    return tell
 
 
 def _set_reboot(hypervisor: Hypervisor, job: Job) -> None:

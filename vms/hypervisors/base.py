@@ -91,15 +91,20 @@ class Store(Protocol):
     def create(self, volume: Volume) -> None:
         """An empty volume, or one that begins as its backing is; one of that name is left as it is."""
 
-    def copy(self, volume: Volume, source: Volume) -> None:
-        """A volume with all that another one shows, backings included; one of that name is made anew."""
+    def begins_as(self, volume: Volume) -> str | None:
+        """The name of the volume that one begins as by its own words, whatever it is said to."""
+
+    def copy(self, volume: Volume, source: Volume, progress: Progress = heedless) -> None:
+        """A volume with all that another one shows, backings included; one of that name is made anew.
+
+        Refused with `JOB_CANCELLED` when it is called off."""
 
     def resize(self, volume: Volume, machine: UUID | None = None) -> None:
         """Let a volume have the size that it is said to have; `machine` runs and writes to it."""
 
-    def rebase(self, volume: Volume) -> None:
+    def rebase(self, volume: Volume, progress: Progress = heedless) -> None:
         """Let a volume that nobody has open begin as the backing that it is said to have, or as nothing; what it shows
-        stays the same."""
+        stays the same. Refused with `JOB_CANCELLED` when it is called off."""
 
     def delete(self, storage: Storage, name: str) -> None:
         """Remove a volume; one that is not there is as good as removed."""
@@ -107,8 +112,10 @@ class Store(Protocol):
     def used(self, volume: Volume) -> int:
         """The bytes that a volume takes on its storage."""
 
-    def write(self, volume: Volume, content: BinaryIO) -> None:
-        """A volume with this content, which is of its format; one of that name is made anew."""
+    def write(self, volume: Volume, content: BinaryIO, progress: Progress = heedless) -> None:
+        """A volume with this content, which is of its format; one of that name is made anew.
+
+        Refused with `JOB_CANCELLED` when it is called off."""
 
     def read(self, volume: Volume, into: BinaryIO) -> None:
         """Write a volume's content, as it lies there, into a file."""
@@ -181,9 +188,17 @@ class Hypervisor(Protocol):
         """From now on a running machine writes into the images that the run names for its disks, which begin as those
         that it wrote into before; all at one moment or none. Idempotent; it remembers that run."""
 
-    def pull(self, machine: UUID, disk: Disk, base: Volume | None) -> None:
+    def pull(self, machine: UUID, disk: Disk, base: Volume | None, progress: Progress = heedless) -> None:
         """Take into the image that a running machine writes into all that lies between it and an earlier one, or all
-        there is; returns when it begins as that."""
+        there is; returns when it begins as that. Idempotent.
+
+        Refused, and everything as it was, with `STORAGE_FULL` or with `JOB_CANCELLED` when it is called off."""
+
+    def push(self, machine: UUID, disk: Disk, upper: Volume, lower: Volume, progress: Progress = heedless) -> None:
+        """Take what an earlier image of a running machine holds into the one that it begins as; returns when what
+        began as `upper` begins as `lower`. Idempotent.
+
+        Refused like `pull`: what the machine sees is as it was then, but `lower` by itself may be neither of both."""
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         """Save the machine's state to disk and stop it; refused with `JOB_CANCELLED`, and running on, when it is called

@@ -32,7 +32,7 @@ from .counters import measured
 from .domains import already, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
 from .glances import Glances
-from .layers import pull, write_elsewhere
+from .layers import pull, push, write_elsewhere
 from .migration import Arrival, followed, move
 from .offers import capabilities
 from .plugging import give_disks
@@ -153,9 +153,14 @@ class LibvirtHypervisor:
         with self._connections.refusals():
             write_elsewhere(self._get(run.base.id), run, self._store.path)
 
-    def pull(self, machine: UUID, disk: Disk, base: Volume | None) -> None:
-        with self._connections.refusals():
-            pull(self._get(machine), disk, self._store.place(base) if base else None)
+    def pull(self, machine: UUID, disk: Disk, base: Volume | None, progress: Progress = heedless) -> None:
+        with self._connections.refusals(), self._store.full_is_said(disk.storage):
+            pull(self._get(machine), disk, self._store.place(base) if base else None, progress)
+
+    def push(self, machine: UUID, disk: Disk, upper: Volume, lower: Volume, progress: Progress = heedless) -> None:
+        with self._connections.refusals(), self._store.full_is_said(disk.storage):
+            upper_at, lower_at = self._store.place(upper), self._store.place(lower)
+            push(self._get(machine), disk, upper_at, lower_at, progress)
 
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
         def save() -> None:

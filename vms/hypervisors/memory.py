@@ -24,7 +24,7 @@ from vms.libvirtxml.patch import patch
 from vms.libvirtxml.write import write
 
 from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
-from .memorystore import MemoryStore
+from .memorystore import MemoryStore, take_time
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
 _SCREEN: Final = (720, 400)  # black, as before a firmware speaks
@@ -52,13 +52,6 @@ class _Machine:
     cold_reboot: bool = False
     ports: int = field(default=0)
     definition: str = ""
-
-
-def _take_time(progress: Progress) -> None:
-    """As long as it is wanted."""
-    for percent in (0, 50, 99):
-        if not progress(percent):
-            raise Refusal("JOB_CANCELLED")
 
 
 class MemoryHypervisor:
@@ -190,14 +183,21 @@ class MemoryHypervisor:
     def write_elsewhere(self, run: Run) -> None:
         self.give_disks(run)
 
-    def pull(self, machine: UUID, disk: Disk, base: Volume | None) -> None:
+    def pull(self, machine: UUID, disk: Disk, base: Volume | None, progress: Progress = heedless) -> None:
+        take_time(progress)
         with self._lock:
             self._get(machine, Status.UP, Status.PAUSED)
             backing = Backing(name=base.name, format=base.format) if base else None
             self._store.rebase(Volume(storage=disk.storage, name=disk.volume, size=0, backing=backing))
 
+    def push(self, machine: UUID, disk: Disk, upper: Volume, lower: Volume, progress: Progress = heedless) -> None:
+        take_time(progress)
+        with self._lock:
+            self._get(machine, Status.UP, Status.PAUSED)
+            self._store.push(upper, lower)
+
     def suspend(self, machine: UUID, progress: Progress = heedless) -> None:
-        _take_time(progress)
+        take_time(progress)
         with self._lock:
             there = self._get(machine, Status.UP, Status.SUSPENDED)
             there.status, there.ended = Status.SUSPENDED, Ended.SAVED
@@ -222,7 +222,7 @@ class MemoryHypervisor:
         if arrived is not None and arrived.run is not None and machine not in self._machines:
             return arrived
         self._get(machine, Status.UP, Status.PAUSED)
-        _take_time(progress)
+        take_time(progress)
         with self._lock:
             there = self._get(machine, Status.UP, Status.PAUSED)
             to._arrive(machine, replace(there, status=Status.PAUSED if paused else there.status))

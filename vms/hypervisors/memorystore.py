@@ -6,10 +6,19 @@ from dataclasses import replace
 from typing import BinaryIO, Final
 from uuid import UUID
 
-from vms.domain.disks import GIB, MIB, Disk, DiskFormat, Room, Storage, Volume
+from vms.domain.disks import GIB, MIB, Backing, Disk, DiskFormat, Room, Storage, Volume
 from vms.domain.errors import Refusal
 
+from .base import Progress, heedless
+
 CAPACITY: Final = 1024 * GIB
+
+
+def take_time(progress: Progress) -> None:
+    """As long as it is wanted."""
+    for percent in (0, 50, 99):
+        if not progress(percent):
+            raise Refusal("JOB_CANCELLED")
 
 
 class MemoryStore:
@@ -46,13 +55,20 @@ class MemoryStore:
                 self._require_room(self._takes(volume))
                 pool[volume.name] = volume
 
-    def copy(self, volume: Volume, source: Volume) -> None:
+    def begins_as(self, volume: Volume) -> str | None:
+        with self._lock:
+            backing = self._existing(volume.storage, volume.name).backing
+            return backing.name if backing else None
+
+    def copy(self, volume: Volume, source: Volume, progress: Progress = heedless) -> None:
         with self._lock:
             self._existing(source.storage, source.name)
             self.delete(volume.storage, volume.name)
+        take_time(progress)
+        with self._lock:
             self._require_room(self._takes(volume))
             self._pool(volume.storage)[volume.name] = replace(volume, backing=None)
-            self.contents[volume.name] = self.contents.get(source.name, b"")
+            self.contents[volume.name] = self._shown(source)
 
     def resize(self, volume: Volume, machine: UUID | None = None) -> None:
         with self._lock:
@@ -60,12 +76,24 @@ class MemoryStore:
             self._require_room(self._takes(volume) - self._takes(there))
             self._pool(volume.storage)[volume.name] = replace(there, size=volume.size)
 
-    def rebase(self, volume: Volume) -> None:
+    def rebase(self, volume: Volume, progress: Progress = heedless) -> None:
+        take_time(progress)
         with self._lock:
             there = self._existing(volume.storage, volume.name)
             if volume.backing is not None:
                 self._existing(volume.storage, volume.backing.name)
+            self.contents[volume.name] = self._shown(there)
             self._pool(volume.storage)[volume.name] = replace(there, backing=volume.backing)
+
+    def push(self, upper: Volume, lower: Volume) -> None:
+        """See `Hypervisor.push`."""
+        with self._lock:
+            pool = self._pool(lower.storage)
+            self._existing(lower.storage, lower.name)
+            self.contents[lower.name] = self.contents.get(upper.name, self.contents.get(lower.name, b""))
+            for name, over in list(pool.items()):
+                if over.backing is not None and over.backing.name == upper.name:
+                    pool[name] = replace(over, backing=Backing(name=lower.name, format=lower.format))
 
     def delete(self, storage: Storage, name: str) -> None:
         with self._lock:
@@ -76,7 +104,8 @@ class MemoryStore:
         with self._lock:
             return self._takes(self._existing(volume.storage, volume.name))
 
-    def write(self, volume: Volume, content: BinaryIO) -> None:
+    def write(self, volume: Volume, content: BinaryIO, progress: Progress = heedless) -> None:
+        take_time(progress)
         with self._lock:
             data = content.read()
             self._require_room(len(data))
@@ -105,6 +134,13 @@ class MemoryStore:
         if name not in self._pool(storage):
             raise Refusal("IMAGE_MISSING", None, image=name)
         return self._pool(storage)[name]
+
+    def _shown(self, volume: Volume) -> bytes:
+        """What was written to it last, be it to one that it begins as."""
+        there = self._existing(volume.storage, volume.name)
+        if volume.name in self.contents or there.backing is None:
+            return self.contents.get(volume.name, b"")
+        return self._shown(self._existing(volume.storage, there.backing.name))
 
     def _takes(self, volume: Volume) -> int:
         return len(self.contents.get(volume.name, b"")) if volume.sparse else volume.size

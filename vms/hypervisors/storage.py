@@ -1,23 +1,28 @@
 """The storage of a libvirt host: each storage domain is a pool, each image of a disk a volume in it."""
 
 import contextlib
+import os
 import re
-import subprocess
+import time
 from collections.abc import Collection, Iterator
+from pathlib import PurePosixPath
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
 import libvirt
 from lxml import etree
 
-from vms.domain.disks import Disk, DiskFormat, Room, Storage, StorageKind, Volume
+from vms.domain.disks import MIB, Disk, DiskFormat, Room, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
 from vms.libvirtxml.elements import Element, e
 
+from .base import Progress, heedless
 from .bootfiles import LocalFiles
 from .connections import Connections
+from .images import converted, reachable, rebased, waited
 
 PART: Final = 256 * 1024  # bytes of a transfer at once
+POLL: Final = 0.2  # seconds
 _FULL: Final = ("No space left on device", "insufficient free space", "Not enough space")
 
 
@@ -56,12 +61,26 @@ class LibvirtStore:
                 with self._whole_or_gone(pool, volume.name):
                     pool.createXML(self._described(pool, volume))
 
-    def copy(self, volume: Volume, source: Volume) -> None:
+    def begins_as(self, volume: Volume) -> str | None:
+        with self._refusals():
+            pool = self._pool(volume.storage)
+            self._existing(pool, volume.name)
+            pool.refresh()  # libvirt remembers what a header said when it looked last
+            path = etree.fromstring(self._existing(pool, volume.name).XMLDesc()).findtext("backingStore/path")
+            return PurePosixPath(path).name if path else None
+
+    def copy(self, volume: Volume, source: Volume, progress: Progress = heedless) -> None:
         with self._refusals():
             pool, origin = self._pool(volume.storage), self._pool(source.storage)
             self._remove(pool, volume.name)
+            there = self._existing(origin, source.name)
             with self._whole_or_gone(pool, volume.name):
-                pool.createXMLFrom(self._described(pool, volume), self._existing(origin, source.name))
+                if isinstance(self._connections.location.files, LocalFiles) and reachable(there.path()):
+                    made = pool.createXML(self._described(pool, volume))
+                    converted(there.path(), source.format, made.path(), volume, progress)
+                    return
+                text = self._described(pool, volume)
+                waited(lambda: pool.createXMLFrom(text, there), lambda: self._part(pool, volume, there), progress)
 
     def resize(self, volume: Volume, machine: UUID | None = None) -> None:
         with self._refusals():
@@ -72,7 +91,7 @@ class LibvirtStore:
             elif there.info()[1] < volume.size:
                 there.resize(volume.size)
 
-    def rebase(self, volume: Volume) -> None:
+    def rebase(self, volume: Volume, progress: Progress = heedless) -> None:
         with self._refusals():
             path = self.place(volume)
             if not isinstance(self._connections.location.files, LocalFiles):
@@ -81,14 +100,7 @@ class LibvirtStore:
             onto = (
                 ["-b", self._backing_path(volume), "-F", volume.backing.format.value] if volume.backing else ["-b", ""]
             )
-            done = subprocess.run(
-                ["qemu-img", "rebase", "-q", "-f", volume.format.value, *onto, path],
-                capture_output=True,
-                text=True,
-                check=False,
-            )
-            if done.returncode:
-                raise Refusal("HYPERVISOR_REFUSED", None, message=(done.stderr.strip() or "qemu-img failed")[-300:])
+            rebased(path, volume.format, onto, progress)
 
     def delete(self, storage: Storage, name: str) -> None:
         with self._refusals():
@@ -100,7 +112,9 @@ class LibvirtStore:
             allocation: int = self._existing(pool, volume.name).info()[2]
             return allocation
 
-    def write(self, volume: Volume, content: BinaryIO) -> None:
+    def write(self, volume: Volume, content: BinaryIO, progress: Progress = heedless) -> None:
+        length, sent = content.seek(0, os.SEEK_END), 0
+        content.seek(0)
         with self._refusals():
             pool, connection = self._pool(volume.storage), self._connections.mine()
             self._remove(pool, volume.name)
@@ -111,8 +125,11 @@ class LibvirtStore:
                 there.upload(stream, 0, 0)
                 with _ended(stream):
                     while rest := content.read(PART):
+                        sent += len(rest)
                         while rest:
                             rest = rest[stream.send(rest) :]
+                        if not progress(99 * sent // length):
+                            raise Refusal("JOB_CANCELLED")
 
     def read(self, volume: Volume, into: BinaryIO) -> None:
         with self._refusals():
@@ -145,6 +162,16 @@ class LibvirtStore:
             if pool.name().startswith(_PREFIX) and (there := self._volume(pool, f"{name}.raw")) is not None:
                 return str(there.path())
         return None
+
+    @contextlib.contextmanager
+    def full_is_said(self, storage: Storage) -> Iterator[None]:
+        """A block job that fails does not say why; where no room is left, that is why."""
+        try:
+            yield
+        except Refusal as refusal:
+            if refusal.code == "HYPERVISOR_REFUSED" and self.open(storage).available < MIB:
+                raise Refusal("STORAGE_FULL", None, host=self._connections.name) from refusal
+            raise
 
     # -- inside
 
@@ -227,8 +254,20 @@ class LibvirtStore:
 
     def _remove(self, pool: Any, name: str) -> None:
         there = self._volume(pool, name)
-        if there is not None:
-            there.delete(0)
+        while there is not None:
+            try:
+                there.delete(0)
+                return
+            except libvirt.libvirtError as error:
+                # The daemon still copies for an engine that died over it: it ends, and then it can be removed.
+                if "still being allocated" not in str(error):
+                    raise
+            time.sleep(POLL)
+
+    def _part(self, pool: Any, volume: Volume, source: Any) -> int:
+        """How much of a copy is there, in percent, as far as the room that it takes tells."""
+        there, whole = self._volume(pool, volume.name), source.info()[2]
+        return min(99, 100 * there.info()[2] // whole) if there is not None and whole else 0
 
     @contextlib.contextmanager
     def _whole_or_gone(self, pool: Any, name: str) -> Iterator[None]:

@@ -26,6 +26,7 @@ __all__ = [
     "AGENTS",
     "CHANGES",
     "CONSOLES",
+    "CURES",
     "DEVICES",
     "ENDED",
     "EVENTS",
@@ -189,6 +190,20 @@ ENDED: Final[dict[Ended, Text]] = {
     Ended.CRASHED: _("crashed"),
     Ended.SAVED: _("suspended"),
     Ended.UNKNOWN: _("ended, nobody saw how"),
+    Ended.NO_SPACE: _("no room left on the storage"),
+    Ended.IO_ERROR: _("input/output error of a disk"),
+}
+
+# What helps a machine that is paused because of its disks.
+CURES: Final[dict[str, Text]] = {
+    Ended.NO_SPACE: _(
+        "It is paused because a write found no room left on the storage; nothing is lost. Make room there, then press "
+        "Resume."
+    ),
+    Ended.IO_ERROR: _(
+        "It is paused because a disk could not be read or written; nothing is lost. See to its storage, then press "
+        "Resume."
+    ),
 }
 
 DEVICES: Final[dict[DeviceKind, Text]] = {

@@ -129,9 +129,17 @@ EVENTS: Final[dict[str, Text]] = {
         "Storage domain %(entity)s was detached from its data center by %(actor)s."
     ),
     "STORAGE_ACTIVATE_FAILED": _("Storage domain %(entity)s cannot be used. %(reason)s"),
+    "VM_PAUSED_ENOSPC": _(
+        "%(entity)s was paused: a write found no room left on its storage (%(domain)s). Make room, then resume it."
+    ),
+    "VM_PAUSED_EIO": _(
+        "%(entity)s was paused: a disk could not be read or written (%(domain)s). See to the storage, then resume it."
+    ),
+    "VM_RECOVERED_FROM_PAUSE_ERROR": _("%(entity)s goes on after its pause."),
     "IRS_DISK_SPACE_LOW_DATA": _("Storage domain %(entity)s has only %(free)s MiB left."),
     "USER_ADD_DISK": _("%(actor)s asked for disk %(entity)s on %(domain)s."),
     "USER_ADD_DISK_FINISHED_SUCCESS": _("Disk %(entity)s is ready."),
+    "USER_ADD_DISK_CANCELLED": _("Disk %(entity)s is not made; that was cancelled."),
     "USER_ADD_DISK_FINISHED_FAILURE": _("Disk %(entity)s could not be made. %(reason)s"),
     "TRANSFER_IMAGE_INITIATED": _("%(actor)s began an image transfer (%(direction)s) with disk %(entity)s."),
     "TRANSFER_IMAGE_SUCCEEDED": _("The image transfer (%(direction)s) with disk %(entity)s is done."),

@@ -103,6 +103,8 @@ FIELDS: Final[dict[str, Text]] = {
     "file": _("File"),
     "format": _("Format"),
     "sparse": _("Thin Provision"),
+    "low_space": _("Warning Low Space Indicator (%)"),
+    "spared": _("Critical Space Action Blocker (GiB)"),
     "content": _("Content Type"),
     "interface": _("Interface"),
     "bootable": _("Bootable"),

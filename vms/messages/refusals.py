@@ -212,7 +212,8 @@ REFUSALS: Final[dict[str, Text]] = {
         "Storage domain %(name)s is in status “%(storage_status)s”, in which this is not possible."
     ),
     "ACTION_TYPE_FAILED_DISK_SPACE_LOW_ON_STORAGE_DOMAIN": _(
-        "Storage domain %(name)s has %(free)s MiB left, and this takes %(needed)s MiB."
+        "Storage domain %(name)s has %(free)s MiB left, of which %(spared)s MiB are spared, and this takes %(needed)s "
+        "MiB at once. Remove what nobody needs there, or choose another one."
     ),
     "ACTION_TYPE_FAILED_DISKS_LOCKED": _(
         "Disk %(name)s is locked: a task is at work on it. Try again when it is done."
@@ -240,8 +241,11 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_VM_SNAPSHOT_NOT_IN_PREVIEW": _("No snapshot of %(name)s is previewed."),
     "ACTION_TYPE_FAILED_VM_SNAPSHOT_LOCKED": _("The snapshot is being worked on; try again when that is done."),
     "ACTION_TYPE_FAILED_VM_IS_STATELESS": _("%(name)s runs stateless: what it writes is gone when it is down."),
-    "ACTION_TYPE_FAILED_SNAPSHOT_NEEDS_VM_DOWN": _(
-        "Only the latest snapshot can be removed while %(name)s runs; power it off for this one."
+    "SNAPSHOT_PARTLY_GONE": _(
+        "Its removal was begun and cut off, so that a part of it is gone: it can only be removed. Remove it again."
+    ),
+    "SNAPSHOT_HALF_DONE": _(
+        "“%(verb)s” was begun for %(name)s and cut off, so that a part of what it drops is gone. Do that again."
     ),
     "ACTION_TYPE_FAILED_NO_SNAPSHOTS_ON_BLOCKS": _(
         "Disk %(name)s lies in a volume group, where there are no snapshots."
