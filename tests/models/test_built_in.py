@@ -48,7 +48,13 @@ ROLES = {
 PLACES = {
     *("create_storage_pool", "edit_storage_pool_configuration", "delete_storage_pool", "create_cluster"),
     *("edit_cluster_configuration", "delete_cluster", "create_host", "edit_host_configuration", "delete_host"),
-    *("manipulate_host", "manipulate_users", "inject_external_events", "inject_external_tasks"),
+    *(
+        "manipulate_affinity_groups",
+        "manipulate_host",
+        "manipulate_users",
+        "inject_external_events",
+        "inject_external_tasks",
+    ),
 }
 # So are those on networks and MAC address pools.
 NETWORKS = {

@@ -23,7 +23,8 @@ _MEANINGS: tuple[tuple[str, str, str | None], ...] = (
     (r"card_mac_used_once|vms_vmnic\.mac", "NETWORK_MAC_ADDRESS_IN_USE", "mac"),
     (
         r"name_used_once|vmnic\.name\b|(vm|pool|instancetype|template|tag|bookmark|role|cluster|datacenter|host)\.name\b"
-        r"|vms_(cluster|datacenter|host|macpool|role)_name_|vms_user.username|macpool\.name\b|(network|vnicprofile)\.name\b",
+        r"|vms_(affinitylabel|cluster|datacenter|host|macpool|role)_name_|vms_user.username|macpool\.name\b"
+        r"|(network|vnicprofile|affinitygroup|affinitylabel)\.name\b",
         "ACTION_TYPE_FAILED_NAME_ALREADY_USED",
         "name",
     ),

@@ -1,13 +1,13 @@
-"""What tags, bookmarks and roles have in common: short texts that somebody typed."""
+"""What tags, bookmarks, roles and affinity have in common: short texts that somebody typed."""
 
 from typing import TypeVar
 
 from vms.domain.errors import Refusal
-from vms.models import Bookmark, Role, Tag
+from vms.models import AffinityGroup, AffinityLabel, Bookmark, Role, Tag
 
 from ._storable import require_storable
 
-Label = TypeVar("Label", Tag, Bookmark, Role)
+Label = TypeVar("Label", Tag, Bookmark, Role, AffinityGroup, AffinityLabel)
 
 
 def storable(label: Label, *needed: str) -> Label:

@@ -1,34 +1,39 @@
 """On which host a machine starts or goes on, or why on none."""
 
-from collections.abc import Collection
 from dataclasses import dataclass
-from uuid import UUID
+from typing import Final
 
 from django.db.models import Q
 
+from vms.domain.affinity import Affinity
 from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Capabilities
-from vms.domain.lifecycle import NOT_RUNNING, Verb
+from vms.domain.lifecycle import NOT_RUNNING
 from vms.domain.machine import MachineSpec
-from vms.models import ACTIVE, VM, DiskAttachment, Host, HostStatus, Job, StorageDomain
+from vms.models import VM, DiskAttachment, Host, HostStatus, Job, StorageDomain
+
+from ._affinity import affinity_of, coming, refusal_of
 
 
 @dataclass(frozen=True, slots=True)
 class Destination:
-    """A host that a running machine could move to, with the memory that it has left in MiB (None: it has not told), or
-    why it cannot."""
+    """A host that a running machine could move to, with the memory that it has left in MiB (None: it has not told) and
+    how much it displeases affinity's wishes, or why it cannot."""
 
     host: Host
     left: int | None
     why_not: Refusal | None
+    cost: float = 0.0
 
 
 def choose_host(vm: VM, spec: MachineSpec) -> Host:
-    """The host of the machine's cluster with the most memory left, among those that are up, that the machine may start
-    on, and that have what it asks for; refused with the reason for there is none.
+    """The host of the machine's cluster that suits affinity's wishes best, of these the one with the most memory left,
+    among those that are up, that the machine may start on, that have what it asks for, and that no enforcing affinity
+    forbids; refused with the reason for there is none.
 
     A host that the engine has not looked at yet may be chosen: the job waits for it.
     """
+    affinity = affinity_of(vm.cluster, lock=True)
     domains = _storage(spec)
     hosts = list(vm.cluster.hosts.filter(maintenance=False).order_by("name"))
     if vm.adopted:  # its definition is where it is, and so are its disks
@@ -37,30 +42,45 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
     meant = [host for host in meant if all(one.host_id in {None, host.pk} for one in domains)]
     left = _memory_left(meant, vm)
     able = [host for host in meant if not _lacks(host, spec) and _room(left[host], spec)]
-    for status in (HostStatus.UP, HostStatus.CONNECTING):
-        if ready := [host for host in able if host.status == status]:
-            return max(ready, key=lambda host: left[host] or 0)
+    ready = [host for host in able if host.status in _READY]
+    if allowed := [host for host in ready if affinity.forbids(vm.pk, host.pk) is None]:
+        return min(allowed, key=lambda host: (_READY[host.status], affinity.cost(vm.pk, host.pk), -(left[host] or 0)))
+    _refuse_for_affinity(vm, ready, affinity)
     _refuse(vm, spec, hosts, meant)
     raise Refusal("ACTION_TYPE_FAILED_VDS_VM_CLUSTER", None, cluster=vm.cluster.name)
 
 
-def destinations(vm: VM) -> list[Destination]:
-    """The other hosts of a running machine's cluster, those first that it can move to, of them the roomiest first."""
+# The states of hosts that a machine may be sent to, the better one first.
+_READY: Final[dict[str, int]] = {HostStatus.UP: 0, HostStatus.CONNECTING: 1}
+
+
+def destinations(vm: VM, affinity: Affinity | None = None) -> list[Destination]:
+    """The other hosts of a running machine's cluster, those first that it can move to, of them those first that please
+    affinity's wishes, then the roomiest.
+
+    `affinity` is given where several machines move, and not all of them are where they are any more.
+    """
+    affinity = affinity_of(vm.cluster) if affinity is None else affinity
     hosts = [host for host in vm.cluster.hosts.order_by("name") if host.pk != vm.host_id]
     left = _memory_left(hosts, vm)
     stays = _stays(vm)
-    found = [Destination(host, left[host], stays or _why_not_there(vm, host, left[host])) for host in hosts]
-    return sorted(found, key=lambda each: (each.why_not is not None, -(each.left or 0)))
+    found = [
+        Destination(
+            host, left[host], stays or _why_not_there(vm, host, left[host], affinity), affinity.cost(vm.pk, host.pk)
+        )
+        for host in hosts
+    ]
+    return sorted(found, key=lambda each: (each.why_not is not None, each.cost, -(each.left or 0)))
 
 
-def choose_destination(vm: VM, wanted: Host | None) -> Host:
-    """Where a running machine moves to: the host that is wanted, else the roomiest that it can go on on; refused with
-    the reason why not."""
+def choose_destination(vm: VM, wanted: Host | None, affinity: Affinity) -> Host:
+    """Where a running machine moves to: the host that is wanted, else the best that it can go on on; refused with the
+    reason why not."""
     if wanted is not None and wanted == vm.host:
         raise Refusal("ACTION_TYPE_FAILED_MIGRATION_TO_SAME_HOST", "host", host=wanted.name)
     if wanted is not None and wanted.cluster_id != vm.cluster_id:
         raise Refusal("ACTION_TYPE_FAILED_HOST_OTHER_CLUSTER", "host", host=wanted.name)
-    found = [each for each in destinations(vm) if wanted is None or each.host == wanted]
+    found = [each for each in destinations(vm, affinity) if wanted is None or each.host == wanted]
     if not found:
         raise Refusal("ACTION_TYPE_FAILED_NO_HOST_TO_MOVE_TO", None, cluster=vm.cluster.name)
     if found[0].why_not is not None:
@@ -79,7 +99,7 @@ def _stays(vm: VM) -> Refusal | None:
     return Refusal("ACTION_TYPE_FAILED_DISK_ON_LOCAL_STORAGE", None, **told)
 
 
-def _why_not_there(vm: VM, host: Host, left: int | None) -> Refusal | None:
+def _why_not_there(vm: VM, host: Host, left: int | None, affinity: Affinity) -> Refusal | None:
     """Why a running machine cannot move to a host of its cluster; None when it can."""
     run = vm.run
     spec = run.spec if run else vm.spec
@@ -102,11 +122,20 @@ def _why_not_there(vm: VM, host: Host, left: int | None) -> Refusal | None:
         return Refusal(
             "ACTION_TYPE_FAILED_HOST_TOO_SMALL", None, host=host.name, left=max(0, left or 0), memory=spec.guaranteed
         )
-    return None
+    breach = affinity.forbids(vm.pk, host.pk)
+    return refusal_of(breach, host) if breach else None
 
 
 def _accelerators(here: Capabilities, there: Capabilities) -> dict[str, str]:
     return {"here": here.accelerator.upper(), "there": there.accelerator.upper()}
+
+
+def _refuse_for_affinity(vm: VM, ready: list[Host], affinity: Affinity) -> None:
+    """Say of each host that would do otherwise which rule forbids it."""
+    breaches = [(host, affinity.forbids(vm.pk, host.pk)) for host in ready]
+    reasons = [refusal_of(breach, host).as_document() for host, breach in breaches if breach is not None]
+    if reasons:
+        raise Refusal("ACTION_TYPE_FAILED_VDS_VM_AFFINITY", None, name=vm.name, reasons=reasons)
 
 
 def _refuse(vm: VM, spec: MachineSpec, hosts: list[Host], meant: list[Host]) -> None:
@@ -156,22 +185,12 @@ def _memory_left(hosts: list[Host], vm: VM) -> dict[Host, int | None]:
     """What each host could still guarantee to a machine, in MiB, beside those that run there or are on their way; None
     where the host has not told how much it has."""
     promised = dict.fromkeys((host.pk for host in hosts), 0)
-    coming = _coming(promised.keys(), vm)
+    moving = coming(Job.objects.exclude(machine=vm.pk))
+    heading = {machine: host for machine, host in moving.items() if host in promised}
     there = Q(host__in=hosts) & ~Q(observed__in=NOT_RUNNING)
-    counted = VM.objects.filter(there | Q(pk__in=coming)).exclude(pk=vm.pk).order_by()
+    counted = VM.objects.filter(there | Q(pk__in=heading)).exclude(pk=vm.pk).order_by()
     for key, host, guaranteed, memory in counted.values_list("pk", "host", "guaranteed_memory", "memory"):
-        for at in {host, coming.get(key, host)} & promised.keys():
+        for at in {host, heading.get(key, host)} & promised.keys():
             promised[at] += guaranteed or memory
     told = {host: host.capabilities for host in hosts}
     return {host: offered.memory - promised[host.pk] if offered else None for host, offered in told.items()}
-
-
-def _coming(hosts: Collection[UUID], vm: VM) -> dict[UUID, UUID]:
-    """The machines that are about to start on these hosts or to move there, each with its host."""
-    verbs = (Verb.START, Verb.RUN_ONCE, Verb.MIGRATE)
-    jobs = Job.objects.filter(state__in=ACTIVE, exclusive=True, verb__in=verbs).exclude(machine=vm.pk).order_by()
-    told = {
-        machine: UUID(params["to"]) if verb == Verb.MIGRATE else host
-        for machine, host, verb, params in jobs.values_list("machine", "host", "verb", "params")
-    }
-    return {machine: host for machine, host in told.items() if host in hosts}

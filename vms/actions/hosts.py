@@ -65,6 +65,8 @@ def edit(host: Host, *, by: Actor, **columns: Any) -> Host:
         record(by, "USER_UPDATE_VDS", host, before, after)
     if "name" in after:
         renamed(host)
+    if "cluster" in after:
+        host.affinity_groups.clear()  # they are its former cluster's
     return host
 
 

@@ -63,6 +63,18 @@ KINDS: Final[dict[str, Kind]] = {
     "ACTION_TYPE_FAILED_NO_HOST_TO_MOVE_TO": Kind.CONFLICT,
     "ACTION_TYPE_FAILED_VM_NOT_MIGRATING": Kind.CONFLICT,
     "VDS_CANNOT_MAINTENANCE_VMS_STAY": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_VDS_VM_AFFINITY": Kind.CONFLICT,
+    "AFFINITY_FAILED_POSITIVE": Kind.CONFLICT,
+    "AFFINITY_FAILED_NEGATIVE": Kind.CONFLICT,
+    "AFFINITY_FAILED_HOSTS_POSITIVE": Kind.CONFLICT,
+    "AFFINITY_FAILED_HOSTS_NEGATIVE": Kind.CONFLICT,
+    "AFFINITY_FAILED_LABEL": Kind.CONFLICT,
+    "AFFINITY_FAILED_COMPANION": Kind.CONFLICT,
+    "AFFINITY_RULES_TEAR_APART": Kind.CONFLICT,
+    "AFFINITY_RULES_LEAVE_NO_HOST": Kind.CONFLICT,
+    "AFFINITY_IS_KEPT": Kind.CONFLICT,
+    "AFFINITY_NOWHERE_BETTER": Kind.CONFLICT,
+    "ACTION_TYPE_FAILED_ENTITY_NOT_IN_AFFINITY_GROUP_CLUSTER": Kind.CONFLICT,
     "ACTION_TYPE_FAILED_VM_IN_POOL": Kind.CONFLICT,
     "ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS": Kind.CONFLICT,
     "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL": Kind.CONFLICT,
@@ -196,7 +208,9 @@ class Refusal(Exception):
 
     def as_document(self) -> dict[str, Any]:
         """The refusal as plain data, as jobs and hosts keep it."""
-        return {"code": self.code, "params": {key: str(value) for key, value in self.params.items()}}
+        # Reasons are refusals, and documents already.
+        told = {key: value if isinstance(value, list) else str(value) for key, value in self.params.items()}
+        return {"code": self.code, "params": told}
 
     def __str__(self) -> str:
         about = f" ({self.field})" if self.field else ""

@@ -133,6 +133,7 @@ PERMITS: Final[dict[str, Text]] = {
     "create_cluster": _("create clusters"),
     "edit_cluster_configuration": _("edit clusters"),
     "delete_cluster": _("remove clusters"),
+    "manipulate_affinity_groups": _("change affinity groups"),
     "create_storage_domain": _("add storage domains"),
     "edit_storage_domain_configuration": _("edit storage domains"),
     "delete_storage_domain": _("remove storage domains"),
@@ -277,6 +278,8 @@ def sentence(code: str, params: Mapping[str, Any]) -> str:
     told = _spoken(params)
     if "params" in params:  # it is refused because something else is
         told["reason"] = job_error(_error_of(params))
+    if isinstance(params.get("reasons"), list):
+        told["reasons"] = " ".join(job_error(each) for each in params["reasons"])
     return str(REFUSALS[code if code in KINDS else "ENGINE_FAILED"]) % told
 
 

@@ -128,6 +128,30 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_NO_HOST_TO_MOVE_TO": _("There is no other host in cluster %(cluster)s."),
     "ACTION_TYPE_FAILED_VM_NOT_MIGRATING": _("%(name)s is not migrating."),
     "VDS_CANNOT_MAINTENANCE_VMS_STAY": _("%(vm)s cannot leave host %(host)s. %(reason)s"),
+    "ACTION_TYPE_FAILED_VDS_VM_AFFINITY": _("Affinity leaves no host for %(name)s at present. %(reasons)s"),
+    "AFFINITY_FAILED_POSITIVE": _(
+        "Not on host %(host)s: affinity group %(group)s keeps it together with %(vms)s on host %(there)s."
+    ),
+    "AFFINITY_FAILED_NEGATIVE": _(
+        "Not on host %(host)s: affinity group %(group)s keeps it apart from %(vms)s, which runs there."
+    ),
+    "AFFINITY_FAILED_HOSTS_POSITIVE": _(
+        "Not on host %(host)s: affinity group %(group)s ties it to other hosts (%(hosts)s)."
+    ),
+    "AFFINITY_FAILED_HOSTS_NEGATIVE": _("Not on host %(host)s: affinity group %(group)s keeps it away from there."),
+    "AFFINITY_FAILED_LABEL": _(
+        "Not on host %(host)s: affinity label %(group)s ties it to the hosts that have it (%(hosts)s)."
+    ),
+    "AFFINITY_FAILED_COMPANION": _(
+        "Not on host %(host)s: %(vms)s has to run where it runs, and affinity group %(group)s keeps that away from there."
+    ),
+    "AFFINITY_RULES_TEAR_APART": _(
+        "Affinity groups %(groups)s contradict each other: they want %(vms)s both together and apart."
+    ),
+    "AFFINITY_RULES_LEAVE_NO_HOST": _("Affinity groups %(groups)s contradict each other: no host is left for %(vms)s."),
+    "AFFINITY_IS_KEPT": _("%(name)s breaks no affinity rule where it runs."),
+    "AFFINITY_NOWHERE_BETTER": _("No host at present would suit the affinity groups of %(name)s better."),
+    "ACTION_TYPE_FAILED_ENTITY_NOT_IN_AFFINITY_GROUP_CLUSTER": _("%(name)s is not in cluster %(cluster)s."),
     "ACTION_TYPE_FAILED_VM_IN_POOL": _("The virtual machine belongs to pool %(pool)s; change it there."),
     "ACTION_TYPE_FAILED_NO_AVAILABLE_POOL_VMS": _("Pool %(pool)s has no virtual machine left to take."),
     "VM_POOL_CANNOT_ATTACH_TO_MORE_VMS_FROM_POOL": _(

@@ -1,5 +1,6 @@
 """What the database remembers; a row exposes its value and accepts one, and never decides."""
 
+from .affinity import AffinityGroup, AffinityLabel
 from .audit import AuditEvent, Dismissal
 from .changes import Change
 from .consoles import ConsoleChoice, ConsoleKind, ConsolePass, ConsoleSession
@@ -37,6 +38,8 @@ __all__ = [
     "ACTIVE",
     "VM",
     "ActionGroup",
+    "AffinityGroup",
+    "AffinityLabel",
     "AuditEvent",
     "Bookmark",
     "Change",

@@ -44,6 +44,7 @@ class ActionGroup(models.TextChoices):
     CREATE_CLUSTER = "create_cluster"
     EDIT_CLUSTER_CONFIGURATION = "edit_cluster_configuration"
     DELETE_CLUSTER = "delete_cluster"
+    MANIPULATE_AFFINITY_GROUPS = "manipulate_affinity_groups"
     CREATE_STORAGE_DOMAIN = "create_storage_domain"
     EDIT_STORAGE_DOMAIN_CONFIGURATION = "edit_storage_domain_configuration"
     DELETE_STORAGE_DOMAIN = "delete_storage_domain"
