@@ -18,7 +18,7 @@ from schemathesis.specs.openapi import checks
 from tests.actions.runs import up
 from tests.api.caller import BASE, VNC_ID, Caller
 from tests.examples import examples
-from vms.actions import bookmarks, create, edit, external, logins, permissions, tags
+from vms.actions import affinity, affinity_labels, bookmarks, create, edit, external, logins, permissions, tags
 from vms.api.openapi.operations import METHODS, entity_of
 from vms.api.urls import ROUTES
 from vms.domain.changes import Changes
@@ -57,6 +57,9 @@ def everything(vm: VM, headless_vm: VM, host: Host, admin: User) -> None:
     template = create.template("golden", vm=vm, by=admin)
     create.pool("row", cluster=vm.cluster, template=template, by=admin)
     create.instance_type("sized", by=admin)
+    label = affinity_labels.create("blue", vms=[vm], hosts=[host], by=admin)
+    members = {"vms": [vm], "hosts": [host], "vm_labels": [label], "host_labels": [label]}
+    affinity.create("apart", cluster=vm.cluster, hosts_rule="positive", **members, by=admin)
     role = Role.objects.get(name="UserRole")
     for on in (vm, template, vm.cluster, vm.cluster.data_center, None):
         permissions.grant(admin, role, on, by=admin)

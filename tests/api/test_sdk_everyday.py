@@ -279,8 +279,56 @@ def test_places_hosts_and_what_is_always_there(system: Any) -> None:
     ):
         service.remove()
     assert system.instance_types_service().list(search="name=Tiny")[0].memory == 512 << 20
-    assert system.groups_service().list() == system.affinity_labels_service().list() == []
+    assert system.groups_service().list() == []
     assert system.icons_service().list()[0].media_type == "image/svg+xml"
+
+
+def test_affinity_groups_and_labels(system: Any) -> None:
+    vms, labels = system.vms_service(), system.affinity_labels_service()
+    one, other = (vms.add(described(name)) for name in ("one", "other"))
+    host = system.hosts_service().list()[0]
+    cluster = system.clusters_service().list(search="name=Default")[0]
+    groups = system.clusters_service().cluster_service(cluster.id).affinity_groups_service()
+    label = labels.add(types.AffinityLabel(name="blue", vms=[types.Vm(id=one.id)]))
+    assert [each.id for each in vms.vm_service(one.id).affinity_labels_service().list()] == [label.id]
+    labels.label_service(label.id).hosts_service().add(types.Host(id=host.id))
+    assert [each.id for each in labels.label_service(label.id).hosts_service().list()] == [host.id]
+    made = groups.add(
+        types.AffinityGroup(
+            name="apart",
+            priority=2.5,
+            vms_rule=types.AffinityRule(enabled=True, positive=False, enforcing=True),
+            hosts_rule=types.AffinityRule(enabled=False),
+            vms=[types.Vm(id=one.id)],
+            host_labels=[types.AffinityLabel(id=label.id)],
+        )
+    )
+    assert (made.priority, made.broken, made.vms_rule.positive, made.vms_rule.enforcing) == (2.5, False, False, True)
+    service = groups.group_service(made.id)
+    service.vms_service().add(types.Vm(id=other.id))
+    assert {each.id for each in service.vms_service().list()} == {one.id, other.id}
+    there = service.get()
+    assert ({each.id for each in there.vms}, [each.id for each in there.host_labels]) == (
+        {one.id, other.id},
+        [label.id],
+    )
+    there.description = "of the shop"
+    assert len(service.update(there).vms) == 2
+    refused(
+        409,
+        lambda: groups.add(
+            types.AffinityGroup(
+                name="pair",
+                vms_rule=types.AffinityRule(positive=True),
+                vms=[types.Vm(id=one.id), types.Vm(id=other.id)],
+            )
+        ),
+        "apart",
+    )
+    service.vms_service().vm_service(one.id).remove()
+    service.remove()
+    labels.label_service(label.id).remove()
+    assert groups.list() == labels.list() == []
 
 
 def test_the_sdk_knows_every_word_that_a_document_begins_with() -> None:

@@ -4,6 +4,8 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
+from django.db.models import Exists
+
 from vms.domain.affinity import Affinity, Breach, Broken, Group, Polarity, Rule, contradiction
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING, Verb
@@ -65,6 +67,13 @@ def refusal_of(breach: Breach, host: Host) -> Refusal:
 
 
 _ABOUT_MACHINES: Final = {Broken.APART, Broken.TOGETHER, Broken.COMPANION}
+
+
+def has_affinity(cluster: Cluster) -> bool:
+    """Whether there is anything to ask about, from one query."""
+    groups = AffinityGroup.objects.filter(cluster=cluster)
+    labels = AffinityLabel.objects.filter(implicit__in=(True,), vms__cluster=cluster)
+    return Cluster.objects.filter(Exists(groups) | Exists(labels), pk=cluster.pk).exists()
 
 
 def _groups(rows: list[AffinityGroup], cluster: UUID) -> tuple[Group, ...]:

@@ -9,14 +9,16 @@ from vms.domain.errors import Refusal
 from vms.models import VM, ActionGroup, AffinityGroup, AffinityLabel, Cluster, Host
 
 from ._action import action, locked
-from ._affinity import affinity_of, refusal_of, require_keepable
+from ._affinity import affinity_of, has_affinity, refusal_of, require_keepable
 from ._audit import record
 from ._authorise import Actor, authorise
 from ._changes import changed as tell
 from ._labels import storable
 from ._plain import added, changed
+from .affinity_labels import attach as put_on
+from .affinity_labels import detach as take_off
 
-__all__ = ["affinity_of", "attach", "create", "detach", "edit", "refusal_of", "remove"]
+__all__ = ["affinity_of", "attach", "belong", "create", "detach", "edit", "has_affinity", "refusal_of", "remove"]
 
 Member = VM | Host | AffinityLabel
 
@@ -77,6 +79,35 @@ def attach(row: AffinityGroup, name: str, member: Member, *, by: Actor) -> Affin
 def detach(row: AffinityGroup, name: str, member: Member, *, by: Actor) -> AffinityGroup:
     """Take a machine, host or label out of a group; one that is not there stays out."""
     return _with(row, name, lambda there: there - {member}, by=by)
+
+
+@action
+def belong(
+    row: VM | Host,
+    *,
+    groups: Iterable[AffinityGroup] | None = None,
+    labels: Iterable[AffinityLabel] | None = None,
+    by: Actor,
+) -> None:
+    """Have a machine or host be in these groups of its cluster and wear these labels, and no others; what is not named
+    stays."""
+    row, name = locked(row), "vms" if isinstance(row, VM) else "hosts"
+    for wished, there, on, off in (
+        (
+            groups,
+            row.affinity_groups,
+            lambda one: attach(one, name, row, by=by),
+            lambda one: detach(one, name, row, by=by),
+        ),
+        (labels, row.affinity_labels, lambda one: put_on(one, row, by=by), lambda one: take_off(one, row, by=by)),
+    ):
+        if wished is None:
+            continue
+        wanted, held = set(wished), set(there.all())
+        for each in sorted(held - wanted, key=str):
+            off(each)
+        for each in sorted(wanted - held, key=str):
+            on(each)
 
 
 @action

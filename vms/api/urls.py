@@ -11,7 +11,20 @@ from typing import Any, Final
 from django.urls import URLPattern, re_path
 
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
-from .views import actions, consoles, held, networks, plain, preparing, snapshots, sso, storage, told, transfers
+from .views import (
+    actions,
+    affinity,
+    consoles,
+    held,
+    networks,
+    plain,
+    preparing,
+    snapshots,
+    sso,
+    storage,
+    told,
+    transfers,
+)
 from .views import infrastructure as looking
 from .views.collections import Collection, One, Reading, ReadingOne, Removable, Resource
 from .views.consoles import Console, Consoles
@@ -31,7 +44,7 @@ def _views() -> Iterator[tuple[str, View]]:
         yield from _collection(resource)
     # Above all tags, and no row: clients look who the parent of a tag is.
     yield f"tags/{ROOT_TAG.pk}", OneAlwaysThere.routed(entity=TAG_AT_THE_TOP, items=(ROOT_TAG,), only=str(ROOT_TAG.pk))
-    for resource in (*plain.RESOURCES, *networks.RESOURCES, *storage.RESOURCES, transfers.TRANSFERS):
+    for resource in (*plain.RESOURCES, *networks.RESOURCES, *storage.RESOURCES, transfers.TRANSFERS, affinity.LABELS):
         yield from _collection(resource)
     jobs = told.creating(looking.JOBS, told.make_job)
     yield from _collection(jobs)
@@ -64,6 +77,10 @@ def _collection(resource: Resource) -> Iterator[tuple[str, View]]:
 
 # Links whose views do more than look.
 _LINKED: Final[dict[str, tuple[type[Linked], type[LinkedOne]]]] = {
+    "affinitygroups": (affinity.Groups, affinity.Group),
+    "affinitylabels": (affinity.LabelsOn, affinity.LabelOn),
+    "affinitylabels/vms": (affinity.Labelled, affinity.LabelledOne),
+    "affinitylabels/hosts": (affinity.Labelled, affinity.LabelledOne),
     "cdroms": (Linked, Drive),
     "clusters/networks": (networks.OfCluster, networks.OneOfCluster),
     "datacenters/networks": (networks.Made, LinkedOne),
@@ -106,7 +123,12 @@ def _links(resource: Resource) -> Iterator[tuple[str, View]]:
         yield path, all_of_it.routed(resource=resource, link=link)
         yield f"{path}/{{inner}}", one.routed(resource=resource, link=link)
         for deeper in link.entity.links:
-            yield f"{path}/{{inner}}/{deeper.rel}", LinkedDeeper.routed(resource=resource, link=link, deeper=deeper)
+            inside, given = f"{path}/{{inner}}/{deeper.rel}", {"resource": resource, "link": link, "deeper": deeper}
+            if link.rel == "affinitygroups":
+                yield inside, affinity.Members.routed(**given)
+                yield f"{inside}/{{member}}", affinity.Member.routed(**given)
+            else:
+                yield inside, LinkedDeeper.routed(**given)
 
 
 def _vm_actions() -> Iterator[tuple[str, View]]:

@@ -1,6 +1,6 @@
 """Which machines run together or apart and on which hosts: affinity groups of clusters, and labels."""
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self
 from uuid import uuid4
 
 from django.core.validators import MaxValueValidator, MinValueValidator
@@ -12,7 +12,7 @@ from vms.domain.affinity import NAME_LENGTH, PRIORITY, Polarity, Rule
 
 from .infrastructure import Cluster, Host
 from .machines import VM
-from .users import HeldQuerySet
+from .users import HeldQuerySet, User
 
 POLARITIES: Final = (
     (Polarity.DISABLED.value, pgettext_lazy("affinity rule", "Disabled")),
@@ -21,9 +21,18 @@ POLARITIES: Final = (
 )
 
 
+class LabelQuerySet(HeldQuerySet):
+    """Labels, which belong to nobody: who sees machines or hosts sees what they are labelled with."""
+
+    def visible_to(self, user: User, *action_groups: str) -> Self:
+        return super().visible_to(user, *action_groups) if action_groups or not user.is_active else self.all()
+
+
 class AffinityLabel(models.Model):
     """A word on machines and hosts, for affinity groups to name; one that is `implicit` ties its machines to its hosts
     by itself, as an enforcing positive rule does."""
+
+    HELD_ON: ClassVar[dict[str, str]] = {}
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(_("name"), max_length=50, unique=True)
@@ -34,6 +43,8 @@ class AffinityLabel(models.Model):
     hosts: "models.ManyToManyField[Host, Any]" = models.ManyToManyField(
         Host, related_name="affinity_labels", blank=True, verbose_name=_("hosts")
     )
+
+    objects = LabelQuerySet.as_manager()
 
     class Meta:
         verbose_name = _("affinity label")

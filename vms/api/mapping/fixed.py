@@ -134,5 +134,5 @@ TAG_AT_THE_TOP: Final = _fixed("tag", "tags", "tags", "name", "description")
 # What the product does not have yet; there truly is none of it.
 NONE_YET: Final = (
     *(bare("disk_profile", "diskprofiles"), bare("network_filter", "networkfilters")),
-    *(bare("group", "groups"), bare("affinity_label", "affinitylabels")),
+    bare("group", "groups"),
 )

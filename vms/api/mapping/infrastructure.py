@@ -12,6 +12,7 @@ from vms.models import Cluster, DataCenter, Host, StorageDomain, StorageStatus, 
 from vms.models.networks import DEFAULT_MAC_POOL
 from vms.search.visible import visible
 
+from . import affinity
 from .devices import Figure, bare, empty, statistics
 from .entity import Entity, Link, of_each, related
 from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Schema, Telling, Type, Words, object_of
@@ -121,7 +122,7 @@ CLUSTER: Final = Entity(
         ),
     ),
     rows=partial(visible, Cluster),
-    links=(permissions_on("cluster"), OF_CLUSTER, empty("affinity_group", "affinitygroups")),
+    links=(permissions_on("cluster"), OF_CLUSTER, affinity.GROUPS),
 )
 
 DATA_CENTER: Final = Entity(
@@ -198,6 +199,7 @@ HOST: Final = Entity(
     ),
     rows=partial(visible, Host),
     links=(
+        affinity.labels_of(Host),
         empty("host_device", "devices"),
         empty("permission", "permissions"),
         empty("tag", "tags"),

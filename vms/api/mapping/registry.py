@@ -3,6 +3,7 @@
 from typing import Final
 
 from . import (
+    affinity,
     infrastructure,
     instance_type,
     labels,
@@ -20,6 +21,7 @@ from .entity import Entity
 COLLECTIONS: Final[dict[str, Entity]] = {
     entity.collection: entity
     for entity in (
+        affinity.LABEL,
         infrastructure.CLUSTER,
         infrastructure.DATA_CENTER,
         infrastructure.HOST,

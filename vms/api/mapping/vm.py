@@ -10,7 +10,7 @@ from vms.domain.access import Rating
 from vms.domain.lifecycle import MIGRATING, NOT_RUNNING, Status
 from vms.models import VM
 
-from . import consoles, devices, labels, networks, snapshots, storage
+from . import affinity, consoles, devices, labels, networks, snapshots, storage
 from .entity import Entity, Part
 from .fields import BOOLEAN, TEXT, TIME, Field, Reference, Schema, Telling, Type, object_of
 from .fixed import ICONS_OF
@@ -120,7 +120,7 @@ ENTITY: Final = Entity(
         devices.STATISTICS,
         labels.tags_of(VM),
         permissions_on("vm"),
-        devices.empty("affinity_label", "affinitylabels"),
+        affinity.labels_of(VM),
         devices.watchdogs("vm", "vms"),
     ),
     actions=(

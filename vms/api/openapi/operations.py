@@ -69,7 +69,7 @@ def paths(routes: Routes) -> dict[str, Any]:
 def entity_of(view: View) -> Entity | None:
     """The type that an address is about; None for actions and the root."""
     told: dict[str, Any] = view.initkwargs
-    about = told.get("link") or told.get("resource")
+    about = told.get("deeper") or told.get("link") or told.get("resource")
     entity: Entity | None = about.entity if about else told.get("entity")
     return entity
 

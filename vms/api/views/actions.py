@@ -106,7 +106,7 @@ class Migrate(Acting):
 
     verb = "migrate"
     takes = (
-        _said("async"),
+        *(_said("async"), _said("migrate_vms_in_affinity_closure")),
         *(Field(name, Reference(f"{name}s"), to=f"reference.{name}") for name in ("host", "cluster")),
     )
 
@@ -117,7 +117,9 @@ class Migrate(Acting):
         looks_itself = self.looks_itself(action)
         self.require_same("cluster", vm.cluster, self._asked(action, "clusters", "cluster"))
         to = self._asked(action, "hosts", "host")
-        return self.begun(migration.migrate(vm, to=to, by=self.user), looks_itself=looks_itself)
+        together = self.switch(action, "migrate_vms_in_affinity_closure")
+        job = migration.migrate(vm, to=to, together=together, by=self.user)
+        return self.begun(job, looks_itself=looks_itself)
 
     def _asked(self, action: Tree, collection: str, name: str) -> Any:
         ref = Reference(collection).read(action[name], name) if name in action else None

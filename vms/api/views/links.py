@@ -1,5 +1,6 @@
 """What hangs on an entity: the same views for every link of every table; those that take more have their own."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from rest_framework.response import Response
@@ -26,6 +27,17 @@ class _OnOne(Door):
         entity = self.resource.entity
         return f"{self.telling.base}/{entity.collection}/{owner.pk}/{self.link.rel}"
 
+    def item(self, owner: Any, inner: str) -> Any:
+        """What has this id; refused where nothing has."""
+        return self.among(items_of(self.link, owner, self.telling), inner)
+
+    def among(self, items: Iterable[Any], key: str) -> Any:
+        """What of these has this id; refused where nothing has."""
+        for item in items:
+            if str(item.pk) == key.lower():
+                return item
+        raise not_found()
+
 
 class Linked(_OnOne):
     """All that hangs on an entity by one link."""
@@ -49,13 +61,6 @@ class LinkedOne(_OnOne):
         return Response(
             Document(entity.name, tell_one(entity, self.item(owner, inner), self.telling, self.place(owner)))
         )
-
-    def item(self, owner: Any, inner: str) -> Any:
-        """What has this id; refused where nothing has."""
-        for item in items_of(self.link, owner, self.telling):
-            if str(item.pk) == inner.lower():
-                return item
-        raise not_found()
 
 
 class LinkedDeeper(LinkedOne):
