@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from tests.actions.runs import choosing, tell, up
 from tests.factories import headless, machine, person
-from vms.actions import create, edit, guests, tags
+from vms.actions import affinity, affinity_labels, create, edit, guests, tags
 from vms.actions._status import renamed
 from vms.domain.changes import Changes
 from vms.domain.console import Console, Offer
@@ -404,3 +404,22 @@ def test_a_moment_is_of_the_day_that_people_have(found: Found, machines: dict[st
     VM.objects.filter(name="dark").update(created_at=noon - timedelta(days=1))
     assert found("creationdate = yesterday") == ["dark"]
     assert found(f'creationdate = "{noon - timedelta(days=1):%Y-%m-%d %H:%M:%S}"') == ["dark"]
+
+
+def test_affinity_is_found_by_group_and_label_on_machines_and_hosts(
+    found: Found, machines: dict[str, VM], host: Host, admin: User
+) -> None:
+    label = affinity_labels.create("Licence", vms=[machines["alpha"]], hosts=[host], by=admin)
+    said = {"vms": [machines["Beta"]], "vm_labels": [label], "host_labels": [label]}
+    affinity.create("shop", cluster=host.cluster, by=admin, **said)
+    for query, model, names in (
+        ("affinity_label = licence", VM, ["alpha"]),
+        ("affinity_group = sh*", VM, ["Beta", "alpha"]),
+        ("affinity_group != shop", VM, ["alpine", "dark"]),
+        ("affinity_group = other", VM, []),
+        ("affinity_label = Lic*", Host, [host.name]),
+        ("affinity_group = shop", Host, [host.name]),
+    ):
+        assert found(query, model) == names, query
+    alice = person("alice", role="UserRole", vm=machines["alpha"])
+    assert found("affinity_group = shop", by=alice) == [], "groups are told to those alone who see their cluster"

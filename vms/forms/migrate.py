@@ -26,19 +26,31 @@ class MigrateForm(forms.Form):
     locked: ClassVar[dict[str, Frozen | Text]] = {}
 
     host = forms.ChoiceField(widget=Radios, required=False, label=gettext_lazy("Destination host"))
+    together = forms.BooleanField(required=False)
 
     def __init__(self, data: Any = None, *, vm: VM) -> None:
         super().__init__(data, initial={"host": ANY})
         self.vm = vm
         self.found = migration.destinations(vm)
+        companions = migration.companions(vm)
+        if companions:
+            names = ", ".join(each.name for each in companions)
+            self.fields["together"].label = _("Move %(names)s with it") % {"names": names}
+            self.fields["together"].help_text = _("Affinity keeps them on one host; alone it may not leave.")
+        else:
+            del self.fields["together"]
         able = [each for each in self.found if each.why_not is None]
-        self.why_nowhere = "" if able else _("There is no host that it could move to at present.")
+        # Together they may go where it may not go alone.
+        self.why_nowhere = "" if able or companions else _("There is no host that it could move to at present.")
         field: Any = self.fields["host"]
         chosen = [(ANY, _("Chosen automatically: %(host)s") % {"host": _told(able[0])})] if able else []
         field.choices = chosen + [(str(each.host.pk), _told(each)) for each in self.found]
-        field.widget.refused = {
-            str(each.host.pk): messages.refusal(each.why_not) for each in self.found if each.why_not is not None
-        }
+        if companions and not able:
+            field.choices = [(ANY, _("Chosen automatically")), *field.choices]
+        else:
+            field.widget.refused = {
+                str(each.host.pk): messages.refusal(each.why_not) for each in self.found if each.why_not is not None
+            }
 
     @property
     def to(self) -> Host | None:

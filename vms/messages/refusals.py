@@ -143,7 +143,7 @@ REFUSALS: Final[dict[str, Text]] = {
         "Not on host %(host)s: affinity label %(group)s ties it to the hosts that have it (%(hosts)s)."
     ),
     "AFFINITY_FAILED_COMPANION": _(
-        "Not on host %(host)s: %(vms)s has to run where it runs, and affinity group %(group)s keeps that away from there."
+        "Not on host %(host)s: %(vms)s has to run where it runs, and affinity group %(group)s keeps that away."
     ),
     "AFFINITY_RULES_TEAR_APART": _(
         "Affinity groups %(groups)s contradict each other: they want %(vms)s both together and apart."

@@ -37,6 +37,7 @@ from vms.models import (
 )
 from vms.models.hardware import IS_HEADLESS
 
+from .affinity import affinity_of
 from .fields import (
     Among,
     Choice,
@@ -123,6 +124,7 @@ _HOST: Final[Fields] = {
     **_PLACED,
     "status": _choices("status", HostStatus),
     "address": Text("uri"),
+    **affinity_of(Host),
 }
 _EVENT: Final[Fields] = {
     "id": Key(read=int),
@@ -157,6 +159,7 @@ _VM: Final[Fields] = {
     "pool": Among("pool", Pool.objects.all),
     "instance_type": Among("instance_type", InstanceType.objects.all),
     "tag": tagged(VM),
+    **affinity_of(VM),
     "access": Choice(_ACCESS, "access"),
     "guest_agent": Switch(Q(agent=Seen.NOW.value), ~Q(agent=Seen.NOW.value)),
     "next_run_config_exists": flag("pending"),

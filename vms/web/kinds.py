@@ -119,7 +119,7 @@ VMS: Final = Kind(
     columns=panels.COLUMNS,
     tabs=(
         *(*_DETAIL, *_NICS, *_DISKS, ("snapshots", _("Snapshots")), ("console", _("Console"))),
-        *(("guest", _("Guest Info")), ("monitoring", _("Monitoring")), *_EVENTS),
+        *(("affinity", _("Affinity")), ("guest", _("Guest Info")), ("monitoring", _("Monitoring")), *_EVENTS),
     ),
     joined=("host", "cluster__data_center", "template", "instance_type", "pool"),
     listed=lambda rows: rows.listed(),

@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from vms.messages import Text
 
-from . import kinds, places, storage
+from . import affinity, kinds, places, storage
 
 _ICONS: Final = {"vm": "fa-server", "template": "fa-stamp", "pool": "fa-layer-group", "instance_type": "fa-ruler"}
 _PLACES: Final = {
@@ -21,6 +21,8 @@ _PLACES: Final = {
     "network": "fa-network-wired",
     "vnic_profile": "fa-ethernet",
     "mac_pool": "fa-barcode",
+    "affinity_group": "fa-magnet",
+    "affinity_label": "fa-bookmark",
 }
 _WHOLE: Final[tuple[tuple[str, Text, str], ...]] = (
     ("tags", _("Tags"), "fa-tags"),
@@ -43,7 +45,8 @@ def sections(request: HttpRequest) -> list[Section]:
     """Every section with its address."""
     entries: list[tuple[Text, str, str]] = [(_("Dashboard"), reverse("home"), "fa-tachometer-alt")]
     entries += [(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
-    entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in (*places.PLACES, *storage.STORED)]
+    shown = (*places.PLACES, *affinity.AFFINITY, *storage.STORED)
+    entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in shown]
     entries += [(title, reverse(name), icon) for name, title, icon in _WHOLE]
     return [Section(title, url, icon, _is_in(request.path, url)) for title, url, icon in entries]
 

@@ -18,7 +18,7 @@ from vms.domain.lifecycle import Status, Verb
 from vms.messages import Text
 from vms.models import VM, ActionGroup, Hardware, InstanceType, Pool, PoolType, Template, User
 
-from . import reasons
+from . import affinityfacts, reasons
 from .moving import moving
 from .words import told
 
@@ -181,6 +181,7 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "no_screenshot": lambda: reasons.why_no_screenshot(vm, user),
         "no_migrate": reasons.why_not_moved(vm, held),
         "moving": moving(vm, user),
+        "unsuited": affinityfacts.against(vm),
         "disputed": _("Somebody changed its definition on the host; see the tab Devices.") if vm.drift else "",
         "no_edit": reasons.why_not_edited(vm, held),
         "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),

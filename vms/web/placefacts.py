@@ -10,6 +10,7 @@ from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import Cluster, DataCenter, Host, HostStatus
 
+from . import affinityfacts
 from .tables import Cell, Fact, Table
 
 _NOTHING: Final = "–"
@@ -154,7 +155,8 @@ def cluster_tables(row: Cluster) -> list[Table]:
                 for each in row.hosts.all()
             ],
             _("It has no host yet, so nothing can run in it."),
-        )
+        ),
+        *affinityfacts.cluster_tables(row),
     ]
 
 
@@ -169,7 +171,8 @@ def host_tables(row: Host) -> list[Table]:
                 for vm in running
             ],
             _("None runs on it."),
-        )
+        ),
+        *([affinityfacts.label_table(row)] if row.affinity_labels.exists() else []),
     ]
 
 

@@ -19,10 +19,19 @@ from vms.domain.lifecycle import NOT_RUNNING
 from vms.forms.networks import MacPoolForm, NetworkForm, VnicProfileForm
 from vms.forms.places import ClusterForm, DataCenterForm, HostForm, PlaceForm
 from vms.messages import Text
-from vms.models import ActionGroup, Cluster, DataCenter, Host, HostStatus, MacPool, Network, VnicProfile
+from vms.models import (
+    ActionGroup,
+    Cluster,
+    DataCenter,
+    Host,
+    HostStatus,
+    MacPool,
+    Network,
+    VnicProfile,
+)
 from vms.routes import Access, route
 
-from . import networkfacts, placefacts, reasons, trails
+from . import affinityfacts, networkfacts, placefacts, reasons, trails
 from .definitions import foreign
 from .kinds import user_of
 from .pages import complain, live, page, refusals_on, reply
@@ -68,6 +77,8 @@ class PlaceKind:
     manipulates: ActionGroup | None = None
     # What a page tells beside that: status, what is wrong, dialogs.
     more: Callable[[Any, rights.Rights], dict[str, Any]] = lambda _row, _held: {}
+    # What the address of a new one says of it already: `?cluster=…`.
+    given: tuple[str, ...] = ()
 
     def rows(self, request: HttpRequest) -> Any:
         """The rows that somebody may see, with what lists count of them."""
@@ -102,6 +113,7 @@ def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
         "tone": tone,
         "failure": placefacts.reason(host),
         "foreign": foreign(host, held),
+        "openers": affinityfacts.openers_of(host, held),
     }
 
 
@@ -159,6 +171,7 @@ CLUSTERS: Final = PlaceKind(
     counted=lambda rows: rows.select_related("data_center").annotate(
         host_count=Count("hosts", distinct=True), vm_count=Count("vms", distinct=True), running_count=_RUNNING
     ),
+    more=affinityfacts.on_cluster,
 )
 HOSTS: Final = PlaceKind(
     name="host",
@@ -305,7 +318,8 @@ def place_detail(request: HttpRequest, kind: PlaceKind, pk: UUID) -> HttpRespons
 def place_form(request: HttpRequest, kind: PlaceKind, pk: UUID | None = None) -> HttpResponse:
     """The dialog of a new place, or of one that is there."""
     row = kind.row(request, pk) if pk else None
-    form = kind.form(request.POST or None, row=row, by=user_of(request))
+    given = {name: request.GET.get(name, "") for name in kind.given}
+    form = kind.form(request.POST or None, row=row, by=user_of(request), **given)
     if form.is_valid():
         with refusals_on(form):
             do = kind.edit if row else kind.create

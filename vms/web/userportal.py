@@ -24,7 +24,8 @@ from .pages import address, complain, live, page, refusals_on, reply
 from .reach import reach
 
 # Without events: those of a pool's machine name the people who had it before.
-MINE: Final = replace(VMS, tabs=tuple(tab for tab in VMS.tabs if tab[0] not in {"events", "disks", "snapshots"}))
+_ADMINISTRATORS: Final = {"events", "disks", "snapshots", "affinity"}
+MINE: Final = replace(VMS, tabs=tuple(tab for tab in VMS.tabs if tab[0] not in _ADMINISTRATORS))
 
 
 @route(Access.USER)

@@ -99,7 +99,8 @@ def migrate_vm(request: HttpRequest, pk: UUID) -> HttpResponse:
     form = MigrateForm(request.POST or None, vm=vm)
     if form.is_valid():
         with refusals_on(form):
-            migration.migrate(vm, to=form.to, by=user_of(request))
+            together = form.cleaned_data.get("together", False)
+            migration.migrate(vm, to=form.to, together=together, by=user_of(request))
             return reply(request, _asked(vm, Verb.MIGRATE), VMS.at(request, vm)["detail"], stay=True)
     why_not = reasons.why_not_moved(vm, rights.on(user_of(request), vm))
     return page(request, "vms/migrate.html", "vms/_migrate.html", {"vm": vm, "form": form, "why_not": why_not})

@@ -18,7 +18,7 @@ def give_rights(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vms", "0020_images"),
+        ("vms", "0022_space"),
     ]
 
     operations = [
