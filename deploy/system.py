@@ -84,6 +84,7 @@ GROUPS = {
         ),
     ),
     "firmware": Group("no UEFI machine can be started", (Need("ovmf", "/usr/share/OVMF/OVMF_CODE*.fd"),)),
+    "tpm": Group("no machine can have a TPM", (Need("swtpm", "swtpm"), Need("swtpm-tools", "swtpm_setup"))),
     "network": Group(
         "no virtual network can be started",
         (Need("dnsmasq-base", "dnsmasq"), Need("iptables", "iptables")),

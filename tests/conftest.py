@@ -125,7 +125,7 @@ def migrated_file(
 
 def _make_host() -> Host:
     made = Host.objects.create(name="local", cluster=Cluster.objects.get(name="Default"))
-    reports.host_seen(made, Capabilities())
+    reports.host_seen(made, Capabilities(tpm=True))
     return made
 
 

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 
 from tests.factories import headless
-from vms.actions import create
-from vms.domain.changes import Changes
+from vms.actions import create, places, reports
+from vms.actions.edit import edit
+from vms.domain.changes import AS_CLUSTER, Changes
 from vms.domain.console import (
     HEADLESS,
     SPICE,
@@ -23,9 +24,10 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.errors import Refusal
+from vms.domain.hosts import Capabilities
 from vms.domain.machine import VmType
 from vms.domain.parts import Boot, Topology
-from vms.models import VM, AuditEvent, Cluster, Device, InstanceType, Job, Permission, Pool, Template, User
+from vms.models import VM, AuditEvent, Cluster, Device, Host, InstanceType, Job, Permission, Pool, Template, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -65,6 +67,34 @@ def size(admin: User) -> Callable[..., InstanceType]:
         return create.instance_type(name, changes=changes, by=admin)
 
     return made
+
+
+def test_a_machine_made_of_nothing_has_the_clusters_firmware_and_one_of_a_template_has_its_own(
+    make: Callable[..., VM], template: Callable[..., Template], cluster: Cluster, admin: User
+) -> None:
+    own = template(Changes(machine={"firmware": Firmware.I440FX}))
+    cluster = places.edit_cluster(cluster, firmware=Firmware.SECURE, by=admin)
+    assert make("plain", cluster=cluster).spec.firmware == Firmware.SECURE
+    assert make("chosen", cluster=cluster, changes=Changes(machine={"firmware": Firmware.BIOS})).firmware == "bios"
+    assert make("handed-down", cluster=cluster, template=own).spec.firmware == Firmware.I440FX
+    asked = Changes(machine={"firmware": AS_CLUSTER})
+    assert make("asked", cluster=cluster, template=own, changes=asked).spec.firmware == Firmware.SECURE
+    assert create.pool("pool", cluster=cluster, by=admin).spec.firmware == Firmware.SECURE
+    assert create.template("base", cluster=cluster, by=admin).spec.firmware == Firmware.SECURE
+
+
+def test_a_tpm_is_refused_where_no_host_of_the_cluster_makes_one(
+    make: Callable[..., VM], host: Host, admin: User
+) -> None:
+    with_tpm = Changes(machine={"firmware": Firmware.UEFI, "tpm": True})
+    before = make("before", cluster=host.cluster, changes=with_tpm)
+    reports.host_seen(host, Capabilities())
+    with pytest.raises(Refusal, match="TPM_DEVICE_REQUESTED_ON_UNSUPPORTED_PLATFORM"):
+        make("after", cluster=host.cluster, changes=with_tpm)
+    plain = make("plain", cluster=host.cluster)
+    with pytest.raises(Refusal, match="TPM_DEVICE_REQUESTED_ON_UNSUPPORTED_PLATFORM"):
+        edit(plain, with_tpm, by=admin)
+    assert edit(before, Changes(machine={"memory": 512}), by=admin).tpm, "one that has it already keeps it"
 
 
 def kinds(vm: VM) -> set[str]:

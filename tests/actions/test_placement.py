@@ -58,6 +58,29 @@ def test_memory_that_others_are_promised_is_not_given_twice(small: Host, admin: 
     power.start(machine("third", by=admin, memory=1024, guaranteed_memory=548), by=admin)
 
 
+def test_a_machine_with_uefi_goes_back_to_where_its_variables_are(small: Host, admin: User) -> None:
+    large = another(small, "large", replace(SMALL, memory=3000))
+    for firmware, expected in ((Firmware.UEFI, small), (Firmware.BIOS, large)):
+        vm = machine(f"with-{firmware}", by=admin, memory=64, firmware=firmware)
+        VM.objects.filter(pk=vm.pk).update(host=small)
+        power.start(VM.objects.get(pk=vm.pk), by=admin)
+        assert claimed(expected).machine == vm.pk
+
+
+def test_a_tpm_is_found_on_its_own_host_alone(small: Host, admin: User) -> None:
+    for host in (small, another(small, "large", SMALL)):
+        reports.host_seen(host, replace(SMALL, tpm=True))
+    vm = machine("sealed", by=admin, memory=64, firmware=Firmware.SECURE, tpm=True)
+    VM.objects.filter(pk=vm.pk).update(host=small)
+    vm = VM.objects.get(pk=vm.pk)
+    power.start(vm, by=admin)
+    assert claimed(small).machine == vm.pk
+    other = machine("also", by=admin, memory=64, firmware=Firmware.SECURE, tpm=True)
+    VM.objects.filter(pk=other.pk).update(host=small)
+    Host.objects.filter(pk=small.pk).update(maintenance=True)
+    assert refused(VM.objects.get(pk=other.pk), admin) == ("TPM_ON_ANOTHER_HOST", {"name": "also", "host": small.name})
+
+
 def test_a_machine_starts_on_the_hosts_it_names_alone(small: Host, admin: User) -> None:
     chosen = another(small, "chosen", replace(SMALL, memory=512))
     vm = machine("web", by=admin, memory=256, hosts=(chosen.pk,))
@@ -77,8 +100,10 @@ def test_a_host_without_what_the_machine_asks_for_is_not_taken(small: Host, admi
         "EPYC": {"cpu_model": "EPYC"},
         "pc-q35-6.0": {"emulated_machine": "pc-q35-6.0"},
         "UEFI": {"firmware": Firmware.UEFI},
+        "Secure Boot": {"firmware": Firmware.SECURE},
+        "I440FX": {"firmware": Firmware.I440FX},
     }
     for lacking, parts in asked.items():
-        vm = machine(f"with-{lacking}", by=admin, memory=64, **parts)
+        vm = machine(f"with-{lacking.replace(' ', '-')}", by=admin, memory=64, **parts)
         assert refused(vm, admin) == ("ACTION_TYPE_FAILED_VDS_VM_LACKS", {"host": "local", "lacking": lacking})
     power.start(machine("plain", by=admin, memory=64, cpu_model="Haswell", emulated_machine="pc-q35-7.2"), by=admin)

@@ -247,10 +247,10 @@ def test_what_is_only_kept_is_read_as_carefully(api: Caller, vm: VM, said: dict[
 
 def test_what_is_kept_is_changed_alone(api: Caller, vm: VM) -> None:
     path = f"/vms/{vm.pk}"
-    api.put(path, "vm", {"tpm_enabled": True, "virtio_scsi": {"enabled": True}})
-    api.put(path, "vm", {"tpm_enabled": False})
+    api.put(path, "vm", {"multi_queues_enabled": True, "virtio_scsi": {"enabled": True}})
+    api.put(path, "vm", {"multi_queues_enabled": False})
     told = api.get(path)
-    assert (told.at("tpm_enabled"), told.at("virtio_scsi/enabled")) == ("false", "true")
+    assert (told.at("multi_queues_enabled"), told.at("virtio_scsi/enabled")) == ("false", "true")
 
 
 @pytest.mark.parametrize("path", NOT_OFFERED)

@@ -198,6 +198,7 @@ SOURCE = MachineSpec(
     maximum_memory=4096,
     guaranteed_memory=512,
     cpu_model="Haswell",
+    tpm=True,
     emulated_machine="pc-q35-6.0",
     time_zone="Europe/Berlin",
     serial_number=SerialNumber(policy=SerialPolicy.CUSTOM, value="S-1"),
@@ -235,6 +236,8 @@ def test_values_that_cannot_be_are_refused_with_their_field() -> None:
         ("os", {"os": "plan9"}),
         ("cpu_model", {"cpu_model": "<x>"}),
         ("emulated_machine", {"emulated_machine": "a b"}),
+        ("emulated_machine", {"emulated_machine": "pc-i440fx-7.2"}),
+        ("emulated_machine", {"emulated_machine": "pc-q35-7.2", "firmware": Firmware.I440FX}),
         ("time_zone", {"time_zone": "Europe/Atlantis"}),
         ("time_zone", {"time_zone": "../etc/passwd"}),
         ("custom_properties", {"custom_properties": {"unknown": "1"}}),
@@ -277,7 +280,7 @@ SIZE = {
     *("io_threads", "cpu_model", "emulated_machine", "console", "boot_order", "watchdog", "rng"),
 }
 REST = {
-    *("os", "vm_type", "firmware", "time_zone", "serial_number", "boot", "start_paused", "hosts", "cpu_shares"),
+    *("os", "vm_type", "firmware", "tpm", "time_zone", "serial_number", "boot", "start_paused", "hosts", "cpu_shares"),
     "custom_properties",
 }
 
@@ -333,6 +336,23 @@ def test_a_machine_does_not_differ_from_itself() -> None:
     assert all(with_console(console).differs_from(with_console(console)) == () for console in EVERY)
 
 
+def test_a_tpm_needs_uefi() -> None:
+    for firmware in Firmware:
+        if firmware.uefi:
+            assert replace(SPEC, firmware=firmware, tpm=True).tpm
+            continue
+        with pytest.raises(Refusal, match="TPM_DEVICE_REQUESTED_ON_NON_UEFI") as refused:
+            replace(SPEC, firmware=firmware, tpm=True)
+        assert refused.value.field == "tpm"
+
+
+def test_what_the_first_start_chose_counts_as_long_as_the_chipset_stays() -> None:
+    pinned = replace(SPEC, machine="pc-q35-7.2", addresses={"ua-1": {"type": "pci"}})
+    assert (pinned.pinned_machine, pinned.pinned_addresses) == ("pc-q35-7.2", pinned.addresses)
+    moved = replace(pinned, firmware=Firmware.I440FX)
+    assert (moved.pinned_machine, moved.pinned_addresses) == ("", {})
+
+
 # One edit each, on a machine where it takes effect, and the one key under which it is listed.
 _USB_WITHOUT_SCREEN = replace(HEADLESS_CONSOLE, serial=True)
 EDITS = [
@@ -342,6 +362,7 @@ EDITS = [
     (replace(SPEC, cpu=Topology(sockets=2)), replace(SPEC, cpu=Topology(cores=2)), "cpu"),
     (SPEC, replace(SPEC, vm_type=VmType.DESKTOP), "vm_type"),
     (SPEC, replace(SPEC, firmware=Firmware.UEFI), "firmware"),
+    (replace(SPEC, firmware=Firmware.SECURE), replace(SPEC, firmware=Firmware.SECURE, tpm=True), "tpm"),
     (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="b")), "kernel"),
     (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", initrd="b")), "initrd"),
     (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", parameters="b")), "parameters"),

@@ -94,7 +94,11 @@ def test_spice_gets_qxl() -> None:
 
 @pytest.mark.parametrize("offer", OFFERS)
 def test_vnc_gets_vga_but_bochs_on_a_uefi_server_from_4_5_on(offer: Offer) -> None:
-    bochs = offer.server and offer.firmware == Firmware.UEFI and offer.level in {"4.5", "4.6", "4.7", "4.8"}
+    bochs = (
+        offer.server
+        and offer.firmware in {Firmware.UEFI, Firmware.SECURE}
+        and offer.level in {"4.5", "4.6", "4.7", "4.8"}
+    )
     assert offer.recommend(VNC) is (Video.BOCHS if bochs else Video.VGA)
 
 
@@ -149,7 +153,7 @@ def test_the_firmware_is_blamed_only_where_another_firmware_would_help(
             Offer(level=level, firmware=firmware).check(Console(graphics=graphics, video=video))
         except Refusal as refusal:
             reasons[video] = refusal.code.rpartition("_")[2]
-    helps = firmware == "bios" and graphics == VNC and level in {"4.5", "4.6", "4.7", "4.8"}
+    helps = not firmware.uefi and graphics == VNC and level in {"4.5", "4.6", "4.7", "4.8"}
     blamed = {video for video, reason in reasons.items() if reason == "FIRMWARE"}
     assert blamed == ({Video.BOCHS} if helps else set())
 

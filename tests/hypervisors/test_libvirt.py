@@ -329,6 +329,41 @@ def test_firmware_variables_follow_a_rename_and_go_with_the_machine(driver: Any,
 
 
 @pytest.mark.hypervisor
+def test_what_firmware_and_tpm_have_kept_stays_as_long_as_the_machine_has_them(
+    driver: Any, daemon: PrivateDaemon
+) -> None:
+    if not driver.capabilities().tpm:
+        pytest.skip("the host has no swtpm")
+    spec = machine(firmware=Firmware.UEFI, tpm=True, start_paused=True)
+    variables = daemon.home / f"lib/qemu/nvram/{spec.id}_VARS.fd"
+    chip = daemon.home / f"lib/swtpm/{spec.id}/tpm2/tpm2-00.permall"
+
+    def run(as_: MachineSpec) -> tuple[bool, bool]:
+        """Whether the machine found what it had kept before; what it keeps now is marked anew."""
+        driver.start(Run(base=as_, job=uuid4()))
+        driver.stop(as_.id)
+        found = tuple(path.exists() and path.read_bytes().endswith(b"kept") for path in (variables, chip))
+        for path in filter(Path.exists, (variables, chip)):
+            with path.open("r+b") as file:
+                file.seek(-4, os.SEEK_END)
+                file.write(b"kept") if path == variables else None
+        return found[0], chip.exists()
+
+    assert run(spec) == (False, True)
+    kept = chip.read_bytes()
+    assert run(spec) == (True, True)
+    assert chip.read_bytes()[:64] == kept[:64], "the same chip"
+    assert run(replace(spec, firmware=Firmware.SECURE)) == (False, True), "the keys of Secure Boot are enrolled anew"
+    assert run(replace(spec, firmware=Firmware.SECURE, tpm=False)) == (True, False)
+    assert run(replace(spec, firmware=Firmware.BIOS, tpm=False)) == (False, False)
+    assert not variables.exists()
+    run(spec)
+    driver.remove(spec.id)
+    assert not variables.exists()
+    assert not chip.parent.parent.exists()
+
+
+@pytest.mark.hypervisor
 def test_a_ticket_opens_the_console_until_it_expires(driver: Any) -> None:
     run = Run(base=machine(console=Console()), job=uuid4())
     (console,) = driver.start(run).endpoints

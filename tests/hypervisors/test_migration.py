@@ -13,7 +13,7 @@ import pytest
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
 from tests.hypervisors.hosts import NetworkedDaemon, two_hosts
-from vms.domain.console import SPICE_AND_VNC, Console
+from vms.domain.console import SPICE_AND_VNC, Console, Firmware
 from vms.domain.disks import MIB, Disk, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Observation
@@ -91,6 +91,25 @@ def machine() -> MachineSpec:
         boot=Boot(kernel=obedient.NAME),
         nics=(Nic(mac="52:54:00:00:00:01"),),
     )
+
+
+def test_what_the_firmware_has_kept_moves_along_and_nothing_of_it_stays_behind(sides: tuple[Side, Side]) -> None:
+    here, there = sides
+    spec = replace(machine(), firmware=Firmware.SECURE, tpm=here.driver.capabilities().tpm, memory=128)
+    here.driver.start(Run(base=replace(spec, start_paused=True), job=uuid4()))
+    here.driver.stop(spec.id)
+    mine, its = ([side.daemon.home / "lib" / name for name in ("qemu/nvram", "swtpm")] for side in sides)
+    (variables,) = mine[0].iterdir()
+    with variables.open("r+b") as file:  # beyond what OVMF uses
+        file.seek(-4, os.SEEK_END)
+        file.write(b"kept")
+    here.driver.start(Run(base=spec, job=uuid4()))
+    here.driver.migrate(spec.id, there.driver)
+    assert [path for folder in mine for path in folder.iterdir()] == []
+    there.driver.stop(spec.id)
+    assert (its[0] / variables.name).read_bytes().endswith(b"kept")
+    there.driver.remove(spec.id)
+    assert [path for folder in its for path in folder.iterdir()] == []
 
 
 def with_vnc(spec: MachineSpec) -> RunOnce:

@@ -25,7 +25,12 @@ def test_what_is_written_is_seen() -> None:
     for spec, xml in every_offered_machine():
         seen, console = observe(xml), spec.console
         card = "none" if console.video is None else video_model(console.video, spec.level, HOST)
-        assert (seen.name, seen.machine, seen.run, seen.cold_reboot) == (spec.name, spec.machine, None, False)
+        assert (seen.name, seen.machine, seen.run, seen.cold_reboot) == (
+            spec.name,
+            HOST.machine_for(spec.firmware),
+            None,
+            False,
+        )
         assert (sorted(seen.graphics), seen.videos) == (sorted(console.graphics), (card,))
         assert seen.headless == console.headless
         assert seen.addresses == addresses(xml)

@@ -93,6 +93,7 @@ SERIAL_NUMBERS = st.sampled_from(
 def specs(draw: st.DrawFn) -> MachineSpec:
     small = st.sampled_from((1, 2, 3, 4))
     memory = draw(st.integers(*MEMORY_MIB))
+    firmware = draw(st.sampled_from(Firmware))
     orders = st.lists(st.sampled_from(BootDevice), min_size=1, unique=True).map(tuple)
     return MachineSpec(
         id=draw(st.uuids()),
@@ -104,9 +105,10 @@ def specs(draw: st.DrawFn) -> MachineSpec:
         guaranteed_memory=draw(st.none() | st.integers(1, memory)),
         cpu=draw(st.builds(Topology, sockets=small, cores=small, threads=small)),
         cpu_model=draw(st.sampled_from(("", "Haswell", "host-passthrough"))),
-        emulated_machine=draw(st.sampled_from(("", "pc-q35-7.2"))),
+        emulated_machine=draw(st.sampled_from(("", f"pc-{firmware.chipset}-7.2"))),
         vm_type=draw(st.sampled_from(VmType)),
-        firmware=draw(st.sampled_from(Firmware)),
+        firmware=firmware,
+        tpm=firmware.uefi and draw(st.booleans()),
         time_zone=draw(st.sampled_from(("", "Europe/Berlin"))),
         serial_number=draw(SERIAL_NUMBERS),
         boot_order=draw(st.builds(BootOrder, devices=orders, menu=st.booleans())),

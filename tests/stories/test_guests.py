@@ -7,12 +7,13 @@ from uuid import uuid4
 
 import pytest
 
+from tests.hypervisors import fat
 from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
 from vms.domain.console import SPICE, Console, Firmware, Video
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.networks import Nic
-from vms.domain.parts import Boot, Topology
+from vms.domain.parts import Boot, BootDevice, BootOrder, Topology
 from vms.domain.runonce import Run
 from vms.hypervisors.base import Hypervisor
 from vms.hypervisors.guest import CMDLINE, GuestFiles
@@ -62,7 +63,10 @@ def hypervisor(private_daemon: PrivateDaemon, guest_files: GuestFiles) -> Iterat
 
 # bochs-display has no BIOS of its own, so it is offered with UEFI alone.
 OFFERED = [
-    (firmware, shape) for firmware in Firmware for shape in SHAPES if (firmware, shape) != (Firmware.BIOS, "vnc-bochs")
+    *((Firmware.BIOS, shape) for shape in SHAPES if shape != "vnc-bochs"),
+    *((Firmware.UEFI, shape) for shape in SHAPES),
+    (Firmware.SECURE, "headless"),
+    (Firmware.I440FX, "vnc-vga"),
 ]
 
 
@@ -73,9 +77,10 @@ def test_the_guest_boots_to_its_shell(
     spec = MachineSpec(
         id=uuid4(),
         name=f"{firmware}-{shape}",
-        memory=192,
+        memory=256,  # Secure Boot's own needs as much
         cpu=Topology(cores=2),
         firmware=firmware,
+        tpm=firmware == Firmware.SECURE,
         console=SHAPES[shape].console,
         boot=Boot(kernel="kernel", initrd="initrd", parameters=CMDLINE),
         nics=(Nic(mac="52:54:00:00:00:01"),),
@@ -87,9 +92,44 @@ def test_the_guest_boots_to_its_shell(
         "processors": "grep -c ^processor /proc/cpuinfo",
         "displays": "cat /sys/bus/pci/devices/*/class | grep -c ^0x03",
         "firmware": "[ -d /sys/firmware/efi ] && echo uefi || echo bios",
+        "secure": "dmesg | grep -c 'secureboot: Secure boot enabled'",
+        "tpm": "ls /dev/tpm0 2>/dev/null | wc -l",
+        "cards": "ls -d /sys/class/net/eth0 2>/dev/null | wc -l",
     }
     told = {name: line.ask(command, 30).splitlines()[-1] for name, command in asked.items()}
-    assert told == {"processors": "2", "displays": str(SHAPES[shape].displays), "firmware": firmware.value}
+    secure = "1" if firmware == Firmware.SECURE else "0"
+    assert told == {
+        "processors": "2",
+        "displays": str(SHAPES[shape].displays),
+        "cards": "1",
+        "firmware": "uefi" if firmware.uefi else "bios",
+        "secure": secure,
+        "tpm": secure,
+    }
+
+
+def test_secure_boot_refuses_what_nobody_has_signed_and_says_so_on_the_serial_line(
+    hypervisor: Hypervisor, private_daemon: PrivateDaemon, guest_files: GuestFiles
+) -> None:
+    """The same disk starts without Secure Boot: Debian's kernel, whose signature the firmware's keys do not know."""
+    kernel = Path(guest_files.kernel)
+    kernel.with_name("unsigned.img").write_bytes(fat.with_boot_loader(kernel.read_bytes()))
+    for firmware, outcome in ((Firmware.SECURE, "Access Denied"), (Firmware.UEFI, "BdsDxe: starting Boot0001")):
+        spec = MachineSpec(
+            id=uuid4(),
+            name=f"unsigned-{firmware}",
+            memory=256,
+            firmware=firmware,
+            console=SHAPES["headless"].console,
+            boot=Boot(cd="unsigned.img"),
+            boot_order=BootOrder(devices=(BootDevice.CDROM,)),
+        )
+        hypervisor.start(Run(base=spec, job=uuid4()), paused=True)
+        line = serial_line(private_daemon, spec)
+        hypervisor.resume(spec.id)
+        line.expect("BdsDxe: loading Boot0001", BOOTED_WITHIN)
+        assert "Security Violation" not in line.expect(outcome, 30)
+        hypervisor.stop(spec.id)
 
 
 def serial_line(daemon: PrivateDaemon, spec: MachineSpec) -> SerialLine:

@@ -12,7 +12,7 @@ from tests.web.browser import controls, ticked
 from tests.web.kinds import HTMX, html_of, opened, plain_text
 from vms.actions import edit, reports
 from vms.domain.changes import Changes
-from vms.domain.console import VNC, Console, DisconnectAction
+from vms.domain.console import VNC, Console, DisconnectAction, Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec, MigrationMode
 from vms.domain.parts import Boot, BootOrder, Rng, SerialNumber, SerialPolicy, Topology, Watchdog
@@ -153,7 +153,8 @@ OTHER: dict[str, Any] = {
     "cpu_model": "host-passthrough",
     "emulated_machine": "pc-q35-7.2",
     "vm_type": "desktop",
-    "firmware": "uefi",
+    "firmware": Firmware.UEFI,
+    "tpm": True,
     "time_zone": "Europe/Berlin",
     "serial_number": SerialNumber(policy=SerialPolicy.VM),
     "boot_order": BootOrder(menu=True),
@@ -174,14 +175,14 @@ OTHER: dict[str, Any] = {
 
 def test_every_part_either_waits_for_a_restart_or_is_told_as_applied_at_once() -> None:
     """A field added to the machine must be in one of the two lists, never in neither and never in both."""
-    spec = MachineSpec(id=uuid4(), name="x")
+    spec = MachineSpec(id=uuid4(), name="x", firmware=Firmware.SECURE, console=Console())
     assert {part.name for part in PARTS} == set(OTHER)
     for part in PARTS:
         changed = replace(spec, **{part.name: OTHER[part.name]})
         waits = changed.shape() != spec.shape()
         assert waits != bool(set(part.fields) & LIVE), part.name
     screen = MachineSpec(id=spec.id, name="x", console=Console(disconnect_action=DisconnectAction.REBOOT))
-    assert screen.shape() == spec.shape()
+    assert screen.shape() == replace(spec, firmware=Firmware.BIOS).shape()
 
 
 def test_every_live_field_is_one_of_the_dialog(vm: VM, admin: User) -> None:

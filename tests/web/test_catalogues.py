@@ -15,8 +15,8 @@ from vms.models import VM, User
 
 # Names and keys, and words that the language has taken from English or shares with it.
 SAME: Final = {
-    *("%(size)s/s", "Alt+F4", "Alt+Tab", "BIOS", "Balloon", "CD", "CPU", "Esc", "FQDN", "Firmware", "Hardware"),
-    *("Headless", "headless", "Host", "Hosts", "KVM", "Kernel", "Pool", "Pools", "Super", "UEFI", "USB", "UserPortal"),
+    *("%(size)s/s", "Alt+F4", "Alt+Tab", "Balloon", "CD", "CPU", "Esc", "FQDN", "Firmware", "Hardware"),
+    *("Headless", "headless", "Host", "Hosts", "KVM", "Kernel", "Pool", "Pools", "Super", "USB", "UserPortal"),
     *("Watchdog", "WebAdmin"),
 }
 ALIKE: Final = {

@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from tests.factories import headless
+from tests.factories import headless, machine
 from tests.web.browser import posted, ticked
 from vms.actions import create, edit, reports
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Video
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Video
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
@@ -81,7 +81,7 @@ def vm_admin() -> User:
 
 
 def test_headless_greys_out_everything_graphical_and_never_the_serial_console(headless_vm: VM, admin: User) -> None:
-    assert disabled(VMForm(row=headless_vm, by=admin)) == GRAPHICAL
+    assert disabled(VMForm(row=headless_vm, by=admin)) == {*GRAPHICAL, "tpm"}
 
 
 def test_each_greyed_out_field_has_a_reason(vm: VM, admin: User) -> None:
@@ -111,7 +111,7 @@ def test_unticking_and_choosing_otherwise_takes_the_choice(headless_vm: VM, admi
 def test_what_was_chosen_before_ticking_survives_in_the_open_dialog(vm: VM, admin: User) -> None:
     chosen = ticked(as_spice(vm, admin), "usb", "sound", monitors="4")
     ticking = VMForm(ticked(chosen, "headless", "accept_lockout"), row=vm, by=admin).redrawn()
-    assert disabled(ticking) == GRAPHICAL
+    assert disabled(ticking) == {*GRAPHICAL, "tpm"}
     back = VMForm(ticked(posted(ticking), headless=None), row=vm, by=admin).redrawn()
     values = {name: back[name].value() for name in ("headless", "protocol", "video_type", "usb", "sound", "monitors")}
     assert values == {
@@ -236,6 +236,19 @@ def test_another_firmware_offers_another_card(vm: VM, admin: User) -> None:
     assert "bochs" in dict(form.fields["video_type"].choices)  # type: ignore[attr-defined]
 
 
+def test_a_tpm_is_offered_with_uefi_alone_and_where_a_host_makes_it(vm: VM, host: Host, admin: User) -> None:
+    data = posted(VMForm(row=vm, by=admin))
+    assert "UEFI" in str(VMForm(row=vm, by=admin).locked["tpm"])
+    redrawn = VMForm(ticked(data, firmware="secure"), row=vm, by=admin).redrawn()
+    assert "tpm" not in redrawn.locked
+    assert save(vm, ticked(posted(redrawn), "tpm"), admin).tpm
+    vm.refresh_from_db()
+    assert not save(vm, ticked(posted(VMForm(row=vm, by=admin)), firmware="bios"), admin).tpm, "it goes with the UEFI"
+    reports.host_seen(host, Capabilities())
+    another = machine("another", by=admin, firmware=Firmware.SECURE)
+    assert "swtpm" in str(VMForm(row=another, by=admin).locked["tpm"])
+
+
 def test_usb_that_goes_off_is_told_before_saving(vm: VM, admin: User) -> None:
     data = ticked(as_spice(vm, admin), "usb", "headless", "accept_lockout")
     assert VMForm(data, row=vm, by=admin).redrawn().usb_goes_off
@@ -358,7 +371,7 @@ def test_every_part_of_a_machine_that_can_be_configured_has_a_field(vm: VM, admi
 
 def test_both_protocols_at_once_keep_what_each_needs(vm: VM, admin: User) -> None:
     form = VMForm(ticked(posted(VMForm(row=vm, by=admin)), protocol="spice+vnc"), row=vm, by=admin).redrawn()
-    assert disabled(form) == {"monitors", "disconnect_delay"}
+    assert disabled(form) == {"monitors", "disconnect_delay", "tpm"}
     assert save(vm, posted(form), admin).console.graphics == SPICE_AND_VNC
 
 

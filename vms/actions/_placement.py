@@ -31,7 +31,8 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
     among those that are up, that the machine may start on, that have what it asks for, and that no enforcing affinity
     forbids; refused with the reason for there is none.
 
-    A host that the engine has not looked at yet may be chosen: the job waits for it.
+    One that has kept the variables of the machine's UEFI goes before others; what a TPM keeps is nowhere else. A host
+    that the engine has not looked at yet may be chosen: the job waits for it.
     """
     affinity = affinity_of(vm.cluster, lock=True)
     domains = _storage(spec)
@@ -40,11 +41,17 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
         hosts = [host for host in hosts if host.pk == vm.host_id]
     meant = [host for host in hosts if not spec.hosts or host.pk in spec.hosts]
     meant = [host for host in meant if all(one.host_id in {None, host.pk} for one in domains)]
-    left = _memory_left(meant, vm)
+    if spec.tpm and vm.host_id and not (meant := [host for host in meant if host.pk == vm.host_id]):
+        raise Refusal("TPM_ON_ANOTHER_HOST", None, name=vm.name, host=vm.host.name if vm.host else "")
+    left, home = _memory_left(meant, vm), vm.host_id if spec.firmware.uefi else None
     able = [host for host in meant if not _lacks(host, spec) and _room(left[host], spec)]
     ready = [host for host in able if host.status in _READY]
     if allowed := [host for host in ready if affinity.forbids(vm.pk, host.pk) is None]:
-        return min(allowed, key=lambda host: (_READY[host.status], affinity.cost(vm.pk, host.pk), -(left[host] or 0)))
+
+        def worth(host: Host) -> tuple[int, int, bool, int]:
+            return (_READY[host.status], affinity.cost(vm.pk, host.pk), host.pk != home, -(left[host] or 0))
+
+        return min(allowed, key=worth)
     _refuse_for_affinity(vm, ready, affinity)
     _refuse(vm, spec, hosts, meant)
     raise Refusal("ACTION_TYPE_FAILED_VDS_VM_CLUSTER", None, cluster=vm.cluster.name)

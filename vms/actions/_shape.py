@@ -57,11 +57,12 @@ def fill(
 
     Its network cards are chosen by somebody, or (None) copied.
     """
-    spec = MachineSpec(id=uuid4(), name=name)
+    spec, changes = MachineSpec(id=uuid4(), name=name), changes.in_cluster(row.cluster_firmware)
     for source, fields in sources:
         spec = spec.inherit(source, fields)
     spec = changes.apply_to(displayable(spec, row.offer(spec)), row.offer)
     row.offer(spec).check(spec.console)
+    _require_tpm_offered(row, spec)
     row.id, row.spec = spec.id, spec
     access.require_way_in(row, None, spec.console, accepted=changes.accept_lockout)
     given = dict(changes.attributes)
@@ -89,6 +90,8 @@ def reshape(row: Hardware, spec: MachineSpec, attributes: Mapping[str, Any], *, 
     set_attributes(row, attributes)
     if _display_touched(before, spec):
         row.offer(spec).check(spec.console)
+    if not before.tpm:
+        _require_tpm_offered(row, spec)
     row.spec = spec
     require_storable(row)
     was, now = changed_fields(before, spec)
@@ -146,6 +149,12 @@ def displayable(spec: MachineSpec, offer: Offer) -> MachineSpec:
 def fits(instance_type: InstanceType | None, spec: MachineSpec) -> bool:
     """Whether the machine has the size of the instance type, so that it may be linked to it."""
     return instance_type is None or all(getattr(instance_type.spec, name) == getattr(spec, name) for name in LINKED)
+
+
+def _require_tpm_offered(row: Hardware, spec: MachineSpec) -> None:
+    cluster = getattr(row, "cluster", None)
+    if spec.tpm and cluster is not None and not cluster.offers_tpm:
+        raise Refusal("TPM_DEVICE_REQUESTED_ON_UNSUPPORTED_PLATFORM", "tpm", cluster=cluster.name)
 
 
 def _display_touched(before: MachineSpec, after: MachineSpec) -> bool:

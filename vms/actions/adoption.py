@@ -31,7 +31,7 @@ __all__ = [
     "take_over_all",
 ]
 
-READ_AGAIN: Final = ("memory", "cpu", "os", "firmware", "boot_order", "console")
+READ_AGAIN: Final = ("memory", "cpu", "os", "firmware", "tpm", "boot_order", "console")
 
 
 def foreign(host: Host) -> QuerySet[Domain]:

@@ -8,7 +8,19 @@ from uuid import UUID
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE
-from vms.models import VM, ActionGroup, Cluster, InstanceType, Permission, Pool, Role, Snapshot, Template, User
+from vms.models import (
+    VM,
+    ActionGroup,
+    Cluster,
+    Hardware,
+    InstanceType,
+    Permission,
+    Pool,
+    Role,
+    Snapshot,
+    Template,
+    User,
+)
 from vms.models.machines import BLANK
 
 from . import access, pools, templates
@@ -51,7 +63,7 @@ def vm(
     row = VM(cluster=cluster, template=_blank() if clone else template, instance_type=instance_type)
     hand_down_first_boot(template, row)
     chosen = copies(template) if cards is None else cards
-    fill(row, name, _sources(template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
+    fill(row, name, _sources(row, template, instance_type), changes, chosen, chosen_by=None if cards is None else by)
     authorise_fields(by, template.spec, row.spec, cluster)
     hand_down(template, row, clone=clone, wishes=wishes, by=by)
     make_all(row, new_disks, by=by)
@@ -128,7 +140,8 @@ def template(
     before = _become_version(row, base, by) if base else _blank()
     source = vm or before
     hand_down_first_boot(source, row)
-    fill(row, base.name if base else name, [(source.spec, FROM_TEMPLATE)], changes, copies(source))
+    shape = [(vm.spec, FROM_TEMPLATE)] if vm else _sources(row, before)
+    fill(row, base.name if base else name, shape, changes, copies(source))
     if vm or base:
         hand_down(source, row, wishes=wishes, by=by)
     own(by, "TemplateOwner", template=row)
@@ -167,7 +180,7 @@ def pool(
     require_visible(by, ActionGroup.CREATE_VM_POOL, template)
     row = Pool(cluster=cluster, template=template, instance_type=instance_type)
     hand_down_first_boot(template, row)
-    fill(row, name, _sources(template, instance_type), changes)
+    fill(row, name, _sources(row, template, instance_type), changes)
     pools.add(row, size, by=by)
     record(by, "USER_ADD_VM_POOL", row, size=size)
     access.tell(row, None, row.console, by=by)
@@ -189,8 +202,8 @@ def _become_version(row: Template, base: Template, by: Actor) -> Template:
     return templates.newest(root)
 
 
-def _sources(template: Template, instance_type: InstanceType | None) -> Sources:
-    sources = [(template.spec, FROM_TEMPLATE)]
+def _sources(row: Hardware, template: Template, instance_type: InstanceType | None = None) -> Sources:
+    sources = [(template.spec_in(row.cluster_firmware), FROM_TEMPLATE)]
     return [*sources, (instance_type.spec, FROM_INSTANCE_TYPE)] if instance_type else sources
 
 

@@ -54,6 +54,7 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
     before, attributes = row.spec, dict(changes.attributes)
     size = attributes.pop("size", None) if isinstance(row, Pool) else None
     _use_latest(row, attributes)
+    changes = changes.in_cluster(row.cluster_firmware)
     spec = changes.apply_to(_inherited(row, before, attributes), row.offer)
     _leave_instance_type(row, before, spec, attributes)
     _require_allowed(row, before, spec, attributes, by)

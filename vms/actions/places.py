@@ -3,7 +3,7 @@
 import re
 from typing import Any, Final
 
-from vms.domain.console import Level
+from vms.domain.console import Firmware, Level
 from vms.domain.errors import Refusal
 from vms.models import VM, ActionGroup, Cluster, DataCenter, Pool, Template
 from vms.models.networks import MANAGEMENT
@@ -53,8 +53,8 @@ def remove_data_center(row: DataCenter, *, by: Actor) -> None:
 
 @action
 def create_cluster(name: str, *, data_center: DataCenter, by: Actor, **columns: Any) -> Cluster:
-    """A new cluster without hosts, with its data center's own network; `columns` are description, comment, level and
-    mac_pool."""
+    """A new cluster without hosts, with its data center's own network; `columns` are description, comment, level,
+    firmware and mac_pool."""
     authorise(by, ActionGroup.CREATE_CLUSTER, data_center)
     row = Cluster(data_center=data_center, **_checked({"name": name, **columns}))
     added(row)
@@ -65,8 +65,8 @@ def create_cluster(name: str, *, data_center: DataCenter, by: Actor, **columns: 
 
 @action
 def edit_cluster(row: Cluster, *, by: Actor, **columns: Any) -> Cluster:
-    """Change name, description, comment, level or MAC pool; what the level does not show gets a card that it does
-    (oVirt: UpdateClusterCommand)."""
+    """Change name, description, comment, level, firmware of new machines or MAC pool; what the level does not show gets
+    a card that it does (oVirt: UpdateClusterCommand)."""
     row = locked(row)
     authorise(by, ActionGroup.EDIT_CLUSTER_CONFIGURATION, row)
     before, after = changed(row, _checked(columns))
@@ -99,8 +99,9 @@ def _fit(cluster: Cluster, *, by: Actor) -> None:
 def _checked(columns: dict[str, Any]) -> dict[str, Any]:
     if "name" in columns:
         columns = {**columns, "name": _named(columns["name"])}
-    if columns.get("level", Level.V4_8) not in list(Level):
-        raise Refusal("ILLEGAL_VALUE", "level", value=str(columns["level"])[:8], allowed=", ".join(Level))
+    for name, kind in (("level", Level), ("firmware", Firmware)):
+        if name in columns and columns[name] not in list(kind):
+            raise Refusal("ILLEGAL_VALUE", name, value=str(columns[name])[:8], allowed=", ".join(kind))
     return columns
 
 

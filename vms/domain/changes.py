@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any
+from typing import Any, Final, Self
 
-from .console import Console, Offer
+from .console import Console, Firmware, Offer
 from .machine import MachineSpec
 
+AS_CLUSTER: Final = "cluster"  # in place of a firmware: the one that the cluster has
 ConsoleChange = Callable[[Console, Offer], Console]
 
 
@@ -26,6 +27,12 @@ class Changes:
     version: int | None = None
     apply_to_existing: bool = False
     accept_lockout: bool = True
+
+    def in_cluster(self, firmware: Firmware) -> Self:
+        """These changes with the cluster's firmware where they ask for it."""
+        if self.machine.get("firmware") != AS_CLUSTER:
+            return self
+        return replace(self, machine={**self.machine, "firmware": firmware})
 
     def apply_to(self, spec: MachineSpec, offer_for: Callable[[MachineSpec], Offer]) -> MachineSpec:
         """The machine with these changes; `offer_for` tells what its cluster offers the changed machine."""

@@ -24,11 +24,33 @@ class Video(StrEnum):
     BOCHS = "bochs"
 
 
+class Chipset(StrEnum):
+    """The board that a machine is built on; a machine type's name has it."""
+
+    Q35 = "q35"
+    I440FX = "i440fx"
+
+
 class Firmware(StrEnum):
-    """What starts the guest; bochs needs UEFI."""
+    """What starts the guest and the board that it is made for (oVirt: BiosType); bochs needs UEFI, as a TPM does."""
 
     BIOS = "bios"
     UEFI = "uefi"
+    SECURE = "secure"
+    I440FX = "i440fx"
+
+    @property
+    def uefi(self) -> bool:
+        return self in {Firmware.UEFI, Firmware.SECURE}
+
+    @property
+    def chipset(self) -> Chipset:
+        return Chipset.I440FX if self == Firmware.I440FX else Chipset.Q35
+
+    @property
+    def label(self) -> str:
+        """The name that it goes by everywhere."""
+        return _FIRMWARE_LABELS[self]
 
 
 class Level(StrEnum):
@@ -42,6 +64,13 @@ class Level(StrEnum):
     V4_7 = "4.7"
     V4_8 = "4.8"
 
+
+_FIRMWARE_LABELS: Final = {
+    Firmware.BIOS: "BIOS",
+    Firmware.UEFI: "UEFI",
+    Firmware.SECURE: "Secure Boot",
+    Firmware.I440FX: "I440FX",
+}
 
 Graphics = frozenset[Protocol]
 HEADLESS: Final[Graphics] = frozenset()
@@ -187,7 +216,7 @@ class Offer:
             case Protocol.VNC, Video.CIRRUS:
                 return self.level <= Level.V4_2
             case Protocol.VNC, Video.BOCHS:
-                return self.level >= Level.V4_5 and self.firmware == Firmware.UEFI
+                return self.level >= Level.V4_5 and self.firmware.uefi
         return False
 
 

@@ -31,6 +31,7 @@ class DeviceKind(StrEnum):
     DISK = "disk"
     WATCHDOG = "watchdog"
     RNG = "rng"
+    TPM = "tpm"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,6 +112,8 @@ def _further(spec: MachineSpec) -> Iterator[Part]:
         yield DeviceKind.RNG, "virtio", {"source": spec.rng.source.value, **limits}
     if spec.watchdog:
         yield DeviceKind.WATCHDOG, spec.watchdog.model, {"action": spec.watchdog.action.value}
+    if spec.tpm:
+        yield DeviceKind.TPM, "tpm-crb", {"version": "2.0"}
 
 
 def _graphical(spec: MachineSpec) -> Iterator[Part]:

@@ -8,7 +8,7 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from uuid import UUID
 
-from .console import SPICE_AND_VNC, Console, Firmware, Graphics, Protocol
+from .console import SPICE_AND_VNC, Chipset, Console, Firmware, Graphics, Protocol
 from .errors import Refusal
 from .lifecycle import Status
 from .machine import HOST_PASSTHROUGH, Address, MachineSpec
@@ -23,7 +23,8 @@ _ADDRESS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|[0-
 class Capabilities:
     """What a host's hypervisor offers; `accelerator` is `kvm` or `qemu` (emulation) with the reason for it.
 
-    `videos`, `cpu_models` and `machines` are libvirt's names; memory is in MiB; `schedules` tells whether the host's
+    `videos`, `cpu_models` and `machines` are libvirt's names, `machine` and `legacy_machine` the ones it takes for each
+    chipset; `tpm` tells whether the host emulates one (swtpm); memory is in MiB; `schedules` tells whether the host's
     kernel weighs machines against each other for us (control groups), `uuid` is the host's own. `networks` tells
     whether networks of ours can be carried there, with the reason why not; `bridges` and `libvirt_networks` are there
     already, None where nobody could tell.
@@ -34,7 +35,9 @@ class Capabilities:
     graphics: Graphics = SPICE_AND_VNC
     videos: frozenset[str] = frozenset({"vga", "virtio", "qxl", "cirrus", "bochs"})
     firmwares: frozenset[Firmware] = frozenset(Firmware)
+    tpm: bool = False
     machine: str = "pc-q35-7.2"
+    legacy_machine: str = "pc-i440fx-7.2"
     cpus: int = 1
     memory: int = 65_536
     hypervisor: str = ""
@@ -48,12 +51,18 @@ class Capabilities:
     bridges: frozenset[str] | None = None
     libvirt_networks: frozenset[str] | None = None
 
+    def machine_for(self, firmware: Firmware) -> str:
+        """The machine type that the host takes for the firmware's chipset."""
+        return self.machine if firmware.chipset == Chipset.Q35 else self.legacy_machine
+
     def lacks(self, spec: MachineSpec) -> str:
         """What the machine asks for that the host does not have, by its own name; empty when it has all."""
         if missing := spec.console.graphics - self.graphics:
             return " + ".join(sorted(protocol.upper() for protocol in missing))
         if spec.firmware not in self.firmwares:
-            return spec.firmware.upper()
+            return spec.firmware.label
+        if spec.tpm and not self.tpm:
+            return "TPM"
         if spec.cpu_model and spec.cpu_model != HOST_PASSTHROUGH and spec.cpu_model not in self.cpu_models:
             return spec.cpu_model
         machine = spec.emulated_machine

@@ -10,7 +10,7 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from . import properties
-from .console import Console, Firmware, Level, Offer, Protocol
+from .console import Chipset, Console, Firmware, Level, Offer, Protocol
 from .disks import Disk
 from .errors import Refusal
 from .networks import Nic
@@ -57,7 +57,8 @@ class MachineSpec:
     are the host's choice where they are empty, `time_zone` the operating system's; `hosts` are those that it may start
     on, any for none. `cpu_shares` 0 leaves the scheduler's own weight; `restart` has it started again after a failure,
     `priority` says in which order.
-    `machine` and `addresses` pin what the first start chose, so that no later change moves another device.
+    `machine` and `addresses` pin what the first start chose, so that no later change moves another device; another
+    chipset begins anew. A `tpm` is a chip of the machine's own, which UEFI alone knows to use.
     """
 
     id: UUID
@@ -72,6 +73,7 @@ class MachineSpec:
     emulated_machine: str = ""
     vm_type: VmType = VmType.SERVER
     firmware: Firmware = Firmware.BIOS
+    tpm: bool = False
     time_zone: str = ""
     serial_number: SerialNumber = field(default_factory=SerialNumber)
     boot_order: BootOrder = field(default_factory=BootOrder)
@@ -102,6 +104,7 @@ class MachineSpec:
         if self.cpu_shares:
             between("cpu_shares", self.cpu_shares, *CPU_SHARES)
         self._check_words()
+        self._check_board()
         between("nics", len(self.nics), 0, NICS)
         properties.check(self.custom_properties)
 
@@ -114,6 +117,16 @@ class MachineSpec:
     def guaranteed(self) -> int:
         """The memory that its host keeps for it in any case, in MiB."""
         return self.guaranteed_memory or self.memory
+
+    @property
+    def pinned_machine(self) -> str:
+        """The machine type that its first start chose, as long as it has that chipset."""
+        return self.machine if chipset_of(self.machine) == self.firmware.chipset else ""
+
+    @property
+    def pinned_addresses(self) -> Mapping[str, Address]:
+        """Where its devices sit, as long as it has that chipset."""
+        return self.addresses if self.pinned_machine or not self.machine else {}
 
     @property
     def operating_system(self) -> OperatingSystem:
@@ -142,6 +155,7 @@ class MachineSpec:
             "emulated_machine": self.emulated_machine,
             "vm_type": self.vm_type,
             "firmware": self.firmware,
+            "tpm": self.tpm,
             "time_zone": self.time_zone,
             "serial_number": (self.serial_number.policy, self.serial_number.value),
             "boot_devices": self.boot_order.text,
@@ -195,6 +209,14 @@ class MachineSpec:
         if self.guaranteed_memory is not None:
             between("guaranteed_memory", self.guaranteed_memory, 1, self.memory)
 
+    def _check_board(self) -> None:
+        if self.tpm and not self.firmware.uefi:
+            raise Refusal("TPM_DEVICE_REQUESTED_ON_NON_UEFI", "tpm")
+        chipset = self.firmware.chipset
+        if self.emulated_machine and chipset_of(self.emulated_machine) not in {chipset, None}:
+            value, allowed = self.emulated_machine[:40], f"a machine of the chipset {chipset.upper()}"
+            raise Refusal("ILLEGAL_VALUE", "emulated_machine", value=value, allowed=allowed)
+
     def _check_words(self) -> None:
         if self.os not in OPERATING_SYSTEMS:
             raise Refusal("ILLEGAL_VALUE", "os", value=self.os[:40], allowed=", ".join(OPERATING_SYSTEMS))
@@ -217,9 +239,14 @@ FROM_INSTANCE_TYPE: Final = (
 )
 FROM_TEMPLATE: Final = (
     *FROM_INSTANCE_TYPE,
-    *("os", "vm_type", "firmware", "time_zone", "serial_number", "boot", "start_paused", "hosts", "cpu_shares"),
+    *("os", "vm_type", "firmware", "tpm", "time_zone", "serial_number", "boot", "start_paused", "hosts", "cpu_shares"),
     "custom_properties",
 )
+
+
+def chipset_of(machine: str) -> Chipset | None:
+    """The chipset that libvirt's name for a machine type has in it; None where it has none."""
+    return next((chipset for chipset in Chipset if chipset in machine), None)
 
 
 @cache

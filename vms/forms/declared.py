@@ -56,7 +56,7 @@ class MachineFields(forms.Form):
     guaranteed_memory = number(1, MEMORY_MIB[1], required=False, help_text=_("Empty: all of it."))
     sockets, cores, threads = number(1, CPUS), number(1, CPUS), number(1, CPUS)
     cpu_model, emulated_machine = choice(), choice()
-    firmware = choice(FIRMWARES, required=True)
+    firmware, tpm = choice(FIRMWARES, required=True), switch()
     time_zone = zone(_("As the operating system has it"))
     serial_policy = choice(SERIAL_POLICIES, required=True)
     serial_value = text(64, help_text=_("Used with the policy “Custom serial number”."))

@@ -26,6 +26,7 @@ from vms.messages import Text
 from vms.models import Hardware, User
 
 from . import firstboot, offered
+from .board import why_no_tpm
 from .console import CONSOLE_FIELDS, PROTOCOLS, console_change, console_drawn, video_choices
 from .declared import MachineFields, property_fields
 from .fields import MachineField, Section, Tab, member, refused
@@ -243,6 +244,8 @@ class HardwareForm(MachineFields):
             firmware=member(Firmware, self.values["firmware"], self.source.firmware),
             server=member(VmType, self.values["vm_type"], self.source.vm_type) == VmType.SERVER,
         )
+        if "tpm" in self.fields and (why_not := why_no_tpm(self.row, self.offer.firmware, has_one=self.source.tpm)):
+            self.locked["tpm"], self.values["tpm"] = why_not, False
         self.sensible = {name: self._sensible(name) for name in MACHINE_FIELDS if name != "video_type"}
         self._draw_console()
         self._lock()
@@ -354,6 +357,8 @@ class HardwareForm(MachineFields):
         made = {name: part.made(self.cleaned_data) for name, part in changed.items()}
         if not self.is_new and self._changed("name"):
             made["name"] = self.cleaned_data["name"]
+        if self.source.tpm and not self.offer.firmware.uefi:  # it goes with the UEFI
+            made["tpm"] = False
         return made
 
     def _console_change(self) -> ConsoleChange | None:

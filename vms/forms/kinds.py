@@ -74,17 +74,21 @@ class _MadeFromTemplate(HardwareForm):
         self.sized_as = self._linked()
         spec = stored_spec(row)
         if self.is_new or self.made_of != row.template:
-            spec = spec.inherit(self.made_of.spec, FROM_TEMPLATE)
+            spec = spec.inherit(self.made_of.spec_in(self.row.cluster_firmware), FROM_TEMPLATE)
         elif self.sized_as == row.instance_type:
             return spec
         return spec.inherit(self.sized_as.spec, FROM_INSTANCE_TYPE) if self.sized_as else spec
 
     def ancestors(self) -> tuple[Source, ...]:
-        made_of = Source(_("template %(name)s") % {"name": self.made_of}, self.made_of.spec, FROM_TEMPLATE)
-        if self.sized_as is None:
-            return (made_of,)
-        named = _("instance type %(name)s") % {"name": self.sized_as}
-        return (made_of, Source(named, self.sized_as.spec, FROM_INSTANCE_TYPE))
+        handed = self.made_of.spec_in(self.row.cluster_firmware)
+        sources = [Source(_("template %(name)s") % {"name": self.made_of}, handed, FROM_TEMPLATE)]
+        if self.made_of.built_in:
+            cluster = getattr(self.row, "cluster", None)
+            sources.append(Source(_("cluster %(name)s") % {"name": cluster}, handed, ("firmware",)))
+        if self.sized_as is not None:
+            named = _("instance type %(name)s") % {"name": self.sized_as}
+            sources.append(Source(named, self.sized_as.spec, FROM_INSTANCE_TYPE))
+        return tuple(sources)
 
     def settle(self) -> None:
         """Another size makes the instance type Custom, and its own size links it again."""

@@ -38,7 +38,8 @@ LAYOUT: Final[Layout] = (
         _("System"),
         (
             ("", ("memory", "maximum_memory", "guaranteed_memory")),
-            ("", (*CPU, "cpu_model", "emulated_machine", "firmware")),
+            ("", (*CPU, "cpu_model", "emulated_machine")),
+            ("", ("firmware", "tpm")),
             ("", ("time_zone", "serial_policy", "serial_value")),
         ),
     ),
@@ -92,7 +93,7 @@ BASIC: Final = frozenset(
 
 # A change there draws everything anew, since everything may be inherited otherwise; or the Console tab, where it
 # decides what makes sense. Any other field only says anew where its value comes from and what it makes of the machine.
-REDRAWS_ALL: Final = frozenset({"base", "cluster", "template", "instance_type", "vm_type", *CARDS})
+REDRAWS_ALL: Final = frozenset({"base", "cluster", "template", "instance_type", "vm_type", "firmware", *CARDS})
 REDRAWS_CONSOLE: Final = frozenset(
-    {"headless", "protocol", "video_type", "disconnect_action", "override_proxy", "usb", "serial", "firmware"}
+    {"headless", "protocol", "video_type", "disconnect_action", "override_proxy", "usb", "serial"}
 )

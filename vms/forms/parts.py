@@ -78,6 +78,7 @@ PARTS: Final = (
     _plain("emulated_machine"),
     _plain("vm_type", VmType),
     _plain("firmware", Firmware),
+    _plain("tpm"),
     _plain("time_zone"),
     Part(
         "serial_number",

@@ -12,6 +12,7 @@ from vms.domain.errors import Refusal
 from vms.domain.runonce import LOOPBACK
 from vms.messages import FIELDS, Text
 from vms.models import Cluster, DataCenter, User
+from vms.models.hardware import FIRMWARES
 
 from .fields import Field, Options, choice
 from .parts import Values
@@ -87,12 +88,14 @@ class ClusterForm(PlaceForm):
 
     data_center = place(DataCenter)
     level = choice(_LEVELS, required=True)
+    firmware = choice(FIRMWARES, required=True)
     description = forms.CharField(max_length=4000, required=False)
     comment = forms.CharField(max_length=4000, required=False)
 
     def __init__(self, data: Any = None, *, row: Any, by: User) -> None:
         super().__init__(data, row=row, by=by)
         self.initial.setdefault("level", _LEVELS[-1][0])
+        self.fields["firmware"].help_text = _("What machines are made with that have no template of their own.")
 
 
 class HostForm(PlaceForm):

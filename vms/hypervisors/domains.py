@@ -10,7 +10,7 @@ import libvirt
 
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
-from vms.libvirtxml.adopt import in_order, plain_name
+from vms.libvirtxml.adopt import adopt, in_order, plain_name
 from vms.libvirtxml.write import NVRAM
 
 PORT_TRIES: Final = 3
@@ -60,6 +60,26 @@ def make_ready(domain: Any, name: str) -> None:
         domain.managedSaveRemove()
     if name not in {domain.name(), plain_name(domain.name())}:
         domain.rename(name)
+
+
+def change_board(domain: Any, definition: str) -> None:
+    """An inactive domain that is about to be defined with another firmware, or without its TPM, loses what the one
+    before has kept: it means nothing to the next, and nobody would find it again."""
+    before = adopt(domain.XMLDesc(libvirt.VIR_DOMAIN_XML_INACTIVE)).parts
+    after = adopt(definition).parts
+    same, chip = before["firmware"] == after["firmware"], after["tpm"] or not before["tpm"]
+    if same and chip:
+        return
+    flags = libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    flags |= libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM if same else libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+    domain.undefineFlags(flags | (libvirt.VIR_DOMAIN_UNDEFINE_KEEP_TPM if chip else libvirt.VIR_DOMAIN_UNDEFINE_TPM))
+
+
+def forget_board(connection: Any, definition: str) -> None:
+    """Remove what the firmware and the TPM of a machine that has moved away have kept here: moving takes it along, and
+    libvirt leaves the file."""
+    if adopt(definition).parts["firmware"].uefi:
+        connection.defineXML(definition).undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
 
 
 def on_reboot(domain: Any, *, cold: bool) -> None:

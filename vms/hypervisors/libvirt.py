@@ -29,7 +29,7 @@ from . import agent, networks
 from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
 from .counters import measured
-from .domains import already, create, definition_of, make_ready, on_reboot, variables
+from .domains import already, change_board, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
 from .glances import Glances
 from .layers import pull, push, write_elsewhere
@@ -89,6 +89,8 @@ class LibvirtHypervisor:
     def define(self, spec: MachineSpec, own: str = "") -> Observation:
         with self._connections.refusals():
             text = own or self._ours(Run(base=spec), None)[0]
+            if (domain := self._find(spec.id)) is not None and not own and not domain.isActive():
+                change_board(domain, text)
             return self._observation(self._connections.mine().defineXML(text))
 
     def normalise(self, spec: MachineSpec) -> Observation:
@@ -331,6 +333,8 @@ class LibvirtHypervisor:
             definition, started = texts(run, domain)
             if domain is not None:
                 make_ready(domain, run.base.name)
+                if definition:
+                    change_board(domain, definition)
             defined = connection.defineXML(definition) if definition else domain
             flags = libvirt.VIR_DOMAIN_START_PAUSED if run.spec.start_paused or paused else 0
             try:

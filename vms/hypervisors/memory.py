@@ -32,12 +32,13 @@ _SCREEN: Final = (720, 400)  # black, as before a firmware speaks
 
 # A host that is never too small for what people want to try.
 SPACIOUS: Final = Capabilities(
+    tpm=True,
     hypervisor="memory",
     accelerator_reason="memory",
     cpus=64,
     memory=1024 * 1024,
     cpu_models=frozenset({"qemu64", "Haswell", "EPYC"}),
-    machines=frozenset({"pc-q35-6.0", "pc-q35-7.2"}),
+    machines=frozenset({"pc-q35-6.0", "pc-q35-7.2", "pc-i440fx-7.2"}),
     schedules=True,
     networks=True,
 )

@@ -22,6 +22,7 @@ from vms.libvirtxml.elements import PARSER
 
 from .base import Progress
 from .connections import Connections
+from .domains import forget_board
 
 LOOK_EVERY: Final = 0.5  # seconds between two looks at how far a job is
 SETTLES_WITHIN: Final = 10.0  # seconds that a job of a leader who died may take to end
@@ -62,6 +63,7 @@ def move(
     here = _settle(_find(source.mine(), machine), _find(target.mine(), machine))
     if here is None:
         return
+    left = here.XMLDesc(_SECRETS | libvirt.VIR_DOMAIN_XML_INACTIVE) if here.isPersistent() else ""
     params = _parameters(here, arrival, urlsplit(target.location.uri).hostname)
     flags = _FLAGS | (libvirt.VIR_MIGRATE_PAUSED if paused else 0)
     flags |= libvirt.VIR_MIGRATE_UNSAFE if arrival.shared else 0
@@ -77,6 +79,8 @@ def move(
             with side.refusals():
                 side.mine().getLibVersion()
         raise Refusal("HYPERVISOR_REFUSED", None, host=source.name, message=str(error)) from error
+    if left:
+        forget_board(source.mine(), left)
 
 
 def followed(domain: Any, call: Callable[[], None], progress: Progress) -> None:
@@ -118,7 +122,7 @@ def _settle(here: Any, there: Any) -> Any:
         leaves = False
     if not leaves and arrived:
         if here is not None and here.isPersistent():
-            here.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_KEEP_NVRAM)
+            here.undefineFlags(libvirt.VIR_DOMAIN_UNDEFINE_NVRAM)
         if _waits(there):
             there.resume()
         return None

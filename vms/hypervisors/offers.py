@@ -1,10 +1,12 @@
 """What a libvirt host offers, as its daemon tells."""
 
+from collections.abc import Iterator
 from typing import Any, Final
 
+import libvirt
 from lxml import etree
 
-from vms.domain.console import Firmware
+from vms.domain.console import Chipset, Firmware
 from vms.domain.console import Protocol as GraphicsProtocol
 from vms.domain.hosts import Capabilities
 
@@ -12,11 +14,12 @@ from . import networks
 from .connections import Location
 
 USER_MODE_ALONE: Final = "NETWORKS=user"
+_TYPES: Final = tuple(f"pc-{chipset}-" for chipset in Chipset)
 
 
 def capabilities(connection: Any, location: Location) -> Capabilities:
     """The host's capabilities with the accelerator that was decided on."""
-    told = etree.fromstring(connection.getDomainCapabilities(None, "x86_64", "q35", location.accelerator, 0).encode())
+    told, legacy = _of_machine(connection, location, "q35"), _of_legacy(connection, location)
     host = etree.fromstring(connection.getCapabilities().encode())
     machines = host.iterfind("guest/arch[@name='x86_64']/machine")
     info = connection.getInfo()
@@ -28,16 +31,16 @@ def capabilities(connection: Any, location: Location) -> Capabilities:
         accelerator_reason=location.accelerator_reason,
         graphics=frozenset(protocol for protocol in GraphicsProtocol if protocol.value in graphics),
         videos=frozenset(_values(told, "devices/video", "modelType")),
-        firmwares=frozenset(
-            {Firmware.BIOS, Firmware.UEFI} if "efi" in _values(told, "os", "firmware") else {Firmware.BIOS}
-        ),
+        firmwares=frozenset(_firmwares(told, legacy)),
+        tpm=_emulates_tpm(told),
+        legacy_machine=legacy,
         machine=told.findtext("machine") or "q35",
         cpus=info[2],
         memory=info[1],
         hypervisor=f"QEMU {version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
         emulator=told.findtext("path") or "",
         cpu_models=frozenset(model.text or "" for model in told.iterfind("cpu/mode[@name='custom']/model")),
-        machines=frozenset(name for name in (machine.text or "" for machine in machines) if name.startswith("pc-q35-")),
+        machines=frozenset(name for name in (machine.text or "" for machine in machines) if name.startswith(_TYPES)),
         # A daemon of one user's has no control groups, and refuses what needs them (libvirt: qemuProcessStart).
         schedules=not connection.getURI().endswith("/session"),
         uuid=host.findtext("host/uuid") or "",
@@ -46,6 +49,34 @@ def capabilities(connection: Any, location: Location) -> Capabilities:
         bridges=networks.bridges(connection),
         libvirt_networks=networks.libvirt_networks(connection),
     )
+
+
+def _of_machine(connection: Any, location: Location, machine: str) -> Any:
+    return etree.fromstring(connection.getDomainCapabilities(None, "x86_64", machine, location.accelerator, 0).encode())
+
+
+def _of_legacy(connection: Any, location: Location) -> str:
+    """The newest machine type with the old chipset; empty where QEMU has none any more."""
+    try:
+        return _of_machine(connection, location, "pc").findtext("machine") or ""
+    except libvirt.libvirtError:
+        return ""
+
+
+def _firmwares(told: Any, legacy: str) -> Iterator[Firmware]:
+    yield Firmware.BIOS
+    if legacy:
+        yield Firmware.I440FX
+    if "efi" in _values(told, "os", "firmware"):
+        yield Firmware.UEFI
+        if "yes" in _values(told, "os/loader", "secure"):
+            yield Firmware.SECURE
+
+
+def _emulates_tpm(told: Any) -> bool:
+    """Whether the host's QEMU and its swtpm make one that our machines have."""
+    wanted = {"model": "tpm-crb", "backendModel": "emulator", "backendVersion": "2.0"}
+    return all(value in _values(told, "devices/tpm", name) for name, value in wanted.items())
 
 
 def _values(told: Any, path: str, name: str) -> set[str]:

@@ -8,9 +8,9 @@ from typing import Any, Final
 
 from lxml import etree
 
-from vms.domain.console import VNC, Console, Firmware, Graphics, Protocol, Video
+from vms.domain.console import VNC, Chipset, Console, Firmware, Graphics, Protocol, Video
 from vms.domain.errors import Refusal
-from vms.domain.machine import MEMORY_MIB, NAME_LENGTH
+from vms.domain.machine import MEMORY_MIB, NAME_LENGTH, chipset_of
 from vms.domain.osinfo import DEFAULT, OPERATING_SYSTEMS
 from vms.domain.parts import CPUS, BootDevice, BootOrder, Topology
 
@@ -97,6 +97,7 @@ def adopt(xml: str) -> Adopted:
             "cpu": _topology(domain),
             "os": _system(domain),
             "firmware": _firmware(domain),
+            "tpm": domain.find("devices/tpm") is not None and _firmware(domain).uefi,
             "boot_order": _boot_order(domain),
             "console": _console(domain),
             "ballooning": domain.find("devices/memballoon[@model='none']") is None,
@@ -194,7 +195,7 @@ def _oddities(domain: Element) -> Iterator[Odd]:
         Odd.OTHER_GRAPHICS: len(ours) != len(kinds),
         Odd.OTHER_VIDEO: any(card not in _CARDS for card in cards),
         Odd.VGPU: domain.find("devices/hostdev[@type='mdev']") is not None,
-        Odd.OTHER_MACHINE: not any("q35" in (each.get("machine") or "") for each in domain.iterfind("os/type")),
+        Odd.OTHER_MACHINE: not any(chipset_of(each.get("machine") or "") for each in domain.iterfind("os/type")),
         Odd.OTHER_ARCHITECTURE: any((each.get("arch") or "x86_64") != "x86_64" for each in domain.iterfind("os/type")),
     }
     yield from (odd for odd, there in questions.items() if there)
@@ -245,8 +246,11 @@ def _firmware(domain: Element) -> Firmware:
     if system is None:
         return Firmware.BIOS
     loader = system.find("loader")
-    uefi = system.get("firmware") == "efi" or (loader is not None and loader.get("type") == "pflash")
-    return Firmware.UEFI if uefi else Firmware.BIOS
+    if system.get("firmware") == "efi" or (loader is not None and loader.get("type") == "pflash"):
+        keys = system.find("firmware/feature[@name='enrolled-keys'][@enabled='yes']")
+        return Firmware.UEFI if keys is None else Firmware.SECURE
+    machine = next((kind.get("machine") or "" for kind in system.iterfind("type")), "")
+    return Firmware.I440FX if chipset_of(machine) == Chipset.I440FX else Firmware.BIOS
 
 
 def _boot_order(domain: Element) -> BootOrder:

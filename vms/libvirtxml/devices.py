@@ -9,22 +9,26 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from vms.domain.console import Level, Protocol, Video
+from vms.domain.console import Chipset, Level, Protocol, Video
 from vms.domain.devices import Device, DeviceKind, devices
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
 
 from .disks import CDROM, DiskAt, boot_turns, scsi_controller, write_disk
-from .elements import Element, behind_port, e, on_root_bus, on_usb
+from .elements import BRIDGE, Element, behind_port, e, on_root_bus, on_usb
 from .nics import write_nics
 
 BootFile = Callable[[str], str]
 
-ROOT_PORTS: Final = 24
-# The root port that each device sits behind; video, sound and watchdog sit on the root bus itself.
+ROOT_PORTS: Final = 25
+# The root port that each device sits behind; video, sound and watchdog sit on the root bus itself. On I440FX, which has
+# no such ports, the slots of a bridge stand in for them.
 # Network cards come behind those of `nics`, disks begin at `disks.SCSI_PORT`.
 _USB, _SERIAL_BUS, _BALLOON, _RNG = 1, 2, 3, 4
 _PORTS: Final = {DeviceKind.BALLOON: _BALLOON, DeviceKind.RNG: _RNG}
+_AHCI: Final = ROOT_PORTS + 1  # I440FX has no SATA of its own
+_BRIDGE_SLOT: Final = 3
+_VIDEO_SLOT: Final = {Chipset.Q35: 1, Chipset.I440FX: 2}  # where each board has its first card
 _WATCHDOG_SLOT: Final = 26
 # Enough USB ports that libvirt never adds a hub, behind which it would move what is there already.
 _USB_PORTS: Final = 8
@@ -35,7 +39,7 @@ _CHANNEL_PORTS: Final = {"org.qemu.guest_agent.0": "1", "com.redhat.spice.0": "2
 def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile, disk_at: DiskAt) -> Element:
     """All devices of a machine, each at its place."""
     given, boots = devices(spec), boot_turns(spec)
-    element = e("devices", e("emulator", host.emulator), *_controllers(given), *scsi_controller(spec))
+    element = e("devices", e("emulator", host.emulator), *_controllers(given, spec), *scsi_controller(spec))
     cards = write_nics(spec, given, host)
     count: Counter[DeviceKind] = Counter()
     for device in given:
@@ -47,7 +51,7 @@ def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile, di
             written = _WRITERS[device.kind](device, spec, host)
         if turn := boots.get(device.alias):
             written.append(e("boot", {"order": str(turn)}))
-        _place(written, device, count[device.kind])
+        _place(written, device, count[device.kind], spec.firmware.chipset)
         count[device.kind] += 1
         if device.kind not in _NO_ALIAS:
             written.append(e("alias", {"name": device.alias}))
@@ -62,15 +66,34 @@ def write_devices(spec: MachineSpec, host: Capabilities, boot_file: BootFile, di
     return element
 
 
-def _place(written: Element, device: Device, index: int) -> None:
+def _place(written: Element, device: Device, index: int, chipset: Chipset) -> None:
     """Say where a device sits, if its writer has not; `index` counts those of its kind."""
     if device.kind == DeviceKind.REDIR:
         written.append(on_usb(_FIRST_REDIRECTION_PORT + index))
     if device.kind in _PORTS:
-        written.append(behind_port(None, _PORTS[device.kind]))
+        written.append(behind_port(None, _PORTS[device.kind], chipset))
 
 
-def _controllers(given: tuple[Device, ...]) -> list[Element]:
+def _controllers(given: tuple[Device, ...], spec: MachineSpec) -> list[Element]:
+    chipset = spec.firmware.chipset
+    ports = _root_ports() if chipset == Chipset.Q35 else _bridge()
+    ports.append(e("controller", {"type": "virtio-serial", "index": "0"}, behind_port(None, _SERIAL_BUS, chipset)))
+    if any(device.kind == DeviceKind.SMARTCARD for device in given):
+        ports.append(e("controller", {"type": "ccid", "index": "0"}, on_usb(_SMARTCARD_PORT)))
+    if not any(device.kind == DeviceKind.CONTROLLER for device in given):
+        ports.append(e("controller", {"type": "usb", "index": "0", "model": "none"}))
+    return ports
+
+
+def _bridge() -> list[Element]:
+    return [
+        e("controller", {"type": "pci", "index": "0", "model": "pci-root"}),
+        e("controller", {"type": "pci", "index": str(BRIDGE), "model": "pci-bridge"}, on_root_bus(_BRIDGE_SLOT)),
+        e("controller", {"type": "sata", "index": "0"}, behind_port(None, _AHCI, Chipset.I440FX)),
+    ]
+
+
+def _root_ports() -> list[Element]:
     ports = [e("controller", {"type": "pci", "index": "0", "model": "pcie-root"})]
     for index in range(1, ROOT_PORTS + 1):
         slot, function = 2 + (index - 1) // 8, (index - 1) % 8
@@ -80,11 +103,6 @@ def _controllers(given: tuple[Device, ...]) -> list[Element]:
         ports.append(
             e("controller", {"type": "pci", "index": str(index), "model": "pcie-root-port"}, e("address", place))
         )
-    ports.append(e("controller", {"type": "virtio-serial", "index": "0"}, behind_port(None, _SERIAL_BUS)))
-    if any(device.kind == DeviceKind.SMARTCARD for device in given):
-        ports.append(e("controller", {"type": "ccid", "index": "0"}, on_usb(_SMARTCARD_PORT)))
-    if not any(device.kind == DeviceKind.CONTROLLER for device in given):
-        ports.append(e("controller", {"type": "usb", "index": "0", "model": "none"}))
     return ports
 
 
@@ -113,7 +131,7 @@ def _video(device: Device, spec: MachineSpec, host: Capabilities) -> Element:
     attributes = {"type": model, "heads": str(device.params["heads"]), "primary": "yes"}
     for name in _VIDEO_MEMORY.get(model, ()):
         attributes[name] = str(device.params[name])
-    return e("video", e("model", attributes), on_root_bus(1))
+    return e("video", e("model", attributes), on_root_bus(_VIDEO_SLOT[spec.firmware.chipset]))
 
 
 # Which memory attributes a model takes; libvirt drops or refuses the others.
@@ -133,9 +151,9 @@ def _serial(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element
     )
 
 
-def _usb(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
+def _usb(device: Device, spec: MachineSpec, _host: Capabilities) -> Element:
     attributes = {"type": "usb", "index": "0", "model": str(device.params["model"]), "ports": str(_USB_PORTS)}
-    return e("controller", attributes, behind_port(None, _USB))
+    return e("controller", attributes, behind_port(None, _USB, spec.firmware.chipset))
 
 
 def _redirection(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
@@ -169,15 +187,18 @@ def _balloon(_device: Device, _spec: MachineSpec, _host: Capabilities) -> Elemen
 
 
 def _drive(device: Device, spec: MachineSpec, boot_file: BootFile, disk_at: DiskAt) -> Element:
-    return _cdrom(device, boot_file) if device.model == CDROM else write_disk(device, spec, disk_at)
+    if device.model == CDROM:
+        return _cdrom(device, boot_file, spec.firmware.chipset)
+    return write_disk(device, spec, disk_at)
 
 
-def _cdrom(device: Device, boot_file: BootFile) -> Element:
-    """The drive is always there, so that a CD can be laid into it; the machine's own SATA controller holds it."""
+def _cdrom(device: Device, boot_file: BootFile, chipset: Chipset) -> Element:
+    """The drive is always there, so that a CD can be laid into it; the board's own controller holds it."""
     disk = e("disk", {"type": "file", "device": "cdrom"}, e("driver", {"name": "qemu", "type": "raw"}))
     if file := device.params.get("file"):
         disk.append(e("source", {"file": boot_file(str(file))}))
-    disk.append(e("target", {"dev": "sda", "bus": "sata"}))
+    at = ("sda", "sata") if chipset == Chipset.Q35 else ("hda", "ide")
+    disk.append(e("target", dict(zip(("dev", "bus"), at, strict=True))))
     disk.append(e("readonly"))
     return disk
 
@@ -195,6 +216,12 @@ def _rng(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
     return rng
 
 
+def _tpm(device: Device, _spec: MachineSpec, _host: Capabilities) -> Element:
+    """The host's swtpm plays the chip; what it keeps lies beside the firmware's variables."""
+    version = str(device.params["version"])
+    return e("tpm", {"model": device.model}, e("backend", {"type": "emulator", "version": version}))
+
+
 _WRITERS: Final[Mapping[DeviceKind, Callable[[Device, MachineSpec, Capabilities], Element]]] = {
     DeviceKind.GRAPHICS: _graphics,
     DeviceKind.VIDEO: _video,
@@ -208,6 +235,7 @@ _WRITERS: Final[Mapping[DeviceKind, Callable[[Device, MachineSpec, Capabilities]
     DeviceKind.BALLOON: _balloon,
     DeviceKind.WATCHDOG: _watchdog,
     DeviceKind.RNG: _rng,
+    DeviceKind.TPM: _tpm,
 }
 _NO_ALIAS: Final = frozenset({DeviceKind.GRAPHICS, DeviceKind.INTERFACE})  # a card says it itself
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
+from vms.domain.console import Chipset
 from vms.domain.devices import Device, DeviceKind, devices
 from vms.domain.disks import Disk, Interface
 from vms.domain.machine import MachineSpec
@@ -58,7 +59,7 @@ def write_disk(device: Device, spec: MachineSpec, disk_at: DiskAt) -> Element:
         element.append(e("readonly"))
     if disk.shareable:
         element.append(e("shareable"))
-    element.append(_address(disk))
+    element.append(_address(disk, spec.firmware.chipset))
     return element
 
 
@@ -73,7 +74,8 @@ def plugged(spec: MachineSpec, disk: Disk, disk_at: DiskAt) -> Element:
 def scsi_controller(spec: MachineSpec) -> Iterator[Element]:
     """The controller of VirtIO-SCSI disks: in every machine that has disks, so that one can come while it runs."""
     if spec.disks:
-        yield e("controller", {"type": "scsi", "index": "0", "model": "virtio-scsi"}, behind_port(None, SCSI_PORT))
+        place = behind_port(None, SCSI_PORT, spec.firmware.chipset)
+        yield e("controller", {"type": "scsi", "index": "0", "model": "virtio-scsi"}, place)
 
 
 def boot_turns(spec: MachineSpec) -> dict[str, int]:
@@ -94,9 +96,9 @@ def _of_kind(kind: BootDevice, spec: MachineSpec) -> list[str]:
     return [device.alias for device in sorted(drives, key=lambda device: not device.params.get("bootable"))]
 
 
-def _address(disk: Disk) -> Element:
+def _address(disk: Disk, chipset: Chipset) -> Element:
     if disk.interface == Interface.VIRTIO:
-        return behind_port(None, SCSI_PORT + 1 + disk.slot)
+        return behind_port(None, SCSI_PORT + 1 + disk.slot, chipset)
     if disk.interface == Interface.SATA:
         return e("address", {"type": "drive", "controller": "0", "bus": "0", "target": "0", "unit": str(disk.slot + 1)})
     return e("address", {"type": "drive", "controller": "0", "bus": "0", "target": "0", "unit": str(disk.slot)})

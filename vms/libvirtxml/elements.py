@@ -5,9 +5,11 @@ from typing import Final
 
 from lxml import etree
 
+from vms.domain.console import Chipset
 from vms.domain.machine import Address
 
 Element = etree._Element
+BRIDGE: Final = 1  # the bus that I440FX has beside its own
 PARSER: Final = etree.XMLParser(resolve_entities=False, no_network=True, huge_tree=False)
 
 
@@ -25,11 +27,17 @@ def e(tag: str, *parts: Element | str | Mapping[str, str]) -> Element:
     return element
 
 
-def behind_port(stored: Address | None, bus: int) -> Element:
-    """The address of a card: where it was before, else behind a root port."""
+def behind_port(stored: Address | None, port: int, chipset: Chipset = Chipset.Q35) -> Element:
+    """The address of a card: where it was before, else behind a root port, which on I440FX is a slot of its bridge."""
     if stored and stored.get("type") == "pci":
         return e("address", dict(stored))
-    return e("address", {"type": "pci", "domain": "0", "bus": str(bus), "slot": "0", "function": "0"})
+    bus, slot = (port, 0) if chipset == Chipset.Q35 else (BRIDGE, port)
+    return e("address", {"type": "pci", "domain": "0", "bus": str(bus), "slot": str(slot), "function": "0"})
+
+
+def port_of(address: Address, chipset: Chipset) -> int:
+    """The port that a card sits behind."""
+    return int(address["bus" if chipset == Chipset.Q35 else "slot"], 0)
 
 
 def on_root_bus(slot: int) -> Element:

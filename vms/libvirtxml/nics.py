@@ -9,12 +9,12 @@ from lxml import etree
 
 from vms.domain.devices import OUR_ALIAS, Device, DeviceKind
 from vms.domain.hosts import Capabilities
-from vms.domain.machine import NICS, Address, MachineSpec
+from vms.domain.machine import Address, MachineSpec
 from vms.domain.networks import NetworkKind, Nic, Wire
 
-from .elements import PARSER, Element, behind_port, e
+from .elements import PARSER, Element, behind_port, e, port_of
 
-_FIRST_PORT: Final = 5  # the root port that the first card sits behind
+_PORTS: Final = (*range(5, 12), 25)  # the root ports that cards sit behind: between them and the last are the disks
 _LEASE: Final = {"expiry": "12", "unit": "hours"}
 
 
@@ -46,11 +46,12 @@ def write_nics(spec: MachineSpec, given: Iterable[Device], host: Capabilities) -
     """The machine's cards by their aliases, each where it was before; a new one is behind the first root port that is
     free, so that a card which is taken out moves no other one."""
     cards = by_alias(spec, given)
-    kept = {alias: address for alias in cards if _on_bus(address := spec.addresses.get(alias))}
-    taken = {int(address["bus"], 0) for address in kept.values() if address}
-    free = (bus for bus in range(_FIRST_PORT, _FIRST_PORT + NICS) if bus not in taken)
+    chipset, pinned = spec.firmware.chipset, spec.pinned_addresses
+    kept = {alias: address for alias in cards if _on_bus(address := pinned.get(alias))}
+    taken = {port_of(address, chipset) for address in kept.values() if address}
+    free = (port for port in _PORTS if port not in taken)
     return {
-        alias: write_nic(nic, host, alias, behind_port(kept.get(alias), 0 if alias in kept else next(free)))
+        alias: write_nic(nic, host, alias, behind_port(kept.get(alias), 0 if alias in kept else next(free), chipset))
         for alias, nic in cards.items()
     }
 

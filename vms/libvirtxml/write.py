@@ -127,12 +127,14 @@ def _sysinfo(spec: MachineSpec, host: Capabilities) -> Iterator[Element]:
 
 
 def _os(spec: MachineSpec, host: Capabilities, boot_file: BootFile, nvram: str) -> Element:
-    uefi = spec.firmware == Firmware.UEFI
-    machine = spec.emulated_machine or spec.machine or host.machine
+    uefi = spec.firmware.uefi
+    machine = spec.emulated_machine or spec.pinned_machine or host.machine_for(spec.firmware)
     system = e("os", {"firmware": "efi"} if uefi else {}, e("type", {"arch": "x86_64", "machine": machine}, "hvm"))
     if uefi:
         # Left alone, libvirt takes the firmware with Secure Boot, which crashes without SMM (measured).
-        system.append(e("firmware", e("feature", {"enabled": "no", "name": "secure-boot"})))
+        secure = "yes" if spec.firmware == Firmware.SECURE else "no"
+        features = ("secure-boot", "enrolled-keys") if spec.firmware == Firmware.SECURE else ("secure-boot",)
+        system.append(e("firmware", *(e("feature", {"enabled": secure, "name": name}) for name in features)))
         # By id: libvirt's own choice is by name, so a rename would lose them, and the next one of that name find them.
         system.append(e("nvram", f"{nvram}/{spec.id}_VARS.fd"))
     if spec.boot.kernel:
@@ -155,6 +157,8 @@ def _os(spec: MachineSpec, host: Capabilities, boot_file: BootFile, nvram: str) 
 
 def _features(spec: MachineSpec, host: Capabilities) -> Element:
     features = e("features", e("acpi"), e("apic"))
+    if spec.firmware == Firmware.SECURE:  # what guards the variables, so that a guest cannot switch it off
+        features.append(e("smm", {"state": "on"}))
     if host.accelerator != "kvm":  # what follows only KVM can do
         return features
     if spec.operating_system.family == Family.WINDOWS:

@@ -216,6 +216,7 @@ DEVICES: Final[dict[DeviceKind, Text]] = {
     DeviceKind.SMARTCARD: _("Smartcard"),
     DeviceKind.SOUND: _("Sound"),
     DeviceKind.CHANNEL: _("Channel"),
+    DeviceKind.TPM: "TPM",
     DeviceKind.INPUT: _("Input"),
     DeviceKind.INTERFACE: _("Interface"),
     DeviceKind.BALLOON: _("Balloon"),

@@ -51,6 +51,16 @@ REFUSALS: Final[dict[str, Text]] = {
     "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_FIRMWARE": _(
         "The video type %(video)s does not go with this firmware; choose one of: %(offered)s."
     ),
+    "TPM_DEVICE_REQUESTED_ON_NON_UEFI": _(
+        "A TPM needs UEFI: choose a chipset with UEFI or SecureBoot, or leave the TPM out."
+    ),
+    "TPM_ON_ANOTHER_HOST": _(
+        "What the TPM of %(name)s keeps is on host %(host)s alone, which cannot take it now: activate that host, or take "
+        "the TPM out."
+    ),
+    "TPM_DEVICE_REQUESTED_ON_UNSUPPORTED_PLATFORM": _(
+        "No host of cluster %(cluster)s makes a TPM: install swtpm and swtpm-tools on one and restart its libvirt."
+    ),
     "ACTION_TYPE_FAILED_ILLEGAL_NUM_OF_MONITORS": _("The console cannot have %(monitors)s monitors."),
     "ACTION_TYPE_FAILED_ONLY_ONE_DEVICE_WITH_THIS_GRAPHICS_ALLOWED": _("There is a %(protocol)s console already."),
     "ACTION_TYPE_FAILED_GRAPHIC_TYPE_MUST_BE_SPECIFIED": _("A graphics protocol has to be named."),

@@ -73,7 +73,14 @@ def _choices(kind: type[StrEnum], *labels: Any) -> tuple[tuple[str, Any], ...]:
     return tuple((member.value, label) for member, label in zip(kind, labels, strict=True))
 
 
-FIRMWARES: Final = ((Firmware.BIOS.value, _("BIOS")), (Firmware.UEFI.value, _("UEFI")))
+# In oVirt's words.
+FIRMWARES: Final = _choices(
+    Firmware,
+    _("Q35 Chipset with BIOS"),
+    _("Q35 Chipset with UEFI"),
+    _("Q35 Chipset with SecureBoot"),
+    _("I440FX Chipset with BIOS"),
+)
 VM_TYPES: Final = (
     (VmType.DESKTOP.value, _("Desktop")),
     (VmType.SERVER.value, _("Server")),
@@ -125,6 +132,7 @@ _LAWS: Final[dict[str, Q]] = {
     & (Q(guaranteed_memory=None) | Q(guaranteed_memory__range=(1, F("memory")))),
     "boot_needs_a_kernel": ~Q(kernel="") | Q(initrd="", parameters=""),
     "boot_order_is_known": Q(boot_devices__in=BOOT_ORDERS),
+    "tpm_needs_uefi": Q(tpm=False) | Q(firmware__in=[each.value for each in Firmware if each.uefi]),
     "serial_number_fits": Q(serial_policy=SerialPolicy.CUSTOM.value) & ~Q(serial_value="")
     | Q(serial_policy__in=[policy.value for policy in SerialPolicy if policy != SerialPolicy.CUSTOM], serial_value=""),
     "rng_fits": Q(rng_source="", rng_bytes=None, rng_period=None)
@@ -157,8 +165,8 @@ class Hardware(CardHolder, models.Model):
     )
     SPEC_FIELDS: ClassVar[tuple[str, ...]] = (
         *("name", "os", "memory", "maximum_memory", "guaranteed_memory", "sockets", "cores", "threads", "cpu_model"),
-        *("emulated_machine", "vm_type", "firmware", "time_zone", "serial_policy", "serial_value", "boot_devices"),
-        *("boot_menu", "cd", "kernel", "initrd", "parameters", "start_paused", "host_ids", "migration"),
+        *("emulated_machine", "vm_type", "firmware", "tpm", "time_zone", "serial_policy", "serial_value"),
+        *("boot_devices", "boot_menu", "cd", "kernel", "initrd", "parameters", "start_paused", "host_ids", "migration"),
         *("high_availability", "priority", "watchdog_action", "cpu_shares", "ballooning", "io_threads", "rng_source"),
         *("rng_bytes", "rng_period", "custom_properties", *CONSOLE_FIELDS),
     )
@@ -187,6 +195,7 @@ class Hardware(CardHolder, models.Model):
     emulated_machine = models.CharField(_("custom emulated machine"), max_length=64, blank=True)
     vm_type = models.CharField(_("optimized for"), max_length=24, choices=VM_TYPES, default=VmType.SERVER.value)
     firmware = models.CharField(_("firmware"), max_length=8, choices=FIRMWARES, default=Firmware.BIOS.value)
+    tpm = models.BooleanField("TPM", default=False)
     time_zone = models.CharField(_("hardware clock time offset"), max_length=64, blank=True)
     serial_policy = models.CharField(
         _("serial number policy"), max_length=8, choices=SERIAL_POLICIES, default=SerialPolicy.NONE.value
@@ -313,6 +322,7 @@ class Hardware(CardHolder, models.Model):
             emulated_machine=self.emulated_machine,
             vm_type=VmType(self.vm_type),
             firmware=Firmware(self.firmware),
+            tpm=self.tpm,
             time_zone=self.time_zone,
             serial_number=SerialNumber(policy=SerialPolicy(self.serial_policy), value=self.serial_value),
             boot_order=BootOrder(
@@ -345,7 +355,7 @@ class Hardware(CardHolder, models.Model):
         self.sockets, self.cores, self.threads = spec.cpu.sockets, spec.cpu.cores, spec.cpu.threads
         self.cpu_model, self.emulated_machine = spec.cpu_model, spec.emulated_machine
         self.vm_type = spec.vm_type.value
-        self.firmware = spec.firmware.value
+        self.firmware, self.tpm = spec.firmware.value, spec.tpm
         self.time_zone = spec.time_zone
         self.serial_policy, self.serial_value = spec.serial_number.policy.value, spec.serial_number.value
         self.boot_devices, self.boot_menu = spec.boot_order.text, spec.boot_order.menu
@@ -367,6 +377,12 @@ class Hardware(CardHolder, models.Model):
         """The compatibility level that rules the devices; None without a cluster (Blank, instance types)."""
         cluster = getattr(self, "cluster", None)
         return Level(cluster.level) if cluster else None
+
+    @property
+    def cluster_firmware(self) -> Firmware:
+        """What the cluster gives machines that have no template of their own."""
+        cluster = getattr(self, "cluster", None)
+        return Firmware(cluster.firmware) if cluster else Firmware.BIOS
 
     def offer(self, spec: MachineSpec | None = None) -> Offer:
         """What the cluster makes possible for this machine, or for `spec` in its place."""

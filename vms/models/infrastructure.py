@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from vms.domain.console import SPICE_AND_VNC, Graphics, Level
+from vms.domain.console import SPICE_AND_VNC, Firmware, Graphics, Level
 from vms.domain.hosts import SUBJECT_LENGTH, Capabilities, Doorway
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.domain.runonce import LOOPBACK
@@ -55,6 +55,13 @@ class Cluster(models.Model):
         choices=[(level.value, level.value) for level in Level],
         default=Level.V4_8.value,
     )
+    # What machines are made with that come from no template of their own (oVirt: cluster_default).
+    firmware = models.CharField(
+        _("chipset and firmware"),
+        max_length=8,
+        choices=[(firmware.value, firmware.label) for firmware in Firmware],
+        default=Firmware.BIOS.value,
+    )
     # Where its machines' cards get their addresses from; the default one for None.
     mac_pool = models.ForeignKey(
         "MacPool", models.PROTECT, null=True, blank=True, related_name="clusters", verbose_name=_("MAC address pool")
@@ -78,6 +85,13 @@ class Cluster(models.Model):
         known = [host.capabilities for host in self.hosts.all()]
         told = [capabilities.graphics for capabilities in known if capabilities is not None]
         return frozenset().union(*told) if told else SPICE_AND_VNC
+
+    @property
+    def offers_tpm(self) -> bool:
+        """Whether at least one host makes a TPM for its machines, or none has told yet."""
+        known = [host.capabilities for host in self.hosts.all()]
+        told = [capabilities.tpm for capabilities in known if capabilities is not None]
+        return any(told) or not told
 
 
 class HostStatus(models.TextChoices):

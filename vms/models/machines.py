@@ -1,6 +1,7 @@
 """The four kinds of machine: VM, Template, Pool and InstanceType."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import ClassVar, Self, TypeVar
 from uuid import UUID
@@ -13,13 +14,13 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.access import Seen
-from vms.domain.console import Console, GraphicalAccess, graphical_access
+from vms.domain.console import Console, Firmware, GraphicalAccess, graphical_access
 from vms.domain.disks import Disk
 from vms.domain.doctor import Diagnosis
 from vms.domain.document import run_from_document, run_to_document
 from vms.domain.guest import GuestAddress, Told
 from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
-from vms.domain.machine import Address
+from vms.domain.machine import Address, MachineSpec
 from vms.domain.runonce import Run
 
 from . import screens
@@ -188,6 +189,10 @@ class Template(WithDisks):
     @property
     def built_in(self) -> bool:
         return self.pk == BLANK
+
+    def spec_in(self, firmware: Firmware) -> MachineSpec:
+        """The machine that it hands down in a cluster with this firmware, which the built-in one takes over."""
+        return replace(self.spec, firmware=firmware, tpm=self.tpm and firmware.uefi) if self.built_in else self.spec
 
     @property
     def root_id(self) -> UUID:

@@ -148,6 +148,7 @@ _SYSTEM: Final[tuple[Line, ...]] = (
     ("emulated_machine", "emulated_machine", lambda spec: spec.emulated_machine),
     ("os", "os", lambda spec: spec.os),
     ("firmware", "firmware", lambda spec: spec.firmware),
+    ("tpm", "tpm", lambda spec: spec.tpm or None),
     ("vm_type", "vm_type", lambda spec: spec.vm_type),
     ("time_zone", "time_zone", lambda spec: spec.time_zone),
     ("serial_number", "serial_number", lambda spec: (spec.serial_number.policy, spec.serial_number.value)),

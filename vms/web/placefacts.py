@@ -9,6 +9,7 @@ from vms import messages
 from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import Cluster, DataCenter, Host, HostStatus
+from vms.models.hardware import FIRMWARES
 
 from . import affinityfacts
 from .tables import Cell, Fact, Table
@@ -86,6 +87,7 @@ def cluster(row: Cluster) -> Groups:
     facts = [
         Fact(_("Data Center"), row.data_center.name),
         Fact(_("Compatibility Version"), row.level),
+        Fact(messages.FIELDS["firmware"], str(dict(FIRMWARES)[row.firmware])),
         Fact(_("Graphical consoles"), graphics),
     ]
     return [(_("Cluster"), [*facts, *_texts(row), Fact(_("Cluster ID"), str(row.pk))])]
@@ -121,7 +123,8 @@ def host(row: Host) -> Groups:
         Fact(_("Networks"), _("NAT and isolated ones of ours") if offered.networks else _("User mode"), _why(offered)),
         Fact(_("Bridges"), _listed(offered.bridges)),
         Fact(_("libvirt networks"), _listed(offered.libvirt_networks)),
-        Fact(_("Firmware"), ", ".join(sorted(each.upper() for each in offered.firmwares))),
+        Fact(_("Firmware"), ", ".join(sorted(each.label for each in offered.firmwares))),
+        Fact("TPM", "swtpm" if offered.tpm else _("None: swtpm is not installed there")),
         Fact(_("Machine types"), _first(offered.machines)),
         Fact(_("CPU models"), _first(offered.cpu_models)),
     ]

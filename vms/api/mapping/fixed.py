@@ -30,7 +30,7 @@ class Fixed:
 
 
 def _system(system: OperatingSystem) -> Fixed:
-    told = {"name": system.key, "description": system.name, "architecture": "x86_64", "tpm_support": "unsupported"}
+    told = {"name": system.key, "description": system.name, "architecture": "x86_64", "tpm_support": "supported"}
     return Fixed(uuid5(_NAMESPACE, f"os/{system.key}"), told)
 
 

@@ -8,6 +8,7 @@ from django.db.models import QuerySet
 
 from vms.api.document import Node
 from vms.api.faults import invalid
+from vms.domain.console import Firmware
 from vms.models import Cluster, DataCenter, Host, StorageDomain, StorageStatus, User
 from vms.models.networks import DEFAULT_MAC_POOL
 from vms.search.visible import visible
@@ -21,7 +22,7 @@ from .kept import INHERITED, Identified, Word, kept_fields, listed_words
 from .networks import OF_CLUSTER, OF_DATA_CENTER
 from .people import permissions_on
 from .storage import STORAGE_DOMAIN
-from .types import HOST_STATUS
+from .types import CLUSTER_FIRMWARE, HOST_STATUS
 
 
 class _Level(Type):
@@ -75,6 +76,7 @@ CLUSTER: Final = Entity(
         *_DESCRIBED,
         Field("data_center", Reference("datacenters"), lambda it: it.data_center_id, "reference.data_center"),
         Field("version", _Level(), lambda it: it.level, "attribute.level"),
+        Field("bios_type", CLUSTER_FIRMWARE, lambda it: Firmware(it.firmware), "attribute.firmware"),
         Field(
             *("mac_pool", Reference("macpools")),
             *(lambda it: it.mac_pool_id or DEFAULT_MAC_POOL, "reference.mac_pool"),

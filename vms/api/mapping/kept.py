@@ -118,7 +118,6 @@ _KINDS: Final[dict[str, Type]] = {
     "numa_tune_mode": Word("interleave", "preferred", "strict"),
     "quota": Identified(),
     "storage_error_resume_behaviour": Word("auto_resume", "kill", "leave_paused"),
-    "tpm_enabled": BOOLEAN,
     "tunnel_migration": BOOLEAN,
     "virtio_scsi/enabled": BOOLEAN,
     "virtio_scsi_multi_queues": NUMBER,

@@ -118,6 +118,7 @@ FIELDS: Final = (
     Field("io/threads", NUMBER, lambda it: it.io_threads, "machine.io_threads"),
     Field("type", VM_TYPE, lambda it: VmType(it.vm_type), "machine.vm_type"),
     Field("bios/type", FIRMWARE, lambda it: Firmware(it.firmware), "machine.firmware"),
+    Field("tpm_enabled", BOOLEAN, lambda it: it.tpm, "machine.tpm"),
     Field("bios/boot_menu/enabled", BOOLEAN, lambda it: it.boot_menu, "boot_order.menu"),
     Field("os/type", TEXT, lambda it: it.os, "machine.os"),
     Field("os/boot/devices", _BootDevices(), lambda it: it.boot_devices, "boot_order.devices"),

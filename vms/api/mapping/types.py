@@ -6,6 +6,7 @@ from typing import Any, Final
 from vms.api.document import Node
 from vms.api.faults import invalid
 from vms.domain.access import Rating
+from vms.domain.changes import AS_CLUSTER
 from vms.domain.console import Firmware, Protocol, Video
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
@@ -18,10 +19,15 @@ from .fields import ABSENT, Schema, Type, Words, list_of, object_of
 PROTOCOL: Final = Words({protocol.value: protocol for protocol in (Protocol.VNC, Protocol.SPICE)})
 VIDEO: Final = Words({video.value: video for video in Video})
 VM_TYPE: Final = Words({kind.value: kind for kind in VmType})
-# The default comes last: a reader takes it for BIOS, and nobody is told it.
-FIRMWARE: Final = Words(
-    {"q35_sea_bios": Firmware.BIOS, "q35_ovmf": Firmware.UEFI, "cluster_default": Firmware.BIOS},
-)
+_FIRMWARES: Final = {
+    "q35_sea_bios": Firmware.BIOS,
+    "q35_ovmf": Firmware.UEFI,
+    "q35_secure_boot": Firmware.SECURE,
+    "i440fx_sea_bios": Firmware.I440FX,
+}
+CLUSTER_FIRMWARE: Final = Words(_FIRMWARES)
+# Nobody is told the default: a machine has what its cluster had when it was chosen, as in oVirt.
+FIRMWARE: Final = Words({**_FIRMWARES, "cluster_default": AS_CLUSTER})
 VM_STATUS: Final = Words(
     {
         **{status.value: status for status in Status if not status.value.startswith(("migrating", "image_illegal"))},
