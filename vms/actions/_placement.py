@@ -48,7 +48,7 @@ def choose_host(vm: VM, spec: MachineSpec) -> Host:
     ready = [host for host in able if host.status in _READY]
     if allowed := [host for host in ready if affinity.forbids(vm.pk, host.pk) is None]:
 
-        def worth(host: Host) -> tuple[int, int, bool, int]:
+        def worth(host: Host) -> tuple[int, float, bool, int]:
             return (_READY[host.status], affinity.cost(vm.pk, host.pk), host.pk != home, -(left[host] or 0))
 
         return min(allowed, key=worth)

@@ -13,7 +13,7 @@ def take_over(apps, schema_editor):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("vms", "0020_images"),
+        ("vms", "0023_affinity"),
     ]
 
     operations = [
