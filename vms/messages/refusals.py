@@ -55,8 +55,8 @@ REFUSALS: Final[dict[str, Text]] = {
         "A TPM needs UEFI: choose a chipset with UEFI or SecureBoot, or leave the TPM out."
     ),
     "TPM_ON_ANOTHER_HOST": _(
-        "What the TPM of %(name)s keeps is on host %(host)s alone, which cannot take it now: activate that host, or take "
-        "the TPM out."
+        "What the TPM of %(name)s keeps is on host %(host)s alone, which cannot take it now: activate that host, or "
+        "take the TPM out."
     ),
     "TPM_DEVICE_REQUESTED_ON_UNSUPPORTED_PLATFORM": _(
         "No host of cluster %(cluster)s makes a TPM: install swtpm and swtpm-tools on one and restart its libvirt."
