@@ -18,8 +18,16 @@ from pathlib import Path
 # An ordinary user's path on Debian lacks the places of the daemons.
 SEARCH_PATH = os.pathsep.join([os.environ.get("PATH", os.defpath), "/usr/local/sbin", "/usr/sbin", "/sbin"])
 PACKAGE_LISTS = Path("/var/lib/apt/lists")
-# Debian's postgresql would make and start a server of its own; the tests only want the programs.
-NO_MAIN_CLUSTER = Path("/etc/postgresql-common/createcluster.d/headless-webadmin.conf")
+# Debian's packages of servers start them at once; the tests only want the programs. What keeps each from it by
+# Debian's own means; what is in STAYS keeps it from the next boot, too.
+QUIETLY = {
+    "postgresql": ("/etc/postgresql-common/createcluster.d/headless-webadmin.conf", "create_main_cluster = false\n"),
+    "openssh-server": (
+        "/etc/ssh/sshd_not_to_be_run",
+        "for tests alone; remove this to have it run\n",
+    ),
+}
+STAYS = {"openssh-server"}
 
 
 @dataclass(frozen=True)
@@ -99,8 +107,8 @@ GROUPS = {
         (Need("postgresql", "/usr/lib/postgresql/*/bin/postgres"),),
     ),
     "ssh": Group(
-        "the tests of the SSH door are left out",
-        (Need("openssh-client", "ssh-keygen"),),
+        "the tests of the SSH door and of hosts by SSH are left out",
+        (Need("openssh-client", "ssh-keygen"), Need("openssh-server", "sshd")),
     ),
     "distribution": Group(
         "the tests with a real distribution in a machine are left out",
@@ -146,8 +154,9 @@ def install(packages: list[str]) -> str:
     print(f"Installing {', '.join(packages)} by apt-get ...", flush=True)
     apt = [*become, "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-o", "DPkg::Lock::Timeout=300"]
     add = [*apt, "install", "--yes", "--no-install-recommends", *packages]
-    if "postgresql" in packages:
-        _write_as(become, NO_MAIN_CLUSTER, "create_main_cluster = false\n")
+    quietly = {package: QUIETLY[package] for package in packages if package in QUIETLY}
+    for path, text in quietly.values():
+        _write_as(become, Path(path), text)
     try:
         if not any(PACKAGE_LISTS.glob("*_Packages*")):
             _run([*apt, "update"])
@@ -155,8 +164,8 @@ def install(packages: list[str]) -> str:
         if complaint and not _run([*apt, "update"]):
             complaint = _run(add)
     finally:
-        if "postgresql" in packages:
-            _run([*become, "rm", "-f", str(NO_MAIN_CLUSTER)])
+        for package in quietly.keys() - STAYS:
+            _run([*become, "rm", "-f", quietly[package][0]])
     return f"apt-get says: {complaint}" if complaint else "apt-get brought something else"
 
 

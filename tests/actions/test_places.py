@@ -163,3 +163,14 @@ def test_each_takes_its_right_where_it_is(admin: User, cluster: Cluster, host: H
     places.edit_cluster(cluster, comment="hers", by=of_cluster)
     hosts.edit(hosts.create("hers", cluster=cluster, uri="qemu:///session", by=of_cluster), comment="x", by=of_center)
     places.remove_cluster(places.create_cluster("made", data_center=center, by=of_center), by=of_center)
+
+
+def test_a_daemon_is_a_host_once_however_its_address_is_spelt(admin: User, cluster: Cluster) -> None:
+    hosts.create("one", cluster=cluster, uri="qemu+ssh://root@one.example.org/system", by=admin)
+    two = hosts.create("two", cluster=cluster, uri="qemu+ssh://root@one.example.org:2222/system", by=admin)
+    code = "ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST"
+    for uri in ("qemu+ssh://ROOT@One.Example.org:22/system?keyfile=/a", "qemu+tls://one.example.org/system"):
+        assert refused(code, hosts.create, "three", cluster=cluster, uri=uri, by=admin).params == {"name": "one"}
+    hosts.deactivate(two, by=admin)
+    assert refused(code, hosts.edit, two, uri="qemu+ssh://one.example.org./system", by=admin).field == "uri"
+    hosts.edit(two, uri="qemu+ssh://two.example.org/system", by=admin)

@@ -5,8 +5,6 @@ import os
 import re
 import shutil
 import signal
-import socket
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,13 +18,13 @@ from tests.factories import headless, machine
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import guest_files, real_libvirt
 from tests.hypervisors.hosts import NetworkedDaemon, two_hosts
+from tests.stories.lines import AtTheLine
 from vms.actions import migration, power
 from vms.domain.console import Console, Offer
 from vms.domain.parts import Boot
 from vms.engine import recorder
 from vms.hypervisors import guest
 from vms.models import VM, Cluster, Host, HostStatus, User
-from vms.wire import serial
 
 __all__ = ["guest_files", "real_libvirt"]
 
@@ -97,45 +95,6 @@ def test_a_machine_moves_there_and_back_and_a_daemon_that_hangs_is_told(
     assert comes_to(VM.objects.get(pk=vm.pk), "up").host == here
 
 
-class AtTheLine:
-    """Somebody at a machine's serial console from now on, at the broker's as every browser is."""
-
-    def __init__(self, run_dir: Path, vm: VM) -> None:
-        self._line = socket.socket(socket.AF_UNIX)
-        self._line.connect(str(run_dir / serial.SOCKET_NAME))
-        self._line.sendall(serial.control(join=str(vm.pk), host=str(vm.host_id), name="admin", may_type=True))
-        self._arrived = threading.Condition()
-        self._said = b""
-        self._reading = threading.Thread(target=self._read, daemon=True)
-        self._reading.start()
-
-    @property
-    def said(self) -> str:
-        with self._arrived:
-            return self._said.decode(errors="replace")
-
-    def types(self, line: str) -> None:
-        self._line.sendall(serial.data(line.encode() + b"\r"))
-
-    def hears(self, text: str, timeout: float = 60) -> None:
-        with self._arrived:
-            came = self._arrived.wait_for(lambda: text.encode() in self._said, timeout)
-        assert came, f"{text!r} was not heard, but {self.said[-400:]!r}"
-
-    def hang_up(self) -> None:
-        self._line.shutdown(socket.SHUT_RDWR)
-        self._reading.join()
-        self._line.close()
-
-    def _read(self) -> None:
-        frames = serial.Frames()
-        while piece := self._line.recv(65536):
-            said = b"".join(came for came in frames.feed(piece) if isinstance(came, bytes))
-            with self._arrived:
-                self._said += said
-                self._arrived.notify_all()
-
-
 def with_serial(_console: Console, _offer: Offer) -> Console:
     return Console(serial=True).as_headless()
 
@@ -157,13 +116,13 @@ def test_a_serial_console_goes_on_where_its_machine_goes_and_loses_no_word(
     line = AtTheLine(Path(settings.RUN_DIR), comes_to(vm, "up"))
     try:
         line.hears(PROMPT, 90)
-        line.types("i=0; while :; do i=$((i+1)); echo n=$i; sleep 0.01; done")
+        line.types("i=0; while :; do i=$((i+1)); echo n=$i; sleep 0.01; done\r")
         line.hears("n=50\r\n")
         for target in (there, here):
             assert ended(migration.migrate(fresh(vm), to=target, by=admin)).state == "finished"
             assert comes_to(vm, "up").host == target
             line.hears(f"n={counted(line.said)[-1] + 50}\r\n")
-        line.types("\x03echo still-typed-at")
+        line.types("\x03echo still-typed-at\r")
         line.hears("\nstill-typed-at\r\n")
         numbers = counted(line.said)
         assert numbers == list(range(1, numbers[-1] + 1)), "no word is lost, and none comes twice"

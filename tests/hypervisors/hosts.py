@@ -15,14 +15,14 @@ _NAMED = 'hostname "$0"; exec "$@"'
 class NetworkedDaemon(PrivateDaemon):
     """A host of its own name and address; what it has of disks is what everybody has here, as on shared storage."""
 
-    def __init__(self, home: Path, name: str, namespace: str, address: str) -> None:
+    def __init__(self, home: Path, name: str, namespace: str, address: str, more: str) -> None:
         super().__init__(home)
         self.name, self.address = name, address
         network = ("nsenter", f"--net=/run/netns/{namespace}")
         self.entering = (*network, "unshare", "--mount", "--uts", "--propagation", "slave", "sh", "-c", _NAMED, name)
         self.options = ("--listen",)
         # The first line of a name counts, and these come before the daemon's own.
-        self.settings = f'listen_tcp = 1\nlisten_addr = "{address}"\nauth_tcp = "none"\n'
+        self.settings = more.format(name=name) + f'listen_tcp = 1\nlisten_addr = "{address}"\nauth_tcp = "none"\n'
 
     @property
     def over_tcp(self) -> str:
@@ -30,8 +30,10 @@ class NetworkedDaemon(PrivateDaemon):
 
 
 @contextlib.contextmanager
-def two_hosts(home: Path) -> Iterator[tuple[NetworkedDaemon, NetworkedDaemon]]:
-    """Two daemons that answer, at addresses that each other and we reach; they, their guests and the wire go again."""
+def two_hosts(home: Path, more: str = "") -> Iterator[tuple[NetworkedDaemon, NetworkedDaemon]]:
+    """Two daemons that answer, at addresses that each other and we reach; they, their guests and the wire go again.
+
+    `more` are settings of both, in which `{name}` is each one's own."""
     mark = uuid4().hex[:6]
     bridge = f"hwb{mark}"
     with contextlib.ExitStack() as stack:
@@ -39,11 +41,11 @@ def two_hosts(home: Path) -> Iterator[tuple[NetworkedDaemon, NetworkedDaemon]]:
         stack.callback(_ip, "link", "del", bridge)
         _ip("addr", "add", f"{NET}.254/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
-        made = [_host(stack, home, bridge, mark, number) for number in (1, 2)]
+        made = [_host(stack, home, bridge, mark, number, more) for number in (1, 2)]
         yield made[0], made[1]
 
 
-def _host(stack: contextlib.ExitStack, home: Path, bridge: str, mark: str, number: int) -> NetworkedDaemon:
+def _host(stack: contextlib.ExitStack, home: Path, bridge: str, mark: str, number: int, more: str) -> NetworkedDaemon:
     namespace, outside, inside = f"hwn{mark}{number}", f"hwo{mark}{number}", f"hwi{mark}{number}"
     _ip("netns", "add", namespace)
     stack.callback(_ip, "netns", "del", namespace)
@@ -53,7 +55,7 @@ def _host(stack: contextlib.ExitStack, home: Path, bridge: str, mark: str, numbe
     _ip("-n", namespace, "addr", "add", f"{NET}.{number}/24", "dev", inside)
     for device in ("lo", inside):
         _ip("-n", namespace, "link", "set", device, "up")
-    daemon = NetworkedDaemon(home / f"host{number}", f"host{number}", namespace, f"{NET}.{number}")
+    daemon = NetworkedDaemon(home / f"host{number}", f"host{number}", namespace, f"{NET}.{number}", more)
     stack.callback(daemon.stop, guests=True)
     daemon.start()
     return daemon

@@ -4,7 +4,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -21,10 +21,10 @@ STARTS_WITHIN = 60.0  # seconds
 
 
 class EngineProcess:
-    """`manage.py engine` in `home`, over the database at `url`."""
+    """`manage.py engine` in `home`, over the database at `url`; `entering` are the words before the command."""
 
-    def __init__(self, home: Path, url: str, key: str) -> None:
-        self.home, self._url, self._key = home, url, key
+    def __init__(self, home: Path, url: str, key: str, entering: Sequence[str] = ()) -> None:
+        self.home, self._url, self._key, self._entering = home, url, key, entering
         self._process: subprocess.Popen[bytes] | None = None
         (home / "boot").mkdir(parents=True)
         obedient.write_to(home / "boot")
@@ -42,15 +42,30 @@ class EngineProcess:
         return Engine(self.home / "run", lambda _host: MemoryHypervisor())._owner
 
     @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
+
+    @property
+    def threads(self) -> int:
+        """How many it has."""
+        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
+
+    @property
     def leads(self) -> bool:
         return Leadership.objects.filter(owner=self.owner).exists()
 
-    def start(self) -> None:
+    def start(self, **settings: str) -> None:
         """Start it and wait until it answers, whether it leads or stands by."""
-        told = {"DATABASE_URL": self._url, "DATA_DIR": str(self.home), "FIELD_KEYS": self._key, "ACCELERATOR": "tcg"}
+        told = settings | {
+            "DATABASE_URL": self._url,
+            "DATA_DIR": str(self.home),
+            "FIELD_KEYS": self._key,
+            "ACCELERATOR": "tcg",
+        }
         with (self.home / "engine.log").open("ab") as log:
-            command = [sys.executable, "manage.py", "engine"]
-            self._process = subprocess.Popen(command, cwd=ROOT, env=os.environ | told, stdout=log, stderr=log)
+            command = [*self._entering, sys.executable, "manage.py", "engine"]
+            self._process = subprocess.Popen(command, cwd=ROOT, env=told, stdout=log, stderr=log)
         wait_until(lambda: EngineClient(self.home / "run").alive() or not self.alive, STARTS_WITHIN, "the engine")
         assert self.alive, self.told()
 
@@ -76,10 +91,10 @@ class EngineProcess:
 
 
 @contextmanager
-def engines(home: Path, url: str, number: int) -> Iterator[list[EngineProcess]]:
+def engines(home: Path, url: str, number: int, entering: Sequence[str] = ()) -> Iterator[list[EngineProcess]]:
     """So many of one deployment, none of which is started; all end."""
     key = new_field_key()
-    made = [EngineProcess(home / f"engine{count}", url, key) for count in range(1, number + 1)]
+    made = [EngineProcess(home / f"engine{count}", url, key, entering) for count in range(1, number + 1)]
     try:
         yield made
     finally:

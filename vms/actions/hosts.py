@@ -5,6 +5,7 @@ from typing import Any, Final
 
 from cryptography.x509 import load_pem_x509_certificates
 
+from vms.domain.addresses import Way
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.domain.runonce import LOOPBACK
@@ -43,6 +44,7 @@ def create(name: str, *, cluster: Cluster, uri: str = AUTO, by: Actor, **columns
     authorise(by, ActionGroup.CREATE_HOST, cluster)
     host = Host(cluster=cluster, **_checked({"name": name, "uri": uri, **columns}))
     _ = host.doorway  # refused where it makes no sense
+    _require_other_address(host)
     added(host)
     record(by, "USER_ADD_VDS", host)
     return host
@@ -60,6 +62,8 @@ def edit(host: Host, *, by: Actor, **columns: Any) -> Host:
         if not host.maintenance:
             raise Refusal("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", "cluster", name=host.name)
     before, after = changed(host, _checked(columns))
+    if "uri" in after:
+        _require_other_address(host)
     _ = host.doorway  # refused where it makes no sense
     if after:
         record(by, "USER_UPDATE_VDS", host, before, after)
@@ -116,6 +120,16 @@ def _require_same_machine(host: Host, columns: dict[str, Any]) -> None:
         if not host.maintenance:
             raise Refusal("ACTION_TYPE_FAILED_VDS_STATUS_ILLEGAL", name, name=host.name)
         _require_unused(host)
+
+
+def _require_other_address(host: Host) -> None:
+    """Two rows of one daemon would each have its machines; by another way it is known by its own id once it answers."""
+    if host.uri == AUTO:
+        return
+    end = Way.of(host.uri).end
+    for other in Host.objects.exclude(pk=host.pk).exclude(uri=AUTO):
+        if Way.of(other.uri).end == end:
+            raise Refusal("ACTION_TYPE_FAILED_VDS_WITH_SAME_HOST_EXIST", "uri", name=other.name)
 
 
 def _checked(columns: dict[str, Any]) -> dict[str, Any]:

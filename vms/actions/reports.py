@@ -35,6 +35,7 @@ _PAUSES: Final[dict[str, str]] = {Ended.NO_SPACE: "VM_PAUSED_ENOSPC", Ended.IO_E
 _LOST: Final = {
     "HYPERVISOR_PACKAGE_MISSING": HostStatus.DOWN,
     "ACTION_TYPE_FAILED_VDS_WITH_SAME_UUID_EXIST": HostStatus.NON_OPERATIONAL,
+    "HOST_TOO_OLD": HostStatus.NON_OPERATIONAL,
 }
 TRIES: Final = 5
 TRIES_WITHIN: Final = timedelta(minutes=10)

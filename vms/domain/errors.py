@@ -149,6 +149,8 @@ KINDS: Final[dict[str, Kind]] = {
     "SEARCH_ORDER_UNKNOWN": Kind.INVALID,
     # What a hypervisor said when a job ran; stored on the job, shown with it.
     "HOST_NOT_RESPONDING": Kind.UNAVAILABLE,
+    "HOST_OUT_OF_REACH": Kind.UNAVAILABLE,
+    "HOST_TOO_OLD": Kind.CONFLICT,
     "MACHINE_NOT_RESPONDING": Kind.UNAVAILABLE,
     "HYPERVISOR_PACKAGE_MISSING": Kind.UNAVAILABLE,
     "HYPERVISOR_REFUSED": Kind.CONFLICT,

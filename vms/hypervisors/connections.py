@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
+from subprocess import TimeoutExpired
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -20,6 +21,7 @@ from vms.domain.errors import Refusal
 from vms.domain.secret import Secret
 
 from .bootfiles import BootFiles
+from .reach import brief, dialled, knock, why_not
 
 logger = logging.getLogger(__name__)
 
@@ -66,7 +68,14 @@ class Connections:
         _run_event_loop()
         self.close()
         location = self._location = self._locate()
-        events = self._connect(location)
+        try:
+            events = self._connect(location)
+        except Refusal as no:
+            said = str(no.params.get("message", ""))
+            if why := why_not(location.uri, said):
+                told = brief(said)
+                raise Refusal("HOST_OUT_OF_REACH", None, host=self.name, host_why=why, message=told) from no
+            raise
         self._lost.clear()
         self._events = events
         events.registerCloseCallback(self._closed, when_lost)
@@ -127,9 +136,13 @@ class Connections:
                 credential[4] = answers.get(credential[0], "")
             return 0
 
+        def attempt() -> Any:
+            knock(location.uri)
+            return libvirt.openAuth(dialled(location.uri), [_CREDENTIALS, answer, None], 0)
+
         try:
-            connection = self._open_in_time(lambda: libvirt.openAuth(location.uri, [_CREDENTIALS, answer, None], 0))
-        except (libvirt.libvirtError, TimeoutError) as error:
+            connection = self._open_in_time(attempt)
+        except (libvirt.libvirtError, OSError, TimeoutExpired) as error:
             raise Refusal("HOST_NOT_RESPONDING", None, host=self.name, message=str(error)) from error
         connection.setKeepAlive(*KEEPALIVE)
         return connection
@@ -167,7 +180,7 @@ def is_alive(connection: Any) -> bool:
 def _settle(outcome: "Future[Any]", attempt: Callable[[], Any]) -> None:
     try:
         outcome.set_result(attempt())
-    except libvirt.libvirtError as error:
+    except (libvirt.libvirtError, OSError, TimeoutExpired) as error:
         outcome.set_exception(error)
 
 

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import libvirt
 
+from vms.domain.addresses import Way
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
 from vms.libvirtxml.adopt import adopt, in_order, plain_name
@@ -100,7 +101,7 @@ def already(codes: set[int]) -> Iterator[None]:
 
 def variables(connection: Any) -> str:
     """The directory in which the daemon at hand keeps firmware variables."""
-    if not connection.getURI().endswith("/session"):
+    if not Way.of(connection.getURI()).session:
         return NVRAM
     configuration = os.environ.get("XDG_CONFIG_HOME") or Path.home() / ".config"
     return str(Path(configuration) / "libvirt" / "qemu" / "nvram")

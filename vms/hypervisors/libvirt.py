@@ -36,6 +36,7 @@ from .layers import pull, push, write_elsewhere
 from .migration import Arrival, followed, move
 from .offers import capabilities
 from .plugging import give_disks
+from .reach import dialled
 from .screens import open_screen, screenshot
 from .seed import Seeds
 from .storage import LibvirtStore
@@ -248,7 +249,7 @@ class LibvirtHypervisor:
 
     def serial_at(self) -> Mapping[str, str] | None:
         here = self._connections.location
-        return {"uri": here.uri, "username": here.username, "password": here.password.reveal()}
+        return {"uri": dialled(here.uri), "username": here.username, "password": here.password.reveal()}
 
     def in_guest(self, machine: UUID, command: Sequence[str]) -> bool:
         with self._connections.refusals():

@@ -6,8 +6,10 @@ from typing import Any, Final
 import libvirt
 from lxml import etree
 
+from vms.domain.addresses import Way
 from vms.domain.console import Chipset, Firmware
 from vms.domain.console import Protocol as GraphicsProtocol
+from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities
 
 from . import networks
@@ -15,10 +17,14 @@ from .connections import Location
 
 USER_MODE_ALONE: Final = "NETWORKS=user"
 _TYPES: Final = tuple(f"pc-{chipset}-" for chipset in Chipset)
+# The first with all that we call: `guestInfo` (5.7), bochs (5.6), firmware chosen by libvirt (5.2); of early 2020, and
+# the oldest that a distribution still maintains (Ubuntu 20.04).
+OLDEST: Final = 6_000_000
 
 
 def capabilities(connection: Any, location: Location) -> Capabilities:
-    """The host's capabilities with the accelerator that was decided on."""
+    """The host's capabilities with the accelerator that was decided on; refused where its libvirt is too old."""
+    require_new_enough(connection, location)
     told, legacy = _of_machine(connection, location, "q35"), _of_legacy(connection, location)
     host = etree.fromstring(connection.getCapabilities().encode())
     machines = host.iterfind("guest/arch[@name='x86_64']/machine")
@@ -37,12 +43,12 @@ def capabilities(connection: Any, location: Location) -> Capabilities:
         machine=told.findtext("machine") or "q35",
         cpus=info[2],
         memory=info[1],
-        hypervisor=f"QEMU {version // 1_000_000}.{version // 1000 % 1000}.{version % 1000}",
+        hypervisor=f"QEMU {_version(version)}",
         emulator=told.findtext("path") or "",
         cpu_models=frozenset(model.text or "" for model in told.iterfind("cpu/mode[@name='custom']/model")),
         machines=frozenset(name for name in (machine.text or "" for machine in machines) if name.startswith(_TYPES)),
         # A daemon of one user's has no control groups, and refuses what needs them (libvirt: qemuProcessStart).
-        schedules=not connection.getURI().endswith("/session"),
+        schedules=not Way.of(connection.getURI()).session,
         uuid=host.findtext("host/uuid") or "",
         networks=not why_none,
         networks_reason=why_none,
@@ -77,6 +83,17 @@ def _emulates_tpm(told: Any) -> bool:
     """Whether the host's QEMU and its swtpm make one that our machines have."""
     wanted = {"model": "tpm-crb", "backendModel": "emulator", "backendVersion": "2.0"}
     return all(value in _values(told, "devices/tpm", name) for name, value in wanted.items())
+
+
+def require_new_enough(connection: Any, location: Location) -> None:
+    """Refuse a libvirt that lacks what we call."""
+    if (there := connection.getLibVersion()) < OLDEST:
+        told = {"version": _version(there), "needed": _version(OLDEST)}
+        raise Refusal("HOST_TOO_OLD", None, host=Way.of(location.uri).machine or "localhost", **told)
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}"
 
 
 def _values(told: Any, path: str, name: str) -> set[str]:

@@ -19,7 +19,7 @@ from vms.models.machines import STATUSES as _STATUSES
 from .doctor import FINDINGS
 from .events import EVENTS, FAILED
 from .fields import CHANGES, FIELDS
-from .refusals import ALLOWED, IMAGES, REFUSALS
+from .refusals import ALLOWED, IMAGES, REACH, REFUSALS
 from .text import Text
 
 __all__ = [
@@ -248,6 +248,7 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "verb": VERBS,
     "status": STATUSES,
     "image_why": IMAGES,
+    "host_why": REACH,
     "storage_status": dict(StorageStatus.choices),
     "permit": PERMITS,
     "allowed": ALLOWED,
