@@ -223,7 +223,7 @@ def test_the_first_word_of_a_run_is_written_down_and_each_run_begins_anew(at_tab
         engine = await table.engine()
 
         async def started(*, fresh: bool) -> None:
-            told = {"attach": str(MACHINE), "at": HOST, "record": True, "fresh": fresh}
+            told = {"attach": str(MACHINE), "at": HOST, "written": True, "fresh": fresh}
             engine.writer.write(serial.control(**told))
             await engine.is_told(attached=True)
 
@@ -254,8 +254,8 @@ def test_a_line_that_is_written_down_comes_back_though_nobody_watches_until_its_
     async def flow(table: Table) -> None:
         table.guest.held = True  # by the broker of an engine that has died, say
         engine = await table.engine()
-        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, record=True, fresh=False))
-        await engine.is_told(attached=False)
+        engine.writer.write(serial.control(record=str(MACHINE), at=HOST))
+        await until(lambda: table.guest.asked == 3)
         table.guest.held = False
         await until(lambda: table.guest.opened == 1)
         table.guest.says(b"heard\r\n")
@@ -276,7 +276,7 @@ def test_a_broker_that_was_started_anew_shows_what_was_written_down(at_table: Ca
     async def flow(table: Table) -> None:
         recorder.Recorder(table.logs, MACHINE, fresh=True).write(b"said before\r\n")
         engine = await table.engine()
-        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, record=True, fresh=False))
+        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, written=True, fresh=False))
         await engine.is_told(attached=True)
         await (await table.joins("alice")).hears(b"said before\r\n")
 
@@ -306,7 +306,7 @@ def test_a_broker_that_was_started_anew_hides_it_as_well(at_table: Callable[[Flo
         place.mkdir(parents=True)
         (place / "20261101T000000000000.log").write_bytes(b"long ago\r\n")
         engine = await table.engine()
-        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, record=True, fresh=False))
+        engine.writer.write(serial.control(attach=str(MACHINE), at=HOST, written=True, fresh=False))
         await engine.is_told(attached=True)
         bob = await table.joins("bob", since=time.time())
         await bob.is_told(open=True)

@@ -292,6 +292,8 @@ class Broker:
                     self._hosts[told["host"]] = told["at"]
                 elif "attach" in told:
                     writer.write(control(attached=await self._attach(told)))
+                elif "record" in told:
+                    self._written_line(UUID(told["record"]), told["at"], fresh=False).keep_trying()
                 elif "wanted" in told:
                     writer.write(control(wanted=self._wanted(UUID(told["wanted"]))))
         finally:
@@ -305,18 +307,14 @@ class Broker:
 
     async def _attach(self, told: Mapping[str, Any]) -> bool:
         """Be at a line before its machine says its first word, or again where its run goes on."""
-        line, fresh = self._line(UUID(told["attach"])), bool(told.get("fresh"))
+        machine, fresh = UUID(told["attach"]), bool(told.get("fresh"))
         if fresh:
-            line.begin()
-        if line.host != told["at"]:
-            line.hang_up()  # it has moved to another host
-        line.host = told["at"]
-        if not told.get("record"):
+            self._line(machine).begin()
+        if told.get("written"):
+            line = self._written_line(machine, told["at"], fresh=fresh)
+        else:
+            line = self._line_at(machine, told["at"])
             line.recorder = None
-        elif fresh or line.recorder is None:
-            line.recorder = Recorder(self._logs, line.machine, fresh=fresh, retention=self._retention)
-            if not fresh:  # a broker that was started anew knows what was said before it from the log alone
-                line.remember(line.recorder.said(), line.recorder.began)
         try:
             async with asyncio.timeout(ATTACHED_WITHIN):
                 attached = await line.attach()
@@ -325,6 +323,22 @@ class Broker:
         if not attached:
             line.keep_trying()
         return attached
+
+    def _line_at(self, machine: UUID, host: str) -> SerialLine:
+        line = self._line(machine)
+        if line.host != host:
+            line.hang_up()  # it has moved to another host
+        line.host = host
+        return line
+
+    def _written_line(self, machine: UUID, host: str, *, fresh: bool) -> SerialLine:
+        """The line, which is written down from now on, or still."""
+        line = self._line_at(machine, host)
+        if fresh or line.recorder is None:
+            line.recorder = Recorder(self._logs, machine, fresh=fresh, retention=self._retention)
+            if not fresh:  # a broker that was started anew knows what was said before it from the log alone
+                line.remember(line.recorder.said(), line.recorder.began)
+        return line
 
     def _leave_after(self, seconds: float | None) -> None:
         if self._leaving is not None:

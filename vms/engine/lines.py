@@ -63,9 +63,14 @@ class SerialLines:
 
     def attach(self, host: UUID, machine: UUID, *, record: bool, fresh: bool) -> None:
         """Have the broker at a machine's line: before its first word (`fresh`), or again in a run that goes on."""
-        told = {"attach": str(machine), "at": str(host), "record": record, "fresh": fresh}
+        told = {"attach": str(machine), "at": str(host), "written": record, "fresh": fresh}
         if not self._ask("attached", **told):
             logger.warning("machine %s runs without anybody at its serial line", machine)
+
+    def record(self, host: UUID, machine: UUID) -> None:
+        """Have the broker write down a run that goes on, as soon as it can: nobody waits for a host that hangs."""
+        with self._guard:
+            self._send(record=str(machine), at=str(host))
 
     def close(self) -> None:
         """The engine goes; a broker that people use waits a little for the next one."""

@@ -306,7 +306,7 @@ class Engine:
         hosts = {key: at for key, driver in self._ready().items() if (at := driver.serial_at())}
         if self._lines.keep(hosts):
             for host, machine in reports.recorded(hosts):
-                self._lines.attach(host, machine, record=True, fresh=False)
+                self._lines.record(host, machine)
 
     @contextmanager
     def _alone(self) -> Iterator[None]:
