@@ -23,9 +23,9 @@ def address(context: template.Context, name: str, *args: Any) -> str:
 
 
 @register.simple_tag(takes_context=True)
-def sections(context: template.Context) -> list[menu.Section]:
+def menu_groups(context: template.Context) -> list[menu.Group]:
     """WebAdmin's sections, in the order of its menu."""
-    return menu.sections(context["request"])
+    return menu.groups(context["request"])
 
 
 @register.simple_tag

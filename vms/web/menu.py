@@ -11,24 +11,31 @@ from vms.messages import Text
 
 from . import affinity, kinds, places, storage
 
-_ICONS: Final = {"vm": "fa-server", "template": "fa-stamp", "pool": "fa-layer-group", "instance_type": "fa-ruler"}
-_PLACES: Final = {
-    "storage_domain": "fa-database",
-    "disk": "fa-compact-disc",
-    "data_center": "fa-building",
-    "cluster": "fa-object-group",
+_ICONS: Final = {
+    "vm": "fa-server",
+    "template": "fa-stamp",
+    "pool": "fa-layer-group",
+    "instance_type": "fa-ruler",
     "host": "fa-hdd",
+    "cluster": "fa-object-group",
+    "data_center": "fa-building",
     "network": "fa-network-wired",
     "vnic_profile": "fa-ethernet",
     "mac_pool": "fa-barcode",
     "affinity_group": "fa-magnet",
     "affinity_label": "fa-bookmark",
+    "storage_domain": "fa-database",
+    "disk": "fa-compact-disc",
 }
-_WHOLE: Final[tuple[tuple[str, Text, str], ...]] = (
+# Pages that are about no kind of thing: address, title, icon.
+_HOME: Final = ("home", _("Dashboard"), "fa-tachometer-alt")
+_WHOLE: Final = (
     ("tags", _("Tags"), "fa-tags"),
     ("events", _("Events"), "fa-bell"),
     ("tasks", _("Tasks"), "fa-tasks"),
 )
+_COMPUTE: Final = (places.HOSTS, places.CLUSTERS, places.DATA_CENTERS)
+_NETWORK: Final = (places.NETWORKS, places.PROFILES, places.MAC_POOLS)
 
 
 @dataclass(frozen=True)
@@ -41,14 +48,34 @@ class Section:
     current: bool
 
 
-def sections(request: HttpRequest) -> list[Section]:
-    """Every section with its address."""
-    entries: list[tuple[Text, str, str]] = [(_("Dashboard"), reverse("home"), "fa-tachometer-alt")]
-    entries += [(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
-    shown = (*places.PLACES, *affinity.AFFINITY, *storage.STORED)
-    entries += [(place.title, place.at("list"), _PLACES[place.name]) for place in shown]
-    entries += [(title, reverse(name), icon) for name, title, icon in _WHOLE]
-    return [Section(title, url, icon, _is_in(request.path, url)) for title, url, icon in entries]
+@dataclass(frozen=True)
+class Group:
+    """Sections that belong together, as oVirt's menu has them; the first has no title."""
+
+    title: Text
+    sections: list[Section]
+
+
+def groups(request: HttpRequest) -> list[Group]:
+    """The whole menu."""
+
+    def section(title: Text, url: str, icon: str) -> Section:
+        return Section(title, url, icon, _is_in(request.path, url))
+
+    def of(*shown: places.PlaceKind) -> list[Section]:
+        return [section(place.title, place.at("list"), _ICONS[place.name]) for place in shown]
+
+    def whole(*pages: tuple[str, Text, str]) -> list[Section]:
+        return [section(title, reverse(name), icon) for name, title, icon in pages]
+
+    machines = [section(kind.title, kind.at(request)["list"], _ICONS[kind.name]) for kind in kinds.KINDS]
+    return [
+        Group("", whole(_HOME)),
+        Group(_("Compute"), [*machines, *of(*_COMPUTE, *affinity.AFFINITY)]),
+        Group(_("Network"), of(*_NETWORK)),
+        Group(_("Storage"), of(*storage.STORED)),
+        Group(_("Administration"), whole(*_WHOLE)),
+    ]
 
 
 def _is_in(path: str, url: str) -> bool:
