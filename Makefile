@@ -96,7 +96,7 @@ system:
 	@$(SYSTEM) ensure python $(RUN_GROUPS)
 
 system-dev:
-	@$(SYSTEM) ensure python hypervisor binding sdk firmware network guest database ssh distribution browser
+	@$(SYSTEM) ensure python hypervisor binding sdk firmware network guest database ssh distribution offline browser
 
 $(BIN)/python: | system
 	@echo "Making the virtual environment in $(VENV) ..."

@@ -114,6 +114,11 @@ GROUPS = {
         "the tests with a real distribution in a machine are left out",
         (Need("mmdebstrap", "mmdebstrap"), Need("e2fsprogs", "debugfs")),
     ),
+    "offline": Group(
+        "no machine can be prepared for headless on its disks while it is off",
+        # The appliance boots a kernel of this machine's, with its modules; a container has none.
+        (Need("guestfish", "guestfish"), Need("linux-image-cloud-amd64", "/boot/vmlinuz-*")),
+    ),
     "browser": Group(
         "the browser stories are left out",
         (Need("chromium", "/usr/bin/chromium"), Need("fonts-dejavu-core", "/usr/share/fonts/truetype/dejavu/*.ttf")),

@@ -86,6 +86,7 @@ EVERYTHING: dict[str, Any] = {
     "initialization": {
         "cloud_init_network_protocol": "eni",
         "regenerate_ssh_keys": True,
+        "prepare_headless": True,
         "host_name": "web",
         "user_name": "cloud",
         "custom_script": "#cloud-config\nruncmd:\n  - 'true'\n",

@@ -8,6 +8,7 @@ from uuid import UUID
 import pytest
 
 from vms.domain.errors import Refusal
+from vms.domain.headless_guest import Task, script
 from vms.domain.initialization import Initialization
 from vms.domain.networks import Nic
 from vms.domain.secret import Secret
@@ -102,6 +103,18 @@ def test_a_script_comes_with_what_the_fields_say(script: str, kind: str) -> None
     assert fields.get_content_subtype() == "cloud-config"
     assert ours.get_content_subtype() == kind
     assert ours.get_payload(decode=True).decode() == script
+
+
+def test_a_new_guest_is_prepared_for_headless_after_all_else() -> None:
+    alone: Any = message_from_bytes(of(prepare_headless=True).files(ID, "web", ())["user-data"])
+    both: Any = message_from_bytes(
+        of(prepare_headless=True, custom_script="packages: [x]").files(ID, "web", ())["user-data"]
+    )
+    for parts, count in ((alone, 2), (both, 3)):
+        told = parts.get_payload()
+        assert (len(told), told[-1].get_content_subtype()) == (count, "x-shellscript")
+        assert told[-1].get_payload(decode=True).decode() == "#!/bin/sh\n" + script(Task.CHANGE)
+    assert not of(prepare_headless=True).empty
 
 
 def test_what_is_said_anew_is_another_instance_and_the_same_is_the_same() -> None:

@@ -12,7 +12,7 @@ from django.utils import timezone
 from tests.engine.conftest import DATABASE, Running, comes_to, fresh
 from tests.factories import machine
 from tests.hypervisors.conftest import wait_until
-from vms.actions import edit, jobs, power, preparations
+from vms.actions import _stages, edit, jobs, power, preparations
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
@@ -56,7 +56,7 @@ class Guests:
         VM.objects.filter(pk=vm.pk).update(login_seen_at=timezone.now())
 
     def _answer(self, _machine: Any, command: tuple[str, ...]) -> Ran:
-        task = command[2].partition("\n")[0].removeprefix("TASK=")
+        task = command[2].split()[0].removeprefix("TASK=")
         self.tasks.append(task)
         return Ran(0, self.answers[task])
 
@@ -310,7 +310,7 @@ def _helped(guests: Guests, vm: VM) -> bool:
 
 
 def test_a_fleet_boots_a_few_at_a_time_and_all_have_their_turn(engine: Running, admin: User, guests: Guests) -> None:
-    machines = [machine(f"m{number}", by=admin) for number in range(preparations.AT_ONCE + 2)]
+    machines = [machine(f"m{number}", by=admin) for number in range(_stages.AT_ONCE + 2)]
     begun = [preparations.begin(vm, by=admin, alone=True) for vm in machines]
     most = 0
 
@@ -323,7 +323,7 @@ def test_a_fleet_boots_a_few_at_a_time_and_all_have_their_turn(engine: Running, 
 
     eventually(all_over, "every one is prepared")
     assert {fresh(preparation).outcome for preparation in begun} == {"done"}
-    assert 0 < most <= preparations.AT_ONCE
+    assert 0 < most <= _stages.AT_ONCE
 
 
 def test_what_goes_wrong_in_one_holds_up_no_other(
@@ -335,7 +335,7 @@ def test_what_goes_wrong_in_one_holds_up_no_other(
         raise ValueError
 
     with monkeypatch.context() as patch:
-        patch.setitem(preparations._STEPS, Stage.START, wrong)
+        patch.setitem(_stages.STEPS, Stage.START, wrong)
         assert why(preparations.begin(vm, by=admin)) == "ENGINE_FAILED"
     guests_of = preparations.begin(other, by=admin)
     guests.boot(other)

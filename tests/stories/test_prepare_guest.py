@@ -3,6 +3,7 @@ and everything put back.
 """
 
 import faulthandler
+import subprocess
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ import pytest
 from tests import distribution
 from tests.engine.conftest import fresh
 from tests.factories import machine
-from tests.hypervisors.conftest import debian, wait_until
+from tests.hypervisors.conftest import debian, need, wait_until
 from tests.stories.test_real_guest import (
     Installation,
     _database,
@@ -30,7 +31,8 @@ from vms.domain.console import Console, Offer
 from vms.domain.disks import GIB
 from vms.domain.doctor import Finding
 from vms.domain.parts import Topology
-from vms.domain.preparation import Stage
+from vms.domain.preparation import Stage, Way
+from vms.hypervisors.appliance import why_none
 from vms.models import VM, Image, Job, Preparation, StorageDomain, StorageStatus, User
 
 __all__ = ["_database", "debian", "guest_files", "home", "installation", "owner", "real_libvirt"]
@@ -103,6 +105,43 @@ def test_a_debian_that_hangs_is_prepared_and_put_back(vm: VM, owner: User, insta
     preparations.undo(done, by=owner)
     comes_through(preparation, lambda row: row.outcome == "undone", "everything is as it was")
     wait_until(lambda: finding(vm) == Finding.GRUB_HANGS, WITHIN, "it hangs as before")
+
+
+def file_on(disk: Path, path: str) -> str:
+    """What a file in the guest's file system says; empty where there is none."""
+    raw = disk.with_suffix(".looked-at")
+    subprocess.run(["qemu-img", "convert", "-O", "raw", str(disk), str(raw)], check=True)
+    asks = ["debugfs", "-R", f"cat {path}", f"{raw}?offset={distribution.START}"]
+    done = subprocess.run(asks, capture_output=True, text=True, check=False)
+    raw.unlink()
+    return done.stdout
+
+
+@pytest.mark.usefixtures("unhurried")
+def test_a_debian_whose_agent_never_answered_is_prepared_on_its_disk_and_put_back(
+    vm: VM, owner: User, installation: Installation
+) -> None:
+    need(f"libguestfs lacks its {lacking}" if (lacking := why_none()) else None)
+    assert preparations.way_for(fresh(vm)) == Way.OFFLINE
+    preparation = preparations.begin(fresh(vm), by=owner, way=Way.OFFLINE)
+    looked = comes_through(preparation, lambda row: row.stage == Stage.CONFIRM, "what would be changed")
+    (volume,) = installation.home.rglob(Image.objects.get(disk__attachments__vm=vm).name)
+    for part in ("+++ /etc/default/grub.d/90-headless.cfg", '+GRUB_TERMINAL="serial console"', "serial-getty@ttyS0"):
+        assert part in looked.changes, looked.changes
+    assert not file_on(volume, "/etc/default/grub.d/90-headless.cfg"), "nothing is changed before somebody says yes"
+
+    preparations.confirm(looked, by=owner)
+    done = comes_through(preparation, lambda row: row.outcome == "done", "its log-in prompt, headless")
+    assert (comes_to(vm, "up").running_graphics, finding(vm), done.kept) == ("", Finding.LOG_IN, True)
+    assert installation.seen(vm).headless
+
+    preparations.undo(done, by=owner)
+    comes_through(preparation, lambda row: row.stage == Stage.BOOT or not row.active, "its disk is as it was")
+    power.stop(comes_to(vm, "up"), by=owner)
+    comes_to(vm, "down")
+    assert "terminal_output gfxterm" in file_on(volume, "/boot/grub/grub.cfg")
+    assert not file_on(volume, "/etc/default/grub.d/90-headless.cfg")
+    assert not list((installation.home / "storage" / "offline").iterdir()), "nothing is left behind"
 
 
 def carried_out(job: Job) -> Job:

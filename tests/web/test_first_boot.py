@@ -23,6 +23,7 @@ TYPED = {
     "initialization_dns_servers": "192.0.2.53",
     "initialization_dns_search": "example.org",
     "initialization_nic_configurations": "nic1 192.0.2.10/24 192.0.2.1\r\nnic2 dhcp\r\nnic3 2001:db8::5/64",
+    "initialization_prepare_headless": "on",
     "initialization_custom_script": "#!/bin/sh\r\ntrue\r\n",
 }
 
@@ -45,7 +46,7 @@ def test_what_is_typed_is_what_the_guest_is_told_and_the_password_comes_back_to_
     assert first.v4 is not None
     assert (first.v4.interface, first.v4.gateway) == ("192.0.2.10/24", "192.0.2.1")
     assert (second.v4, third.v6 and third.v6.interface) == (None, "2001:db8::5/64")
-    assert told.script == "#!/bin/sh\ntrue\n"
+    assert (told.script, told.headless) == ("#!/bin/sh\ntrue\n", True)
     html = web.get(path).content.decode()
     assert SECRET not in html
     assert "nic1 192.0.2.10/24 192.0.2.1" in html

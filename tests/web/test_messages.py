@@ -16,10 +16,11 @@ from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import MachineSpec
-from vms.engine.worker import CALLS
+from vms.engine.worker import CALLS, OFFLINE_STEPS
 from vms.models import ActionGroup
 from vms.models.machines import BLANK
 
+STEPS = {name for _percent, name in OFFLINE_STEPS}
 SOURCES = sorted(Path(vms.__path__[0]).rglob("*.py"))
 
 
@@ -123,7 +124,7 @@ def test_what_a_person_typed_cannot_break_a_sentence() -> None:
     ("table", "keys"),
     [
         (messages.STATUSES, set(Status)),
-        (messages.VERBS, {*Verb, *many.VERBS, *CALLS, "console", "prepare", "screenshot"}),
+        (messages.VERBS, {*Verb, *many.VERBS, *CALLS, *STEPS, "console", "prepare", "screenshot"}),
         (messages.PERMITS, set(ActionGroup)),
         (messages.FROZEN, set(Frozen)),
         (messages.NO_CONSOLE, set(NoConsole)),

@@ -9,11 +9,13 @@ from vms.domain.lifecycle import Verb
 from vms.models import VM, Job, JobState
 
 from . import outcomes
-from ._jobs import COPY_DISK, IMPORT_DISK, REMOVE_SNAPSHOT, call_off
+from ._jobs import COPY_DISK, IMPORT_DISK, PREPARE_OFFLINE, REMOVE_SNAPSHOT, call_off
 from ._status import project
 
 # What a hypervisor lets go of half way, with nothing changed by it.
-LETS_GO: Final = frozenset({Verb.MIGRATE.value, Verb.SUSPEND.value, COPY_DISK, IMPORT_DISK, REMOVE_SNAPSHOT})
+LETS_GO: Final = frozenset(
+    {Verb.MIGRATE.value, Verb.SUSPEND.value, COPY_DISK, IMPORT_DISK, REMOVE_SNAPSHOT, PREPARE_OFFLINE}
+)
 
 
 def require_cancellable(job: Job) -> None:

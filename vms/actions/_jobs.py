@@ -19,6 +19,7 @@ from ._authorise import Actor
 SET_REBOOT = "set_reboot"
 UNDEFINE = "undefine"
 PREPARE_GUEST = "prepare_guest"
+PREPARE_OFFLINE = "prepare_offline"
 PLUG = "plug"
 OPEN_STORAGE = "open_storage"
 CLOSE_STORAGE = "close_storage"

@@ -54,7 +54,8 @@ def headless(row: Row, by: User, params: Params) -> Converted:
     """Take the screen away; with `prepare` a guest is taught to live without one first."""
     if isinstance(row, VM) and params.get("prepare"):
         power_off = bool(params.get("may_power_off"))
-        begun = preparations.begin(row, by=by, alone=True, may_power_off=power_off)
+        way = preparations.way_for(row)
+        begun = preparations.begin(row, by=by, way=way, alone=True, may_power_off=power_off)
         return Converted(preparation=begun)
     return _convert(row, _wanted(HEADLESS, params), by, params)
 

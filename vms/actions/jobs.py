@@ -18,6 +18,7 @@ from ._action import action
 from ._audit import coming_from, record
 from ._authorise import ENGINE
 from ._changes import changed
+from ._jobs import PREPARE_OFFLINE
 from ._status import project
 from .many import PREFIX
 from .outcomes import NOTHING, Told
@@ -25,16 +26,17 @@ from .reports import apply
 
 LEASE: Final = timedelta(seconds=15)
 ASK_EVERY: Final = timedelta(seconds=5)
+LONG: Final = frozenset({Verb.MIGRATE.value, PREPARE_OFFLINE})  # verbs that hold up no other, and of which few run
 
 
 def claim(owner: str, hosts: Collection[UUID], *, moving: Collection[UUID] = ()) -> Job | None:
     """Take the first waiting job of these hosts (highest priority, then oldest); None when there is none.
 
-    Nobody else gets it. Migrations take long: they are taken from the hosts that have hands for such alone.
+    Nobody else gets it. What takes `LONG` is taken from the hosts that have hands for such alone.
     """
     waiting = Job.objects.filter(state=JobState.QUEUED)
-    migrates = Q(verb=Verb.MIGRATE)
-    return _take(waiting.filter(Q(host__in=hosts) & ~migrates | Q(host__in=moving) & migrates), owner)
+    takes_long = Q(verb__in=LONG)
+    return _take(waiting.filter(Q(host__in=hosts) & ~takes_long | Q(host__in=moving) & takes_long), owner)
 
 
 def claim_many(owner: str) -> Job | None:

@@ -24,6 +24,7 @@ from ._jobs import (
     IMPORT_DISK,
     OPEN_STORAGE,
     PLUG,
+    PREPARE_OFFLINE,
     PREVIEW_SNAPSHOT,
     REMOVE_DISK,
     REMOVE_SNAPSHOT,
@@ -228,6 +229,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     Verb.RUN_ONCE: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
     REMOVE_SNAPSHOT: Outcome(_after(snapshotted.removed), snapshotted.stays),
     PLUG: Outcome(_plugged, _ignore),
+    PREPARE_OFFLINE: Outcome(_ignore, _ignore),  # what follows, the preparation sees by itself
 }
 _IDLE: Final = Outcome(_ignore, _ignore)
 

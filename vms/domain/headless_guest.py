@@ -1,7 +1,7 @@
 """The script that a Linux guest is prepared for headless with, and what it answers.
 
-It runs in the guest, by its agent, with a shell and nothing else: what it recognises it changes, what it does not it
-leaves alone and says so. `ROOT` lets it work on files elsewhere.
+It runs in the guest, by its agent or on its disks while it is off, with a shell and nothing else: what it recognises
+it changes, what it does not it leaves alone and says so. `ROOT` lets it work on files elsewhere.
 """
 
 from dataclasses import dataclass
@@ -61,9 +61,12 @@ class Answer:
     yours: tuple[str, ...] = ()
 
 
-def script(task: Task) -> str:
-    """The script for a task; running it twice does no more than running it once."""
-    return f"TASK={task.value}\n{_SCRIPT}"
+def script(task: Task, *, offline: bool = False) -> str:
+    """The script for a task; running it twice does no more than running it once.
+
+    One that is changed `offline` labels its files anew with its next boot where it has SELinux.
+    """
+    return f"TASK={task.value} OFFLINE={'yes' if offline else ''}\n{_SCRIPT}"
 
 
 def read(said: str) -> Answer:
@@ -285,6 +288,11 @@ give_up() {{ # the refusal and its words: everything as it was, the generated co
     rm -rf "$KEPT" 2>/dev/null
     refuse "$1" "$why"
 }}
+relabel() {{ # no kernel of the guest's own was there to label what is new
+    if [ -n "$OFFLINE" ] && grep -Eqs '^SELINUX=(enforcing|permissive)' "$ROOT/etc/selinux/config"; then
+        : >"$ROOT/.autorelabel"
+    fi
+}}
 change() {{
     mkdir -p "$KEPT" 2>"$WORK/why" || refuse read_only "$(cat "$WORK/why")"
     : >>"$KEPT/list"
@@ -304,6 +312,7 @@ change() {{
         grep -qsx getty "$KEPT/list" || echo getty >>"$KEPT/list"
         systemctl enable serial-getty@ttyS0.service >/dev/null 2>&1
     fi
+    relabel
     sync
     : >"$KEPT/done"
 }}
@@ -312,6 +321,7 @@ undo() {{
     put_back || refuse read_only "$(tail -c 250 "$WORK/why")"
     generate || refuse generator "$(tail -c 250 "$WORK/words")"
     rm -rf "$KEPT"
+    relabel
     sync
 }}
 

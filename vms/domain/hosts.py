@@ -19,6 +19,16 @@ SUBJECT_LENGTH: Final = 255
 _ADDRESS: Final = re.compile(r"[A-Za-z0-9]([A-Za-z0-9.-]{0,250}[A-Za-z0-9])?|[0-9A-Fa-f:.]{2,45}")
 
 
+class NoOffline(StrEnum):
+    """What keeps a host from looking into the disks of machines that are off."""
+
+    UNTOLD = "untold"  # it has not said that it can
+    REMOTE = "remote"  # its disks lie where the engine's programs do not reach
+    ACCESS = "access"  # they are another user's
+    PROGRAM = "program"
+    KERNEL = "kernel"  # the appliance would have none to boot
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Capabilities:
     """What a host's hypervisor offers; `accelerator` is `kvm` or `qemu` (emulation) with the reason for it.
@@ -27,7 +37,7 @@ class Capabilities:
     chipset; `tpm` tells whether the host emulates one (swtpm); memory is in MiB; `schedules` tells whether the host's
     kernel weighs machines against each other for us (control groups), `uuid` is the host's own. `networks` tells
     whether networks of ours can be carried there, with the reason why not; `bridges` and `libvirt_networks` are there
-    already, None where nobody could tell.
+    already, None where nobody could tell. `no_offline` is why the disks of machines that are off are not looked into.
     """
 
     accelerator: str = "qemu"
@@ -50,6 +60,7 @@ class Capabilities:
     networks_reason: str = ""
     bridges: frozenset[str] | None = None
     libvirt_networks: frozenset[str] | None = None
+    no_offline: NoOffline | None = NoOffline.UNTOLD
 
     def machine_for(self, firmware: Firmware) -> str:
         """The machine type that the host takes for the firmware's chipset."""

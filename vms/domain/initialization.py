@@ -13,6 +13,7 @@ from typing import Any, Final, Self
 from uuid import UUID
 
 from .errors import Refusal
+from .headless_guest import Task, script
 from .machine import time_zones
 from .networks import Nic
 from .secret import Secret
@@ -48,7 +49,7 @@ class NicSetup:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Initialization:
     """One machine's first boot; `password` goes to the user, `keys` into its authorized_keys; a script that begins with
-    `#!` is run, any other is cloud-config.
+    `#!` is run, any other is cloud-config. With `headless` the guest is prepared for a life without a screen, too.
     """
 
     user: str = ""
@@ -60,6 +61,7 @@ class Initialization:
     search: tuple[str, ...] = ()
     nics: tuple[NicSetup, ...] = ()
     script: str = ""
+    headless: bool = False
 
     def __post_init__(self) -> None:
         _require(not self.user or _USER.fullmatch(self.user), "user_name", self.user, "a name like debian")
@@ -88,6 +90,7 @@ class Initialization:
             search=tuple(re.split(r"[\s,]+", _text(word, "dns_search"))) if _text(word, "dns_search") else (),
             nics=tuple(_setup(each) for each in word.get("nic_configurations") or ()),
             script=str(word.get("custom_script") or ""),
+            headless=word.get("prepare_headless") is True,
         )
 
     @property
@@ -107,14 +110,15 @@ class Initialization:
 
     def _user_data(self, name: str) -> bytes:
         config = b"#cloud-config\n" + _document(self._config(name))
-        if not self.script.strip():
-            return config
-        runs = self.script.startswith("#!")
         parts = MIMEMultipart(boundary="=======first-boot=======")
-        for text, kind, file in (
-            (config.decode(), "cloud-config", "fields.cfg"),
-            (self.script, "x-shellscript" if runs else "cloud-config", "script"),
-        ):
+        said = [(config.decode(), "cloud-config", "fields.cfg")]
+        if self.script.strip():
+            said.append((self.script, "x-shellscript" if self.script.startswith("#!") else "cloud-config", "script"))
+        if self.headless:
+            said.append((f"#!/bin/sh\n{script(Task.CHANGE)}", "x-shellscript", "prepare-headless"))
+        if len(said) == 1:
+            return config
+        for text, kind, file in said:
             part = MIMEText(text, kind, "utf-8")
             part.add_header("Content-Disposition", "attachment", filename=file)
             if kind == "cloud-config":

@@ -12,6 +12,13 @@ class Goal(StrEnum):
     UNDO = "undo"
 
 
+class Way(StrEnum):
+    """How the guest is reached: through its agent while it runs, or on its disks while it is off."""
+
+    AGENT = "agent"
+    OFFLINE = "offline"
+
+
 class Stage(StrEnum):
     """One thing after the other; each ends before the next begins."""
 
@@ -36,9 +43,14 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
 
 
-PATHS: Final[dict[Goal, tuple[Stage, ...]]] = {
-    Goal.PREPARE: tuple(Stage),
-    Goal.UNDO: (Stage.START, Stage.AGENT, Stage.CHANGE, Stage.SHUT_DOWN, Stage.CONFIGURE, Stage.BOOT),
+PATHS: Final[dict[tuple[Goal, Way], tuple[Stage, ...]]] = {
+    (Goal.PREPARE, Way.AGENT): tuple(Stage),
+    (Goal.UNDO, Way.AGENT): (Stage.START, Stage.AGENT, Stage.CHANGE, Stage.SHUT_DOWN, Stage.CONFIGURE, Stage.BOOT),
+    (Goal.PREPARE, Way.OFFLINE): (
+        *(Stage.SHUT_DOWN, Stage.LOOK, Stage.CONFIRM, Stage.CHANGE),
+        *(Stage.CONFIGURE, Stage.BOOT, Stage.LOGIN),
+    ),
+    (Goal.UNDO, Way.OFFLINE): (Stage.SHUT_DOWN, Stage.CHANGE, Stage.CONFIGURE, Stage.BOOT),
 }
 REACHED: Final = {Goal.PREPARE: Outcome.DONE, Goal.UNDO: Outcome.UNDONE}
 
@@ -55,9 +67,9 @@ WITHIN: Final[dict[Stage, timedelta]] = {
 }
 
 
-def progress(goal: Goal, at: Stage, outcome: Outcome) -> list[tuple[Stage, str]]:
+def progress(goal: Goal, way: Way, at: Stage, outcome: Outcome) -> list[tuple[Stage, str]]:
     """Every stage of the way with what is to be said of it: `done`, `active`, `todo`, or how it ended there."""
-    path = PATHS[goal]
+    path = PATHS[goal, way]
     reached = outcome == REACHED[goal]
     here = path.index(at) if at in path else len(path)
     words = ["done" if reached or number < here else "todo" for number in range(len(path))]

@@ -20,7 +20,6 @@ from vms.actions import hosts, jobs, many, passes, preparations, reports, screen
 from vms.actions._audit import chain
 from vms.actions._changes import forget
 from vms.domain.errors import Refusal
-from vms.domain.lifecycle import Verb
 from vms.domain.transcript import Retention
 from vms.hypervisors.base import Event, Hypervisor
 from vms.models import Host, Job
@@ -236,7 +235,7 @@ class Engine:
         return True
 
     def _hands_for(self, job: Job, watcher: Watcher) -> Hands:
-        return watcher.movers if job.verb == Verb.MIGRATE else watcher.hands
+        return watcher.movers if job.verb in jobs.LONG else watcher.hands
 
     def _deal_with_many(self) -> bool:
         """One job over many machines at a time, which holds up no job of a single one."""

@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from vms.actions import initial, jobs, preparations, reports, stateless
 from vms.actions._disks import replugged
-from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PLUG_NICS, PREPARE_GUEST, SET_REBOOT, UNDEFINE
+from vms.actions._jobs import DEFINE, NORMALISE, PLUG, PLUG_NICS, PREPARE_GUEST, PREPARE_OFFLINE, SET_REBOOT, UNDEFINE
+from vms.actions._offline import disks_of
 from vms.actions._reboots import ends_with_reboot
 from vms.actions.outcomes import NOTHING, Told
 from vms.domain.console import DisconnectAction
@@ -44,11 +45,14 @@ LIMITS: Final[dict[str, float]] = {
     Verb.STOP: 60.0,
     Verb.MIGRATE: 6 * 3600.0,
     PREPARE_GUEST: 260.0,
+    PREPARE_OFFLINE: 660.0,
     PLUG: 60.0,
     PLUG_NICS: 120.0,
 }
 SCRIPT_WITHIN: Final = 240.0  # seconds; update-grub takes two, under emulation on a busy host a hundred
 LIMIT: Final = 20.0
+# From so many percent on a look into disks is at the step.
+OFFLINE_STEPS: Final = ((40, "find_system"), (70, "run_offline"), (95, "write_disks"))
 STORES_WITHIN: Final = 6 * 3600.0  # copying takes as long as a disk is large
 
 Call = Callable[[Hypervisor, Job], Told | None]
@@ -231,6 +235,20 @@ def _prepare_guest(hypervisor: Hypervisor, job: Job) -> None:
     preparations.heard(job, ran.code, ran.said)
 
 
+def _prepare_offline(hypervisor: Hypervisor, job: Job) -> None:
+    vm, task = VM.objects.get(pk=job.machine), Task(job.params["task"])
+    tell, steps = progress_of(job), list(OFFLINE_STEPS)
+
+    def progress(percent: int) -> bool:
+        while steps and percent >= steps[0][0]:
+            jobs.begin_step(job, steps.pop(0)[1])
+        return tell(percent)
+
+    disks, write = disks_of(vm), task is not Task.LOOK
+    said = hypervisor.store.run_in(job.pk, disks, script(task, offline=True), write=write, progress=progress)
+    preparations.heard(job, 0, said)
+
+
 def _define(hypervisor: Hypervisor, job: Job) -> None:
     hypervisor.define(VM.objects.get(pk=job.machine).spec, job.params.get("own", ""))
 
@@ -262,6 +280,7 @@ CALLS: Final[dict[str, Call]] = {
     SET_REBOOT: _set_reboot,
     UNDEFINE: _undefine,
     PREPARE_GUEST: _prepare_guest,
+    PREPARE_OFFLINE: _prepare_offline,
     PLUG: _plug,
     DEFINE: _define,
     NORMALISE: _normalise,

@@ -15,6 +15,7 @@ from .parts import Values
 
 _FIELD: Final = "initialization_"
 PASSWORD: Final = f"{_FIELD}root_password"
+HEADLESS: Final = "prepare_headless"
 NETWORKS: Final = f"{_FIELD}nic_configurations"
 _WORDS: Final = (
     *("user_name", "authorized_ssh_keys", "host_name", "timezone", "dns_servers", "dns_search", "custom_script"),
@@ -47,6 +48,13 @@ class FirstBootFields(forms.Form):
         4_000,
         _("A line for each card: nic1 dhcp, nic1 none, or nic1 192.0.2.10/24 192.0.2.1 (gateway). Empty: DHCP."),
     )
+    initialization_prepare_headless = forms.BooleanField(
+        required=False,
+        help_text=_(
+            "GRUB and the kernel are told to speak on the serial line, as the wizard does it. It takes effect with the "
+            "second boot: an image whose GRUB needs a screen has its first boot with one (Run Once)."
+        ),
+    )
     initialization_custom_script = _lines(
         4, 16_384, _("cloud-config in YAML, or a script that begins with #!; it is put to what the fields say.")
     )
@@ -60,13 +68,15 @@ class FirstBootFields(forms.Form):
 def told(kept: Mapping[str, Any]) -> Values:
     """What the fields show of what is configured."""
     shown: Values = {f"{_FIELD}{word}": kept.get(f"{PREFIX}{word}", "") for word in _WORDS}
+    shown[f"{_FIELD}{HEADLESS}"] = bool(kept.get(f"{PREFIX}{HEADLESS}"))
     return {**shown, NETWORKS: "\n".join(map(_line, kept.get(f"{PREFIX}nic_configurations") or ()))}
 
 
 def words(cleaned: Values, kept: Mapping[str, Any]) -> dict[str, Any]:
     """What is kept after the fields have spoken; what is empty is not there."""
-    said = {f"{PREFIX}{word}": str(cleaned[f"{_FIELD}{word}"]).replace("\r\n", "\n") for word in _WORDS}
+    said: dict[str, Any] = {f"{PREFIX}{word}": str(cleaned[f"{_FIELD}{word}"]).replace("\r\n", "\n") for word in _WORDS}
     said[f"{PREFIX}nic_configurations"] = cleaned[NETWORKS]
+    said[f"{PREFIX}{HEADLESS}"] = cleaned[f"{_FIELD}{HEADLESS}"]
     return {**{path: value for path, value in kept.items() if path not in said}, **{k: v for k, v in said.items() if v}}
 
 

@@ -17,7 +17,7 @@ FIRST_BOOT: Final = tuple(
     f"initialization_{word}"
     for word in (
         *("user_name", "root_password", "authorized_ssh_keys", "host_name", "timezone"),
-        *("dns_servers", "dns_search", "nic_configurations", "custom_script"),
+        *("dns_servers", "dns_search", "nic_configurations", "prepare_headless", "custom_script"),
     )
 )
 

@@ -117,6 +117,13 @@ class Store(Protocol):
 
         Refused with `JOB_CANCELLED` when it is called off."""
 
+    def run_in(self, run: UUID, disks: Sequence[Disk], program: str, *, write: bool, progress: Progress) -> str:
+        """Have a shell's program run in the system that lies on a machine's disks while it is off; what it has said.
+
+        With `write` what it has changed is on the disks afterwards, all of it or nothing; else nothing ever is. Asked
+        for again after a crash, under the same `run`, it ends what was begun. Takes minutes; called off by `progress`
+        with `JOB_CANCELLED`, and refused with `OFFLINE_UNAVAILABLE` or what else was found with `OFFLINE_…`."""
+
     def read(self, volume: Volume, into: BinaryIO) -> None:
         """Write a volume's content, as it lies there, into a file."""
 

@@ -1,13 +1,14 @@
 """Storage in a dictionary: the same contract without a disk."""
 
 import threading
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import replace
 from typing import BinaryIO, Final
 from uuid import UUID
 
 from vms.domain.disks import GIB, MIB, Backing, Disk, DiskFormat, Room, Storage, Volume
 from vms.domain.errors import Refusal
+from vms.domain.hosts import NoOffline
 
 from .base import Progress, heedless
 
@@ -33,6 +34,8 @@ class MemoryStore:
         self._lock = threading.RLock()
         self._pools: dict[UUID, dict[str, Volume]] = {}
         self.contents: dict[str, bytes] = {}
+        # What the systems on disks answer when a program is run in them, as far as there are any.
+        self.systems: Callable[[str, bool, Progress], str] | None = None
 
     def open(self, storage: Storage) -> Room:
         with self._lock:
@@ -41,6 +44,13 @@ class MemoryStore:
 
     def close(self, storage: Storage) -> None:
         """What lies there stays: the pool is opened again with it."""
+
+    def run_in(self, run: UUID, disks: Sequence[Disk], program: str, *, write: bool, progress: Progress) -> str:
+        if self.systems is None:
+            raise Refusal("OFFLINE_UNAVAILABLE", None, no_offline=NoOffline.UNTOLD.value)
+        for disk in disks:
+            self._existing(disk.storage, disk.volume)
+        return self.systems(program, write, progress)
 
     def names(self, storage: Storage) -> Collection[str]:
         with self._lock:

@@ -1,7 +1,9 @@
 """What a libvirt host offers, as its daemon tells."""
 
+import os
 from collections.abc import Iterator
 from typing import Any, Final
+from urllib.parse import urlsplit
 
 import libvirt
 from lxml import etree
@@ -10,9 +12,11 @@ from vms.domain.addresses import Way
 from vms.domain.console import Chipset, Firmware
 from vms.domain.console import Protocol as GraphicsProtocol
 from vms.domain.errors import Refusal
-from vms.domain.hosts import Capabilities
+from vms.domain.hosts import Capabilities, NoOffline
 
 from . import networks
+from .appliance import why_none
+from .bootfiles import PoolFiles
 from .connections import Location
 
 USER_MODE_ALONE: Final = "NETWORKS=user"
@@ -54,7 +58,18 @@ def capabilities(connection: Any, location: Location) -> Capabilities:
         networks_reason=why_none,
         bridges=networks.bridges(connection),
         libvirt_networks=networks.libvirt_networks(connection),
+        no_offline=why_not_offline(location),
     )
+
+
+def why_not_offline(location: Location) -> NoOffline | None:
+    """Why the disks of machines that are off cannot be looked into from here; None where they can."""
+    if urlsplit(location.uri).hostname:
+        return NoOffline.REMOTE
+    if os.geteuid() != 0 and isinstance(location.files, PoolFiles):
+        return NoOffline.ACCESS
+    lacking = why_none()
+    return NoOffline(lacking) if lacking else None
 
 
 def _of_machine(connection: Any, location: Location, machine: str) -> Any:

@@ -4,8 +4,8 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Collection, Iterator
-from pathlib import PurePosixPath
+from collections.abc import Collection, Iterator, Sequence
+from pathlib import Path, PurePosixPath
 from typing import Any, BinaryIO, Final
 from uuid import UUID
 
@@ -14,12 +14,15 @@ from lxml import etree
 
 from vms.domain.disks import MIB, Disk, DiskFormat, Room, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
+from vms.domain.hosts import NoOffline
 from vms.libvirtxml.elements import Element, e
 
 from .base import Progress, heedless
 from .bootfiles import LocalFiles
 from .connections import Connections
 from .images import converted, reachable, rebased, waited
+from .offers import why_not_offline
+from .offline import OnDisk, run_offline
 
 PART: Final = 256 * 1024  # bytes of a transfer at once
 POLL: Final = 0.2  # seconds
@@ -139,6 +142,19 @@ class LibvirtStore:
             with _ended(stream):
                 while part := stream.recv(PART):
                     into.write(part)
+
+    def run_in(self, run: UUID, disks: Sequence[Disk], program: str, *, write: bool, progress: Progress) -> str:
+        location = self._connections.location
+        with self._refusals():
+            images = [OnDisk(Path(self.path(disk)), disk.format.value) for disk in disks]
+        reason = why_not_offline(location)
+        if reason is None and not all(os.access(image.path, os.R_OK | os.W_OK) for image in images):
+            reason = NoOffline.ACCESS
+        if reason is not None:
+            raise Refusal("OFFLINE_UNAVAILABLE", None, no_offline=reason.value)
+        emulated = location.accelerator != "kvm"
+        place = location.storage / "offline" / str(run)
+        return run_offline(place, images, program, write=write, emulated=emulated, progress=progress)
 
     # -- for machines
 

@@ -19,6 +19,7 @@ from vms.models.machines import STATUSES as _STATUSES
 from .doctor import FINDINGS
 from .events import EVENTS, FAILED
 from .fields import CHANGES, FIELDS
+from .preparing import NO_OFFLINE
 from .refusals import ALLOWED, IMAGES, REACH, REFUSALS
 from .text import Text
 
@@ -79,6 +80,10 @@ VERBS: Final[dict[str, Text]] = {
     "set_reboot": _("Prepare the next reboot"),
     "undefine": _("Remove from the host"),
     "prepare_guest": _("Prepare the guest"),
+    "prepare_offline": _("Look into the disks"),
+    "find_system": _("Find the system"),
+    "run_offline": _("Prepare the system on the disks"),
+    "write_disks": _("Write to the disks"),
     "plug": _("Change the disks"),
     "drop_layers": _("Forget what a stateless run wrote"),
     "open_storage": _("Open the storage"),
@@ -256,6 +261,7 @@ _SPOKEN: Final[dict[str, Mapping[str, Text]]] = {
     "finding": {finding.value: text for finding, text in FINDINGS.items()},
     "done": dict(DISCONNECT_ACTIONS),
     "console": CONSOLES,
+    "no_offline": NO_OFFLINE,
     "no_console": {reason.value: text for reason, text in NO_CONSOLE.items()},
 }
 

@@ -147,6 +147,7 @@ FIELDS: Final[dict[str, Text]] = {
     "initialization_dns_servers": _("DNS Servers"),
     "initialization_dns_search": _("DNS Search Domains"),
     "initialization_nic_configurations": _("Networks"),
+    "initialization_prepare_headless": _("Prepare for headless"),
     "initialization_custom_script": _("Custom Script"),
     "kept": _("Initial Run"),
     "initialization_password": _("Password"),

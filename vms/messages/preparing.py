@@ -6,7 +6,8 @@ from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.headless_guest import Loader
-from vms.domain.preparation import Goal, Outcome, Stage
+from vms.domain.hosts import NoOffline
+from vms.domain.preparation import Goal, Outcome, Stage, Way
 
 # (what it is called, what happens meanwhile); in the other direction some are called otherwise.
 STAGES: Final[dict[Stage, tuple[Promise, Promise]]] = {
@@ -30,6 +31,54 @@ UNDOING: Final[dict[Stage, tuple[Promise, Promise]]] = {
     Stage.CHANGE: (_("Restore the guest"), _("Every file that nobody has edited since is put back from its copy.")),
     Stage.CONFIGURE: (_("Restore the console"), _("The console is configured as it was before.")),
     Stage.BOOT: (_("Start again"), _("What ran before the undoing is started again; what was off stays off.")),
+}
+
+OFFLINE: Final[dict[Stage, tuple[Promise, Promise]]] = {
+    Stage.SHUT_DOWN: (
+        _("Machine is off"),
+        _("What runs is switched off first: two systems must not write to one disk."),
+    ),
+    Stage.LOOK: (
+        _("Look into the disks"),
+        _("Its disks are opened in a small system of their own, one to two minutes. Nothing is changed."),
+    ),
+    Stage.CHANGE: (
+        _("Change the disks"),
+        _("The boot configuration is written beside the disks, and onto them once it is whole; a copy is kept."),
+    ),
+}
+UNDOING_OFFLINE: Final[dict[Stage, tuple[Promise, Promise]]] = {
+    **UNDOING,
+    Stage.SHUT_DOWN: OFFLINE[Stage.SHUT_DOWN],
+    Stage.CHANGE: (_("Restore the disks"), UNDOING[Stage.CHANGE][1]),
+}
+
+# Undoing?, way → what is called otherwise then.
+CALLED: Final[dict[tuple[bool, Way], dict[Stage, tuple[Promise, Promise]]]] = {
+    (False, Way.AGENT): {},
+    (True, Way.AGENT): UNDOING,
+    (False, Way.OFFLINE): OFFLINE,
+    (True, Way.OFFLINE): UNDOING_OFFLINE,
+}
+
+# Why the disks of a machine that is off are not looked into.
+NO_OFFLINE: Final[dict[str, Promise]] = {
+    NoOffline.UNTOLD: _("The host has not said that it can look into the disks of machines that are off."),
+    NoOffline.REMOTE: _(
+        "The host is another machine than the engine's: its disks are not reached from here. Prepare it by its guest "
+        "agent, or on the host itself by virt-customize."
+    ),
+    NoOffline.ACCESS: _("The engine runs as a user who may not open the disks of this host's machines."),
+    NoOffline.PROGRAM: _(
+        "libguestfs is not installed where the engine runs: install the Debian packages guestfish and "
+        "linux-image-cloud-amd64 there, and restart the engine."
+    ),
+    NoOffline.KERNEL: _(
+        "There is no kernel for libguestfs where the engine runs: install the Debian package linux-image-cloud-amd64 "
+        "there, and restart the engine."
+    ),
+    "host": _("No host that reaches its disks is up."),
+    "disks": _("It has no disk of its own that could be written to."),
 }
 
 # State of a stage → (what is said of it, its icon, its tone).

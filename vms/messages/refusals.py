@@ -45,6 +45,34 @@ REFUSALS: Final[dict[str, Text]] = {
         "came."
     ),
     "PREPARE_BOOT_STUCK": _("The guest was started headless, but does not come up: %(finding)s."),
+    "PREPARE_MUST_BE_OFF": _(
+        "%(name)s has to be off before its disks are looked into or written to, and is “%(status)s”."
+    ),
+    "OFFLINE_UNAVAILABLE": "%(no_offline)s",
+    "OFFLINE_DISK_IN_USE": _("Another program has a disk of it open, on this host or another one."),
+    "OFFLINE_READ_ONLY": _("It starts from the disk %(name)s, which it may only read or shares with others."),
+    "OFFLINE_ENCRYPTED": _(
+        "The system lies on an encrypted disk, which nobody but the running guest can open. Prepare it by its guest "
+        "agent while it runs."
+    ),
+    "OFFLINE_HIBERNATED": _(
+        "The guest has put itself to sleep (hibernated): it would wake up to files that are not as it left them. Run "
+        "it once, and shut it down."
+    ),
+    "OFFLINE_FILE_SYSTEM": _(
+        "The guest's file system on %(device)s has to be checked first: %(message)s. Run the guest once with a screen, "
+        "or check it from a rescue CD. Nothing on the disks was changed."
+    ),
+    "OFFLINE_NOT_LINUX": _("There is no Linux on its disks; only Linux guests can be prepared. %(message)s"),
+    "OFFLINE_SEVERAL": _(
+        "There are %(number)s Linux systems on its disks; which one starts is not known here. Prepare it by its guest "
+        "agent while it runs."
+    ),
+    "OFFLINE_HANGS": _(
+        "Its disks were looked into for %(seconds)s seconds without an end. Nothing on them was changed; try again "
+        "when the host has less to do."
+    ),
+    "OFFLINE_FAILED": _("Its disks cannot be looked into: %(message)s"),
     "ACTION_TYPE_FAILED_ILLEGAL_VM_DISPLAY_TYPE_IS_NOT_SUPPORTED_BY_OS": _(
         "The video type %(video)s does not go with the graphics protocol %(graphics)s in this cluster."
     ),

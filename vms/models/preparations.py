@@ -10,7 +10,7 @@ from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.console import Console
-from vms.domain.preparation import Goal, Outcome, Stage
+from vms.domain.preparation import Goal, Outcome, Stage, Way
 
 OUTCOMES = (
     (Outcome.ACTIVE.value, _("Under way")),
@@ -26,12 +26,14 @@ class Preparation(models.Model):
 
     `job` is what the present stage waits for, `until` how long. `before` is the console that was configured and
     `was_up` whether the machine ran when it was asked for. `kept`: the guest has a copy of what was changed in it.
+    `way`: by the guest's agent or on its disks.
     `alone`: nobody is asked before the guest is changed. `may_power_off`: a guest that does not answer may be.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     vm = models.ForeignKey("VM", models.CASCADE, related_name="preparations")
     goal = models.CharField(max_length=8, default=Goal.PREPARE.value)
+    way = models.CharField(max_length=8, default=Way.AGENT.value)
     stage = models.CharField(max_length=12, default=Stage.START.value)
     outcome = models.CharField(_("outcome"), max_length=10, choices=OUTCOMES, default=Outcome.ACTIVE.value)
     alone = models.BooleanField(default=False)

@@ -13,10 +13,10 @@ from vms import messages
 from vms.actions import preparations, rights
 from vms.domain.errors import Refusal
 from vms.domain.headless_guest import KERNEL, SERIAL
-from vms.domain.lifecycle import Verb
-from vms.domain.preparation import Goal, Outcome, Stage, progress
+from vms.domain.lifecycle import Status, Verb
+from vms.domain.preparation import Goal, Outcome, Stage, Way, progress
 from vms.messages import Text
-from vms.messages.preparing import ENDS, LOADERS, STAGES, STATES, UNDOING
+from vms.messages.preparing import CALLED, ENDS, LOADERS, STAGES, STATES
 from vms.models import VM, Preparation
 from vms.routes import Access, route
 
@@ -50,8 +50,7 @@ class Wizard:
 
     @property
     def stages(self) -> list[StageLine]:
-        row = self.preparation
-        return [self._line(stage, state) for stage, state in progress(Goal(row.goal), Stage(row.stage), self.outcome)]
+        return [self._line(stage, state) for stage, state in self._progress()]
 
     @property
     def outcome(self) -> Outcome:
@@ -87,12 +86,22 @@ class Wizard:
         return LOADERS.get(self.preparation.loader, "")
 
     @property
+    def percent(self) -> int | None:
+        """How far the stage is that is at work, where that is known."""
+        job = self.preparation.job
+        return job.progress if job is not None and job.active else None
+
+    @property
     def changes(self) -> list[XmlLine]:
         lines = self.preparation.changes.splitlines()
         return [XmlLine(line, "place" if line[:3] in _HEADS else _MARKS.get(line[:1], "")) for line in lines]
 
+    def _progress(self) -> list[tuple[Stage, str]]:
+        row = self.preparation
+        return progress(Goal(row.goal), Way(row.way), Stage(row.stage), self.outcome)
+
     def _line(self, stage: Stage, state: str) -> StageLine:
-        label, now = (UNDOING if self.undoing else {}).get(stage, STAGES[stage])
+        label, now = CALLED[self.undoing, Way(self.preparation.way)].get(stage, STAGES[stage])
         told, icon, tone = STATES["asks" if stage == Stage.CONFIRM and state == Outcome.ACTIVE else state]
         return StageLine(label, told, icon, tone, now if state == Outcome.ACTIVE else "")
 
@@ -104,15 +113,19 @@ def prepare_vm(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse
     vm = kind.row(request, pk)
     if request.method == "POST":
         allowed = bool(request.POST.get("may_power_off"))
-        return _done(request, vm, lambda: preparations.begin(vm, by=user_of(request), may_power_off=allowed))
+        way = Way.OFFLINE if request.POST.get("way") == Way.OFFLINE else Way.AGENT
+        return _done(request, vm, lambda: preparations.begin(vm, by=user_of(request), way=way, may_power_off=allowed))
     latest = vm.preparations.first()
-    silent = not preparations.reachable(vm)
+    no_offline = preparations.no_offline(vm)
     context = {
         "wizard": Wizard(latest) if latest else None,
         "can_begin": latest is None or not latest.active,
         "can_undo": latest is not None and latest.undoable,
         "no_begin": _why_not(request, vm),
-        "must_power_off": silent,
+        "silent": not preparations.reachable(vm),
+        "runs": vm.status != Status.DOWN,
+        "no_offline": messages.refusal(no_offline) if no_offline else "",
+        "offline": preparations.way_for(vm) == Way.OFFLINE,
         "kernel": KERNEL,
         "serial": SERIAL,
         "preparing": latest is not None and latest.active,

@@ -124,6 +124,7 @@ _KINDS: Final[dict[str, Type]] = {
     "virtio_scsi_multi_queues_enabled": BOOLEAN,
     "initialization/cloud_init_network_protocol": Word("eni", "openstack_metadata"),
     "initialization/regenerate_ssh_keys": BOOLEAN,
+    "initialization/prepare_headless": BOOLEAN,  # ours
     "initialization/nic_configurations": _List(
         "nic_configuration",
         {

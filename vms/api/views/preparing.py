@@ -10,8 +10,8 @@ from vms.api.document import Document
 from vms.api.faults import FAILED
 from vms.api.mapping.fields import BOOLEAN, Field
 from vms.domain.errors import Refusal
-from vms.domain.preparation import Outcome
-from vms.models import Preparation
+from vms.domain.preparation import Outcome, Way
+from vms.models import VM, Preparation
 
 from .actions import Acting
 from .base import Door
@@ -23,16 +23,21 @@ _OUTCOMES: Final = {Outcome.DONE: "complete", Outcome.UNDONE: "complete", Outcom
 
 
 class Prepare(Acting):
-    """Prepare a machine without asking before its guest is changed, or undo that; `force` may power it off for it."""
+    """Prepare a machine without asking before its guest is changed, or undo that; `force` may power it off for it.
 
-    takes: ClassVar[tuple[Field, ...]] = (*(Field(name, BOOLEAN, to=f"action.{name}") for name in ("async", "force")),)
+    It is done `offline`, on its disks while it is off, where no agent of it has ever answered, unless that is said.
+    """
+
+    takes: ClassVar[tuple[Field, ...]] = (
+        *(Field(name, BOOLEAN, to=f"action.{name}") for name in ("async", "force", "offline")),
+    )
 
     def post(self, request: Any, key: str) -> Response:
         """Begin; how far it is, the answer's `href` tells."""
         vm = self.row(VMS.rows(self.user), key)
         force = self.switch(self.body("action"), "force")
         if self.verb == PREPARE:
-            begun = preparations.begin(vm, by=self.user, alone=True, may_power_off=force)
+            begun = preparations.begin(vm, by=self.user, way=self._way(vm), alone=True, may_power_off=force)
         else:
             latest = vm.preparations.first()
             if latest is None:
@@ -41,6 +46,11 @@ class Prepare(Acting):
         href = f"{self.telling.base}/vms/{key}/{PREPARE}/{begun.pk}"
         told = {"href": href, "id": str(begun.pk), "status": "pending"}
         return Response(Document("action", told), 202, headers={"Location": href})
+
+    def _way(self, vm: VM) -> Way:
+        if "offline" not in self.body("action"):
+            return preparations.way_for(vm)
+        return Way.OFFLINE if self.switch(self.body("action"), "offline") else Way.AGENT
 
 
 class Prepared(Door):
