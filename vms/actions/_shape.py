@@ -38,6 +38,7 @@ ATTRIBUTES: Final[dict[str, Collection[object] | None]] = {
     **dict.fromkeys(("delete_protected", "use_latest_version", "stateless", "stateful"), _SWITCH),
     "pool_type": tuple(PoolType.values),
     "max_user_vms": range(POOL_SIZE[0], POOL_SIZE[1] + 1),
+    "prestarted_vms": range(POOL_SIZE[1] + 1),
 }
 # What the trail tells of only that it was changed: a first boot may hold secrets.
 _SILENT: Final = frozenset({"kept", "initialization_password"})

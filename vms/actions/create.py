@@ -182,6 +182,7 @@ def pool(
     hand_down_first_boot(template, row)
     fill(row, name, _sources(row, template, instance_type), changes)
     pools.add(row, size, by=by)
+    pools.require_enough(row)
     record(by, "USER_ADD_VM_POOL", row, size=size)
     access.tell(row, None, row.console, by=by)
     return row

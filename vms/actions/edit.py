@@ -67,6 +67,8 @@ def edit(row: Row, changes: Changes, *, by: Actor) -> Row:
             pools.spread(row, everything=changes.apply_to_existing, by=by)
         if size is not None:
             pools.resize(row, size, by=by)
+        if attributes.get("prestarted_vms"):
+            pools.require_enough(row)
     elif any(getattr(before, name) != getattr(spec, name) for name in (*LINKED, "name")):
         _pass_on(row, by=by)
     return row

@@ -9,7 +9,7 @@ from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Verb
 from vms.models import VM, Disk, DiskAttachment, DiskStatus, Image, Job
 
-from . import snapshotted, stateless, storage, templates, transfers, uploads
+from . import prestarting, snapshotted, stateless, storage, templates, transfers, uploads
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import replugged, sync_disks
@@ -207,6 +207,11 @@ def _ignore(_job: Job, _what: object) -> None:
     """Nothing follows."""
 
 
+def _not_started(job: Job, no: Refusal) -> None:
+    stateless.not_started(job, no.code)
+    prestarting.not_started(job, no)
+
+
 OUTCOMES: Final[dict[str, Outcome]] = {
     OPEN_STORAGE: Outcome(lambda job, told: storage.opened(job, told.room), storage.not_opened),
     CLOSE_STORAGE: Outcome(_ignore, _ignore),
@@ -225,7 +230,7 @@ OUTCOMES: Final[dict[str, Outcome]] = {
     COMMIT_SNAPSHOT: Outcome(_after(snapshotted.committed), snapshotted.stays),
     UNDO_SNAPSHOT: Outcome(_after(snapshotted.undone), snapshotted.stays),
     DROP_LAYERS: Outcome(_after(stateless.dropped), _ignore),
-    Verb.START: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
+    Verb.START: Outcome(_ignore, _not_started),
     Verb.RUN_ONCE: Outcome(_ignore, lambda job, no: stateless.not_started(job, no.code)),
     REMOVE_SNAPSHOT: Outcome(_after(snapshotted.removed), snapshotted.stays),
     PLUG: Outcome(_plugged, _ignore),

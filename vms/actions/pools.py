@@ -11,7 +11,7 @@ from vms.domain.machine import FROM_TEMPLATE
 from vms.models import VM, ActionGroup, Permission, Pool, PoolType, Role, User
 from vms.models.machines import POOL_SIZE
 
-from . import power
+from . import power, prestarting
 from ._action import action, all_locked, locked
 from ._audit import record
 from ._authorise import ENGINE, Actor, authorise
@@ -37,7 +37,8 @@ def grow(pool: Pool, count: int, *, by: Actor) -> Pool:
 
 @action
 def take(pool: Pool, *, by: User, start: bool = True) -> VM:
-    """Give the person a VM of the pool that is off and nobody's, and start it (oVirt: allocatevm)."""
+    """Give the person a VM of the pool that is nobody's: one that runs already, else one that is started now (oVirt:
+    allocatevm)."""
     pool = locked(pool)
     authorise(by, ActionGroup.VM_POOL_BASIC_OPERATIONS, pool)
     mine = pool.vms.filter(pk__in=Permission.objects.filter(user=by).values("vm")).count()
@@ -46,7 +47,7 @@ def take(pool: Pool, *, by: User, start: bool = True) -> VM:
     assert vm is not None
     Permission.objects.create(user=by, role=Role.objects.get(name=HOLDER), vm=vm)
     record(by, "USER_ATTACH_USER_TO_VM_FROM_POOL", vm, pool=pool.name, user=by.get_username())
-    if start:
+    if start and vm.status == Status.DOWN:  # else it was waiting
         power.start(vm, by=by)
     return VM.objects.get(pk=vm.pk)
 
@@ -104,8 +105,16 @@ def detach(vm: VM, *, by: Actor) -> VM:
 def run_ended(vm: VM) -> None:
     """What becomes of a locked VM whose run has ended: an automatic pool has it back, whoever held it."""
     refit(vm, by=ENGINE)
+    prestarting.ended(vm)
     if vm.pool and vm.pool.pool_type == PoolType.AUTOMATIC:
         _release(vm, holders(vm), by=ENGINE)
+
+
+def require_enough(pool: Pool) -> None:
+    """Refuse to have more VMs wait than there are."""
+    if pool.prestarted_vms > (size := pool.size):
+        no = "ACTION_TYPE_FAILED_PRESTARTED_VMS_CANNOT_EXCEED_VMS_COUNT"
+        raise Refusal(no, "prestarted_vms", pool=pool.name, size=size)
 
 
 def resize(pool: Pool, size: int, *, by: Actor) -> None:
@@ -148,10 +157,13 @@ def spread(pool: Pool, *, everything: bool, by: Actor) -> None:
 
 
 def _free_one(pool: Pool) -> VM | None:
-    """The first free VM, locked; one that somebody works on at this moment only when there is no other."""
-    free = pool.vms.free()
-    waiting_for_nobody = free.select_for_update(no_key=True, skip_locked=True).order_by("created_at", "pk")
-    return waiting_for_nobody.first() or free.select_for_update(no_key=True).order_by("pk").first()
+    """The first free VM, locked: one that is ready before one that is off, and one that somebody works on at this
+    moment only when there is no other."""
+    for free in (pool.vms.ready(), pool.vms.idle()):
+        waiting_for_nobody = free.select_for_update(no_key=True, skip_locked=True).order_by("created_at", "pk")
+        if vm := waiting_for_nobody.first():
+            return vm
+    return pool.vms.free().select_for_update(no_key=True).order_by("pk").first()
 
 
 def _pooled(vm: VM) -> VM:

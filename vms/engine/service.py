@@ -16,7 +16,7 @@ from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
-from vms.actions import hosts, jobs, many, passes, preparations, reports, screens, transfers, uploads
+from vms.actions import hosts, jobs, many, passes, preparations, prestarting, reports, screens, transfers, uploads
 from vms.actions._audit import chain
 from vms.actions._changes import forget
 from vms.domain.errors import Refusal
@@ -292,7 +292,7 @@ class Engine:
                 passes.expire()
                 preparations.advance()
                 transfers.expire()
-                if jobs.reclaim() + jobs.ask_again():
+                if jobs.reclaim() + jobs.ask_again() + prestarting.keep():
                     self.wake()
                 chain()
                 forget()

@@ -231,12 +231,15 @@ class PoolForm(_MadeFromTemplate):
 
     LACKS = frozenset({"high_availability", "priority", "watchdog_action"})
     MAKES = (ActionGroup.CREATE_VM_POOL,)
-    OWN: ClassVar[tuple[str, ...]] = ("pool_type", "stateful", "max_user_vms")
+    OWN: ClassVar[tuple[str, ...]] = ("pool_type", "stateful", "max_user_vms", "prestarted_vms")
 
     size = number(*POOL_SIZE)
     pool_type = choice(PoolType.choices, required=True)
     stateful = switch()
     max_user_vms = number(*POOL_SIZE)
+    prestarted_vms = number(
+        0, POOL_SIZE[1], help_text=_("So many that nobody has taken are kept running, to be had at once.")
+    )
     apply_to_existing = switch()
 
     def fixed(self) -> dict[str, Text]:

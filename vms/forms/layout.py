@@ -53,7 +53,7 @@ LAYOUT: Final[Layout] = (
             (_("More"), FIRST_BOOT[8:]),
         ),
     ),
-    ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms")),)),
+    ("type", _("Type"), (("", ("pool_type", "stateful", "max_user_vms", "prestarted_vms")),)),
     (
         "console",
         _("Console"),

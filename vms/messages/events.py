@@ -84,6 +84,10 @@ EVENTS: Final[dict[str, Text]] = {
         "Highly available %(entity)s failed %(tries)s times in a short time; it stays down until somebody looks."
     ),
     "VM_CONSOLE_LEFT": _("The console of %(entity)s was left: %(done)s. %(reason)s"),
+    "VM_FAILED_TO_PRESTART_IN_POOL": _(
+        "A virtual machine of pool %(entity)s could not be started ahead; it is tried again, later each time. "
+        "%(reason)s"
+    ),
     "VM_DOWN_ERROR": _("%(entity)s is down with an error: %(ended)s."),
     "USER_ADD_STORAGE_POOL": _("Data center %(entity)s was created by %(actor)s."),
     "USER_UPDATE_STORAGE_POOL": _("Data center %(entity)s was changed by %(actor)s."),

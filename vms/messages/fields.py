@@ -66,6 +66,7 @@ FIELDS: Final[dict[str, Text]] = {
     "pool_type": _("Pool Type"),
     "stateful": _("Stateful Pool"),
     "max_user_vms": _("Maximum number of VMs per user"),
+    "prestarted_vms": _("Prestarted VMs"),
     "use_latest_version": _("Latest template version"),
     "apply_to_existing": _("Apply to the existing VMs, too"),
     "memory": _("Memory Size (MiB)"),

@@ -197,6 +197,10 @@ REFUSALS: Final[dict[str, Text]] = {
     ),
     "VM_POOL_CANNOT_DETACH_VM_NOT_ATTACHED_TO_POOL": _("%(name)s belongs to no pool."),
     "VM_POOL_CANNOT_REMOVE_RUNNING_VM_FROM_POOL": _("%(name)s can leave its pool only while it is down."),
+    "ACTION_TYPE_FAILED_PRESTARTED_VMS_CANNOT_EXCEED_VMS_COUNT": _(
+        "Pool %(pool)s has %(size)s virtual machines; no more of them can wait."
+    ),
+    "PRESTARTED_VM_ENDED": _("%(name)s was started to wait for somebody, and ended by itself within a minute."),
     "VM_POOL_CANNOT_DECREASE_VMS_FROM_POOL": _(
         "Pool %(pool)s has %(size)s virtual machines and cannot shrink; detach single ones from it instead."
     ),

@@ -106,14 +106,37 @@ class VMQuerySet(HardwareQuerySet["VM"]):
         return self.filter(Exists(Permission.objects.filter(vm=OuterRef("pk"))), pool__isnull=False)
 
     def free(self) -> Self:
-        """Machines of pools that anybody may take: off, held by nobody, and no job at work on them."""
-        held = Permission.objects.filter(vm=OuterRef("pk"))
+        """Machines of pools that anybody may take: held by nobody, no job at work on them, and off or ready."""
+        return self._at_rest().filter(_IDLE | _READY)
+
+    def idle(self) -> Self:
+        """Free machines that are off."""
+        return self._at_rest().filter(_IDLE)
+
+    def ready(self) -> Self:
+        """Free machines that run and wait for somebody, as their pool wants."""
+        return self._at_rest().filter(_READY)
+
+    def waiting(self) -> Self:
+        """Those that wait for somebody, and those that are about to."""
+        return self._nobodys().filter(_USUAL, status__in=[status.value for status in _ON_THE_WAY])
+
+    def _at_rest(self) -> Self:
         busy = Job.objects.filter(machine=OuterRef("pk"), exclusive=True, state__in=ACTIVE)
-        return self.filter(~Exists(held), ~Exists(busy), pool__isnull=False, status=Status.DOWN.value)
+        return self._nobodys().filter(~Exists(busy))
+
+    def _nobodys(self) -> Self:
+        return self.filter(~Exists(Permission.objects.filter(vm=OuterRef("pk"))), pool__isnull=False)
 
     def following_latest(self) -> Self:
         """Machines that go over to every new version of their template: stateless ones and those of pools."""
         return self.filter(Q(stateless=True) | Q(pool__isnull=False), use_latest_version=True)
+
+
+_ON_THE_WAY = frozenset({Status.UP, Status.POWERING_UP, Status.WAIT_FOR_LAUNCH, Status.REBOOT_IN_PROGRESS})
+_USUAL = Q(run_once=False, console_user=None)  # nobody tries something out there
+_IDLE = Q(status=Status.DOWN.value)
+_READY = Q(status=Status.UP.value, pool__prestarted_vms__gt=0) & _USUAL
 
 
 class TemplateQuerySet(HardwareQuerySet["Template"]):
@@ -128,14 +151,20 @@ class PoolQuerySet(HardwareQuerySet["Pool"]):
     """Words to speak about pools with."""
 
     def counted(self) -> Self:
-        """With `member_count`, `running_count`, `taken_count` and `free_count`, for lists; one query for all."""
+        """With `member_count`, `running_count`, `taken_count`, `free_count` and `ready_count`, for lists; one query."""
         members = VM.objects.filter(pool=OuterRef("pk")).order_by()
         return self.annotate(
             member_count=_count(members),
             running_count=_count(members.exclude(observed__in=NOT_RUNNING)),
             taken_count=_count(members.taken()),
             free_count=_count(members.free()),
+            ready_count=_count(members.ready()),
         )
+
+    def prepared(self) -> Self:
+        """With `waiting_count` and `idle_count`: what waits for people, and what could."""
+        members = VM.objects.filter(pool=OuterRef("pk")).order_by()
+        return self.annotate(waiting_count=_count(members.waiting()), idle_count=_count(members.idle()))
 
 
 def _of(path: str, column: str) -> Subquery:
@@ -251,11 +280,14 @@ class Pool(Hardware):
     pool_type = models.CharField(_("pool type"), max_length=12, choices=PoolType, default=PoolType.AUTOMATIC)
     stateful = models.BooleanField(_("stateful pool"), default=False)
     max_user_vms = models.PositiveSmallIntegerField(_("maximum number of VMs per user"), default=1)
+    # How many machines that nobody has taken yet the engine keeps up (`vms.actions.prestarting`).
+    prestarted_vms = models.PositiveSmallIntegerField(_("prestarted VMs"), default=0)
 
     # Given by `counted()` alone.
     member_count: int
     running_count: int
     taken_count: int
+    ready_count: int
 
     objects = PoolQuerySet.as_manager()
 
@@ -265,6 +297,7 @@ class Pool(Hardware):
             models.UniqueConstraint(fields=("name",), name="pool_name_used_once"),
             models.CheckConstraint(name="pool_type_is_known", condition=Q(pool_type__in=PoolType.values)),
             models.CheckConstraint(name="pool_gives_each_user_some", condition=Q(max_user_vms__range=POOL_SIZE)),
+            models.CheckConstraint(name="pool_keeps_up_some", condition=Q(prestarted_vms__range=(0, POOL_SIZE[1]))),
         )
 
     @property

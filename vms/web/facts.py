@@ -95,11 +95,19 @@ def _template(template: Template) -> list[Fact]:
     ]
 
 
+def _prestarted(pool: Pool) -> str:
+    if not pool.prestarted_vms:
+        return _("None")
+    ready = pool.vms.ready().count()
+    return _("%(ready)s of %(wanted)s ready") % {"ready": ready, "wanted": pool.prestarted_vms}
+
+
 def _pool(pool: Pool) -> list[Fact]:
     return [
         Fact(messages.FIELDS["size"], str(pool.size)),
         Fact(_("Type"), pool_type(pool), (_("stateful"),) if pool.stateful else ()),
         Fact(_("Maximum number of VMs per user"), str(pool.max_user_vms)),
+        Fact(messages.FIELDS["prestarted_vms"], _prestarted(pool)),
         _cluster(pool.cluster),
         *_made_of(pool),
         _protected(pool),

@@ -156,7 +156,9 @@ POOLS: Final = Kind(
     nothing=_("No pools yet"),
     nothing_why=_("A pool makes virtual machines alike, for people to take one of."),
     removal=_("The pool %(name)s and all its virtual machines are removed. This cannot be undone."),
-    columns=panels.columns("name", "assigned", "running", "type", *panels.SHAPE, "cluster", "description", "actions"),
+    columns=panels.columns(
+        "name", "assigned", "running", "prestarted", "type", *panels.SHAPE, "cluster", "description", "actions"
+    ),
     tabs=(*_DETAIL, *_MEMBERS, *_EVENTS),
     joined=("cluster", "template", "instance_type"),
     listed=lambda rows: rows.counted(),

@@ -29,6 +29,7 @@ _LABELS: Final[dict[str, Text]] = {
     "host": gettext_lazy("Host"),
     "cluster": gettext_lazy("Cluster"),
     "assigned": gettext_lazy("Assigned VMs"),
+    "prestarted": gettext_lazy("Prestarted VMs"),
     "running": gettext_lazy("Running VMs"),
     "type": gettext_lazy("Type"),
     "graphics": gettext_lazy("Graphics"),
@@ -212,6 +213,7 @@ def cells(row: Any) -> dict[str, Any]:
     if isinstance(row, Pool):
         counted: Any = row
         shown |= {"assigned": counted.member_count, "running": counted.running_count, "type": pool_type(row)}
+        shown["prestarted"] = f"{counted.ready_count} / {row.prestarted_vms}" if row.prestarted_vms else "0"
     return shown
 
 

@@ -13,6 +13,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 
 from vms.actions import access, create, pools
 from vms.domain.errors import Refusal
+from vms.domain.lifecycle import Status
 from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
@@ -54,7 +55,9 @@ def take_from_pool(request: HttpRequest, pk: UUID) -> HttpResponse:
         vm = pools.take(pool, by=user_of(request))
     except Refusal as no:
         return complain(request, no, address(request, "vm_list"))
-    done = _("You have %(name)s from pool %(pool)s now; it is being started.") % {"name": vm, "pool": pool}
+    ready = _("You have %(name)s from pool %(pool)s now; it is up.")
+    begins = _("You have %(name)s from pool %(pool)s now; it is being started.")
+    done = (ready if vm.status == Status.UP else begins) % {"name": vm, "pool": pool}
     return reply(request, done, address(request, "vm_list"), stay=True)
 
 

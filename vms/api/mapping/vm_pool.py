@@ -37,6 +37,7 @@ ENTITY: Final = Entity(
         Field("size", NUMBER, _size, "attribute.size"),
         Field("type", _TYPE, lambda it: it.pool_type, "attribute.pool_type"),
         Field("stateful", BOOLEAN, lambda it: it.stateful, "attribute.stateful"),
+        Field("prestarted_vms", NUMBER, lambda it: it.prestarted_vms, "attribute.prestarted_vms"),
         Field("max_user_vms", NUMBER, lambda it: it.max_user_vms, "attribute.max_user_vms"),
         Field(
             *("use_latest_template_version", BOOLEAN),
