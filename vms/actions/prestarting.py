@@ -1,7 +1,7 @@
 """Machines of pools that wait, running, for whoever takes one (oVirt: VmPoolMonitor): how many, the pool says."""
 
 from datetime import timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
 from django.db import transaction
@@ -27,8 +27,9 @@ FAILED: Final = "VM_FAILED_TO_PRESTART_IN_POOL"
 
 def keep() -> int:
     """Start what pools lack of the machines that are to wait; how many starts were asked for."""
-    lacking = Pool.objects.filter(prestarted_vms__gt=0).prepared().filter(waiting_count__lt=F("prestarted_vms"))
-    return sum(_begin(key) for key in lacking.filter(idle_count__gt=0).values_list("pk", flat=True))
+    counted: Any = Pool.objects.filter(prestarted_vms__gt=0).prepared()  # the checker knows no annotations
+    lacking = counted.filter(waiting_count__lt=F("prestarted_vms"), idle_count__gt=0)
+    return sum(_begin(key) for key in lacking.values_list("pk", flat=True))
 
 
 def not_started(job: Job, no: Refusal) -> None:
