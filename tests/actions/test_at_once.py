@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 
 from tests.actions.crowd import at_once, copied_database
-from tests.factories import person
-from vms.actions import create, pools
+from tests.factories import machine, person
+from vms.actions import affinity, create, pools, power, reports
 from vms.actions.edit import edit
 from vms.domain.changes import Changes
+from vms.domain.hosts import Capabilities
 from vms.models import VM, Cluster, Host, Job, Permission, Pool, Template, User
 
 pytestmark = pytest.mark.sql
@@ -80,3 +81,23 @@ def test_versions_that_are_made_at_once_are_numbered_one_after_the_other(cluster
     base = create.template("golden", cluster=cluster, by=admin)
     made = at_once([partial(create.template, "golden", base=base, by=admin)] * 8)
     assert sorted(row.version_number for row in made if isinstance(row, Template)) == list(range(2, 10))
+
+
+def test_two_hosts_take_no_more_than_they_have_however_many_start_at_once(host: Host, admin: User) -> None:
+    for each in (host, Host.objects.create(name="other", cluster=host.cluster)):
+        reports.host_seen(each, Capabilities(memory=1024))
+    machines = [machine(f"vm-{number}", by=admin, memory=1024) for number in range(6)]
+    outcomes = at_once([partial(power.start, vm, by=admin) for vm in machines])
+    begun = [job.host for job in outcomes if isinstance(job, Job)]
+    assert len(begun) == len(set(begun)) == 2
+    assert [code for code in outcomes if isinstance(code, str)] == ["ACTION_TYPE_FAILED_VDS_VM_MEMORY"] * 4
+
+
+def test_those_that_keep_apart_do_so_when_they_start_at_once(host: Host, admin: User) -> None:
+    for each in (host, Host.objects.create(name="other", cluster=host.cluster)):
+        reports.host_seen(each, Capabilities(memory=8192))
+    machines = [machine(f"vm-{number}", by=admin, memory=64) for number in range(4)]
+    affinity.create("apart", cluster=host.cluster, vms_rule="negative", vms=machines, by=admin)
+    outcomes = at_once([partial(power.start, vm, by=admin) for vm in machines])
+    begun = [job.host for job in outcomes if isinstance(job, Job)]
+    assert len(begun) == len(set(begun)) == 2

@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from typing import Any, Final
 from uuid import UUID
 
+from django.db import connection
 from django.db.models import Exists
 
 from vms.domain.affinity import Affinity, Breach, Broken, Group, Polarity, Rule, contradiction
@@ -19,11 +20,24 @@ SHOWN: Final = 3  # names in one sentence
 def affinity_of(cluster: Cluster, *, lock: bool = False) -> Affinity:
     """The cluster's groups, and where their machines run or are about to.
 
-    Whoever chooses a place by it locks the groups, so that two that have to keep apart do not choose the same at once.
+    Whoever chooses a place by it locks: two that choose at once would give away the same memory, or put side by side
+    what has to keep apart.
     """
-    rows = cluster.affinity_groups.order_by("pk")
-    groups = _groups(list(rows.select_for_update(no_key=True) if lock else rows), cluster.pk)
+    if lock:
+        _alone(cluster)
+    groups = _groups(list(cluster.affinity_groups.order_by("pk")), cluster.pk)
     return Affinity(groups, whereabouts({vm for group in groups for vm in group.vms}))
+
+
+def _alone(cluster: Cluster) -> None:
+    """Have nobody else choose a place in the cluster until the transaction ends; with SQLite nobody does anyway.
+
+    A lock on no row: those who edit the cluster lock it before its machines, and those who choose have locked theirs.
+    """
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            key = int.from_bytes(cluster.pk.bytes[:8], signed=True)
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [key])
 
 
 def whereabouts(machines: set[UUID]) -> dict[UUID, UUID]:
