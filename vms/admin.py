@@ -13,7 +13,7 @@ from django.shortcuts import redirect
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages as catalogue
-from vms.actions import create, hosts, people, permissions, places
+from vms.actions import affinity, affinity_labels, create, hosts, people, permissions, places
 from vms.actions.edit import GROUPS as EDIT_GROUPS
 from vms.actions.edit import edit
 from vms.actions.remove import GROUPS as REMOVE_GROUPS
@@ -22,6 +22,8 @@ from vms.domain.errors import Refusal
 from vms.forms.kinds import FORMS
 from vms.models import (
     VM,
+    AffinityGroup,
+    AffinityLabel,
     AuditEvent,
     Cluster,
     DataCenter,
@@ -335,6 +337,22 @@ class DataCenterAdmin(PlainAdmin):
     list_display = ("name", "description")
     fields = ("name", "description", "comment")
     make, edit, remove = places.create_data_center, places.edit_data_center, places.remove_data_center
+
+
+@admin.register(AffinityGroup)
+class AffinityGroupAdmin(PlainAdmin):
+    list_display = ("name", "cluster", "vms_rule", "vms_enforcing", "hosts_rule", "hosts_enforcing", "priority")
+    list_filter = ("cluster",)
+    make, edit, remove = affinity.create, affinity.edit, affinity.remove
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        return ("cluster",) if obj else ()
+
+
+@admin.register(AffinityLabel)
+class AffinityLabelAdmin(PlainAdmin):
+    list_display = ("name", "implicit")
+    make, edit, remove = affinity_labels.create, affinity_labels.edit, affinity_labels.remove
 
 
 def _grant(*, user: User, role: Role, by: User, **objects: Any) -> Permission:

@@ -9,6 +9,7 @@ from django.urls import reverse
 from vms.domain.console import Protocol
 from vms.models import (
     VM,
+    AffinityGroup,
     AuditEvent,
     Cluster,
     DataCenter,
@@ -155,7 +156,13 @@ def test_staff_without_a_role_sees_and_changes_nothing(client: Client, vm: VM) -
     assert VM.objects.get(pk=vm.pk).name == "web"
 
 
-@pytest.mark.parametrize("model", ["cluster", "datacenter", "host", "role", "permission", "user", "job", "auditevent"])
+@pytest.mark.parametrize(
+    "model",
+    [
+        *("affinitygroup", "affinitylabel", "auditevent", "cluster", "datacenter", "host", "job", "permission"),
+        *("role", "user"),
+    ],
+)
 def test_every_list_opens(root: Client, vm: VM, model: str) -> None:
     assert root.get(reverse(f"admin:vms_{model}_changelist")).status_code == 200
 
@@ -224,3 +231,23 @@ def test_permissions_are_given_and_taken_by_their_actions(root: Client, vm: VM, 
 def test_somebody_is_removed_by_the_action(root: Client, carol: User) -> None:
     root.post(reverse("admin:vms_user_delete", args=[carol.pk]), {"post": "yes"})
     assert AuditEvent.objects.filter(code="USER_REMOVE_ADUSER", entity_name="carol").exists()
+
+
+def test_affinity_is_made_changed_and_removed_by_its_actions(root: Client, vm: VM, headless_vm: VM) -> None:
+    rules = {"vms_rule": "positive", "hosts_rule": "disabled", "vms_enforcing": "on", "priority": "1"}
+    both = {"cluster": vm.cluster.pk, "vms": [vm.pk, headless_vm.pk], **rules}
+    root.post(reverse("admin:vms_affinitygroup_add"), {"name": "pair", **both})
+    group = AffinityGroup.objects.get()
+    assert set(group.vms.all()) == {vm, headless_vm}
+    answer = root.post(reverse("admin:vms_affinitygroup_add"), {"name": "rivals", **both, "vms_rule": "negative"})
+    assert "contradict each other" in answer.content.decode()
+    change = reverse("admin:vms_affinitygroup_change", args=[group.pk])
+    root.post(change, {"name": "pair", **both, "vms": [vm.pk]})
+    assert list(group.vms.all()) == [vm]
+    root.post(reverse("admin:vms_affinitylabel_add"), {"name": "blue", "vms": [vm.pk], "implicit": "on"})
+    assert vm.affinity_labels.get().implicit
+    root.post(reverse("admin:vms_affinitygroup_delete", args=[group.pk]), {"post": "yes"})
+    assert not AffinityGroup.objects.exists()
+    assert {"USER_ADDED_AFFINITY_GROUP", "USER_REMOVED_AFFINITY_GROUP", "AFFINITY_LABEL_ADDED"} <= {
+        event.code for event in AuditEvent.objects.all()
+    }
