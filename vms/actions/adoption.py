@@ -40,8 +40,8 @@ def foreign(host: Host) -> QuerySet[Domain]:
 
 
 @action
-def take_over(domain: Domain, *, by: Actor) -> VM:
-    """Manage a domain as a virtual machine from now on; nothing is changed on its host."""
+def take_over(domain: Domain, *, name: str = "", by: Actor) -> VM:
+    """Manage a domain as a virtual machine from now on, by its own name or another; nothing is changed on its host."""
     domain = Domain.objects.select_for_update(of=("self",)).select_related("host__cluster").get(pk=domain.pk)
     host = domain.host
     authorise(by, ActionGroup.CREATE_VM, host.cluster)
@@ -50,7 +50,7 @@ def take_over(domain: Domain, *, by: Actor) -> VM:
     found = adopt(domain.definition)
     vm = VM(cluster=host.cluster, host=host, adopted=True, odd=list(found.odd))
     vm.id = domain.machine
-    vm.spec = MachineSpec(id=domain.machine, name=_free(found.name), **found.parts)
+    vm.spec = MachineSpec(id=domain.machine, name=name or _free(found.name), **found.parts)
     vm.pinned = {"machine": observe(domain.definition).machine, "addresses": {}}
     vm.save(force_insert=True)
     follow(vm)

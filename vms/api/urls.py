@@ -10,9 +10,11 @@ from typing import Any, Final
 
 from django.urls import URLPattern, re_path
 
+from .mapping.adoption import IMPORT
 from .mapping.fixed import FIXED, NONE_YET, ROOT_TAG, TAG_AT_THE_TOP
 from .views import (
     actions,
+    adoption,
     affinity,
     consoles,
     held,
@@ -62,6 +64,10 @@ def _views() -> Iterator[tuple[str, View]]:
         yield f"datacenters/{{key}}/storagedomains/{{inner}}/{verb}", storage.OfAttached.routed(verb=verb)
     for verb in transfers.VERBS:
         yield f"imagetransfers/{{key}}/{verb}", transfers.OfTransfer.routed(verb=verb)
+    yield "externalvmimports", adoption.Imports.routed(entity=IMPORT)
+    yield f"hosts/{{key}}/{adoption.ADOPT}", adoption.Adopt.routed(verb=adoption.ADOPT)
+    for verb in adoption.SETTLING:
+        yield f"vms/{{key}}/{verb}", adoption.Settle.routed(verb=verb)
     yield "disks/{key}/copy", storage.CopyDisk.routed()
     yield from _vm_actions()
 
@@ -137,7 +143,7 @@ def _vm_actions() -> Iterator[tuple[str, View]]:
     yield "vms/{key}/start", actions.Start.routed()
     yield "vms/{key}/migrate", actions.Migrate.routed()
     yield "vms/{key}/cancelmigration", actions.CancelMigration.routed()
-    for verb in ("start", "migrate", *actions.POWER):
+    for verb in ("start", "migrate", *actions.POWER, *adoption.SETTLING):
         yield f"vms/{{key}}/{verb}/{{job}}", actions.Begun.routed()
     for verb in ("activate", "deactivate"):
         yield f"vms/{{key}}/nics/{{inner}}/{verb}", networks.Plug.routed(resource=VMS, verb=verb)

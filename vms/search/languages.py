@@ -38,6 +38,7 @@ from vms.models import (
 from vms.models.hardware import IS_HEADLESS
 
 from .affinity import affinity_of
+from .events import EventType
 from .fields import (
     Among,
     Choice,
@@ -129,7 +130,7 @@ _HOST: Final[Fields] = {
 _EVENT: Final[Fields] = {
     "id": Key(read=int),
     "severity": Ranked({word: word for word in ("normal", "warning", "error", "alert")}, "severity"),
-    "type": Text("code"),
+    "type": EventType("code"),
     "time": Moment("at"),
     "usrname": Text("actor_name"),
     "correlation_id": Text("correlation_id"),
@@ -286,7 +287,7 @@ VNIC_PROFILES: Final = Language(
 EVENTS: Final = Language(
     about="Events",
     model=AuditEvent,
-    fields=_EVENT,
+    fields={**_EVENT, "vm.id": Key("entity_id")},
     orders={"time": ("id",), "severity": ("severity", "id")},
     free=containing("entity_name", "actor_name"),
 )

@@ -13,7 +13,7 @@ from vms.models import Cluster, DataCenter, Host, StorageDomain, StorageStatus, 
 from vms.models.networks import DEFAULT_MAC_POOL
 from vms.search.visible import visible
 
-from . import affinity
+from . import adoption, affinity
 from .devices import Figure, bare, empty, statistics
 from .entity import Entity, Link, of_each, related
 from .fields import BOOLEAN, NUMBER, SIZE, TEXT, Field, Reference, Schema, Telling, Type, Words, object_of
@@ -209,6 +209,7 @@ HOST: Final = Entity(
         empty("host_numa_node", "numanodes", "numa_nodes"),
         Link(rel="storage", entity=bare("host_storage", "storage"), element="host_storages"),
         statistics("host", "hosts", of_each(_figures)),
+        adoption.LINK,
     ),
     actions=("activate", "deactivate"),
 )

@@ -68,6 +68,9 @@ _PLACE: Final = Part(
         Field("run_once", BOOLEAN, lambda it: it.run_once),
         Field("next_run_configuration_exists", BOOLEAN, lambda it: it.pending),
         Field("stateless", BOOLEAN, lambda it: it.stateless, "attribute.stateless"),
+        # Ours, where it is so: its host had it before, and somebody changed it there.
+        Field("adopted", BOOLEAN, lambda it: it.adopted or None),
+        Field("changed_outside", BOOLEAN, lambda it: it.drift or None),
         PROTECTED,
         PASSWORD,
         Field(
@@ -84,6 +87,7 @@ _PLACE: Final = Part(
     ),
     columns=(
         *("status", "access", "run_once", "pending", "stateless", "delete_protected", "use_latest_version"),
+        *("adopted", "drift"),
         *("cluster_id", "template_id", "instance_type_id", "observed", "ended", "host_id", "pool_id"),
     ),
 )
