@@ -11,6 +11,7 @@ from vms.actions.storage import SPARED
 from vms.domain.console import Frozen
 from vms.domain.disks import DiskFormat
 from vms.domain.errors import Refusal
+from vms.domain.transfers import TimeoutPolicy
 from vms.messages import FIELDS, Text
 from vms.models import (
     VM,
@@ -167,6 +168,33 @@ class _OnMachine(forms.Form):
     def how(self) -> Values:
         """The arguments of the action about the attachment."""
         return {name: self.cleaned_data[name] for name in self.HOW}
+
+    def refuse(self, no: Refusal) -> None:
+        """Show a refusal at the field that it is about, or above the form."""
+        self.add_error(no.field if no.field in self.fields else None, messages.refusal(no))
+
+
+class DownloadForm(forms.Form):
+    """In which format what is on a disk is wanted."""
+
+    format = choice(
+        (
+            (DiskFormat.QCOW2.value, _("QCOW2: small, for QEMU and most others")),
+            (DiskFormat.RAW.value, _("Raw: as the guest sees it, with all its gaps")),
+        ),
+        required=True,
+    )
+
+    def __init__(self, data: Any = None, *, row: Disk) -> None:
+        super().__init__(data, initial={"format": DiskFormat.QCOW2.value})
+        self.fields["format"].label = str(FIELDS["format"])
+        if row.content == DiskContent.ISO:
+            self.fields["format"].choices = [(DiskFormat.RAW.value, "ISO")]  # type: ignore[attr-defined]
+            self.initial["format"] = DiskFormat.RAW.value
+
+    def wish(self) -> Values:
+        """The arguments of the action; people take longer than programs."""
+        return {"format": self.cleaned_data["format"], "silence": 3600, "policy": TimeoutPolicy.CANCEL}
 
     def refuse(self, no: Refusal) -> None:
         """Show a refusal at the field that it is about, or above the form."""

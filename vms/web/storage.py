@@ -61,7 +61,14 @@ def _disk_context(row: Disk, held: rights.Rights) -> dict[str, Any]:
                 "icon": "fa-clone",
                 "url": reverse("disk_copy", args=[row.pk]),
                 "reason": reasons.lacking(ActionGroup.EDIT_DISK_PROPERTIES, held) or locked,
-            }
+            },
+            {
+                "name": "download",
+                "label": _("Download…"),
+                "icon": "fa-download",
+                "url": reverse("disk_download", args=[row.pk]),
+                "reason": reasons.lacking(ActionGroup.EDIT_DISK_PROPERTIES, held) or locked,
+            },
         ],
         "failure": storagefacts.reason(row.failure),
         "busy": bool(locked),

@@ -9,8 +9,9 @@ from django.utils.translation import gettext_lazy
 
 from vms import messages
 from vms.domain.disks import GIB, MIB, DiskFormat
+from vms.domain.transfers import OPEN, Phase
 from vms.messages import Text
-from vms.models import Disk, DiskAttachment, DiskStatus, StorageDomain, StorageStatus
+from vms.models import Disk, DiskAttachment, DiskStatus, StorageDomain, StorageStatus, Transfer
 
 from .tables import Cell, Fact, Table
 
@@ -29,6 +30,13 @@ _DISKS: Final[dict[str, tuple[str, str]]] = {
 }
 _FORMATS: Final[dict[str, Text]] = {DiskFormat.QCOW2: "QCOW2", DiskFormat.RAW: gettext_lazy("Raw")}
 
+_PHASES: Final[dict[str, tuple[str, str]]] = {
+    Phase.TRANSFERRING: ("ok", "success"),
+    Phase.FINISHED_SUCCESS: ("ok", "muted"),
+    Phase.FINISHED_FAILURE: ("error-circle-o", "danger"),
+    Phase.FINISHED_CLEANUP: ("off", "muted"),
+}
+
 Groups = list[tuple[str, list[Fact]]]
 
 
@@ -40,6 +48,11 @@ def status_icon(domain: StorageDomain) -> tuple[str, str]:
 def disk_icon(disk: Disk) -> tuple[str, str]:
     """The icon of a disk's status and its tone."""
     return _DISKS[disk.status]
+
+
+def transfer_icon(row: Transfer) -> tuple[str, str]:
+    """The icon of the phase that an image transfer is in and its tone."""
+    return _PHASES.get(row.phase, ("in-progress", "info"))
 
 
 def size(number: int | None) -> str:
@@ -150,6 +163,35 @@ def disk(row: Disk) -> Groups:
     return [(_("Disk"), facts), (_("Details"), texts)]
 
 
+def transfer(row: Transfer) -> list[Fact]:
+    """What the page of a download tells."""
+    known = row.phase not in {Phase.INITIALIZING, Phase.FINISHED_FAILURE}
+    return [
+        Fact(_("Format"), "ISO" if row.disk.content == "iso" else str(_FORMATS[row.format])),
+        Fact(_("Size"), size(row.size) if known else _NOTHING),
+        Fact(_("Fetched"), _("%(part)s of it") % {"part": size(row.reached)} if row.reached else _NOTHING),
+        Fact(_("Asked for by"), str(row.created_by or _NOTHING)),
+    ]
+
+
+def _transfers(row: Disk) -> list[Table]:
+    found = list(row.transfers.filter(phase__in=OPEN).select_related("created_by"))
+    cells: list[tuple[Cell, ...]] = [
+        (
+            Cell(
+                _("Upload") if one.uploads else _("Download"),
+                url="" if one.uploads else reverse("download", args=[row.pk, one.pk]),
+            ),
+            Cell(str(one.get_phase_display())),
+            Cell(f"{size(one.reached)} / {size(one.size)}"),
+            Cell(str(one.created_by or _NOTHING)),
+        )
+        for one in found
+    ]
+    columns = (_("Image transfer"), _("Status"), _("Progress"), _("User"))
+    return [Table(_("Image transfers"), columns, cells, "")] if cells else []
+
+
 def disk_tables(row: Disk) -> list[Table]:
     cells: list[tuple[Cell, ...]] = [
         (
@@ -161,7 +203,7 @@ def disk_tables(row: Disk) -> list[Table]:
         for one in row.attachments.select_related("vm", "template")
     ]
     columns = (_("Attached To"), _("Interface"), _("Bootable"), _("Active"))
-    return [Table(_("Virtual machines and templates"), columns, cells, _("No machine has it."))]
+    return [Table(_("Virtual machines and templates"), columns, cells, _("No machine has it.")), *_transfers(row)]
 
 
 def attached_cells(one: DiskAttachment) -> tuple[Cell, ...]:

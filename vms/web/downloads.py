@@ -1,0 +1,91 @@
+"""Downloads of disks: asked for, prepared by the engine, fetched by the browser, forgotten."""
+
+from typing import Any
+from uuid import UUID
+
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from vms.actions import transfers
+from vms.domain.errors import Refusal
+from vms.domain.transfers import OPEN, Direction, Phase
+from vms.forms.storage import DownloadForm
+from vms.models import Transfer
+from vms.routes import Access, route
+
+from . import storagefacts
+from .kinds import user_of
+from .pages import complain, live, page, refusals_on, reply
+from .storage import DISKS
+
+
+@route(Access.ADMINISTRATOR)
+@require_http_methods(["GET", "POST"])
+def download_disk(request: HttpRequest, pk: UUID) -> HttpResponse:
+    """Ask for what is on a disk, in a format."""
+    row = DISKS.row(request, pk)
+    form = DownloadForm(request.POST or None, row=row)
+    if form.is_valid():
+        with refusals_on(form):
+            made = transfers.begin(row, Direction.DOWNLOAD, by=user_of(request), **form.wish())
+            return reply(request, _("%(name)s is being prepared.") % {"name": row}, _at(made))
+    context = {
+        "form": form,
+        "title": _("Download %(name)s") % {"name": row},
+        "action": reverse("disk_download", args=[row.pk]),
+        "back": DISKS.at("detail", row),
+    }
+    return page(request, "places/form.html", "places/_form.html", context)
+
+
+@route(Access.ADMINISTRATOR)
+@require_GET
+def download(request: HttpRequest, pk: UUID, transfer: UUID) -> HttpResponse:
+    """How far a download is, and where its file is fetched."""
+    row = _transfer(request, pk, transfer)
+    ready = row.phase == Phase.TRANSFERRING
+    icon, tone = storagefacts.transfer_icon(row)
+    context: dict[str, Any] = {
+        "row": row,
+        "kind": DISKS,
+        "at": {"list": DISKS.at("list"), "disk": DISKS.at("detail", row.disk)},
+        "icon": icon,
+        "tone": tone,
+        "facts": storagefacts.transfer(row),
+        "failure": storagefacts.reason(row.failure),
+        "address": f"/images/{transfers.ticket_of(row)}" if ready else "",
+        "open": row.phase in OPEN,
+        "end": {verb: reverse("end_download", args=[row.disk_id, row.pk, verb]) for verb in _ENDS},
+        "silence": row.inactivity_timeout // 60,
+    }
+    busy = row.phase in {Phase.INITIALIZING, Phase.FINALIZING_SUCCESS}
+    return live(request, "disks/download.html", "disks/_download.html", context, busy=busy)
+
+
+@route(Access.ADMINISTRATOR)
+@require_POST
+def end_download(request: HttpRequest, pk: UUID, transfer: UUID, verb: str) -> HttpResponse:
+    """What was put aside is needed no more."""
+    row = _transfer(request, pk, transfer)
+    if verb not in _ENDS:
+        raise Http404
+    try:
+        _ENDS[verb](row, by=user_of(request))
+    except Refusal as no:
+        return complain(request, no, _at(row))
+    return reply(request, _("What was prepared was removed."), DISKS.at("detail", row.disk))
+
+
+_ENDS = {"done": transfers.finalize, "cancel": transfers.cancel}
+
+
+def _transfer(request: HttpRequest, pk: UUID, transfer: UUID) -> Transfer:
+    rows = Transfer.objects.visible_to(user_of(request)).select_related("disk__domain", "created_by")
+    return get_object_or_404(rows, pk=transfer, disk=pk, direction=Direction.DOWNLOAD)
+
+
+def _at(row: Transfer) -> str:
+    return reverse("download", args=[row.disk_id, row.pk])
