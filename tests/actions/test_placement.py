@@ -2,15 +2,18 @@
 
 from dataclasses import replace
 from typing import Any
+from uuid import uuid5
 
 import pytest
 
 from tests.actions.runs import claimed, started
 from tests.factories import machine
-from vms.actions import power, reports
+from tests.libvirtxml.foreign import SPACE, xml_of
+from vms.actions import domains, power, reports
 from vms.domain.console import Firmware
 from vms.domain.errors import Refusal
-from vms.domain.hosts import Capabilities
+from vms.domain.hosts import Capabilities, Observation
+from vms.domain.lifecycle import Status
 from vms.models import VM, Host, HostStatus, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
@@ -79,6 +82,17 @@ def test_a_tpm_is_found_on_its_own_host_alone(small: Host, admin: User) -> None:
     VM.objects.filter(pk=other.pk).update(host=small)
     Host.objects.filter(pk=small.pk).update(maintenance=True)
     assert refused(VM.objects.get(pk=other.pk), admin) == ("TPM_ON_ANOTHER_HOST", {"name": "also", "host": small.name})
+
+
+def test_what_runs_there_and_nobody_manages_needs_its_memory_too(small: Host, admin: User) -> None:
+    there = Observation(
+        id=uuid5(SPACE, "two-cards"), name="two-cards", status=Status.UP, definition=xml_of("two-cards")
+    )
+    domains.seen(small, there)
+    large = machine("large", by=admin, memory=2048 - 96 + 1)
+    assert refused(large, admin)[0] == "ACTION_TYPE_FAILED_VDS_VM_MEMORY"
+    domains.seen(small, replace(there, status=Status.DOWN))
+    power.start(large, by=admin)
 
 
 def test_a_machine_starts_on_the_hosts_it_names_alone(small: Host, admin: User) -> None:

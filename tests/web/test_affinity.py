@@ -121,3 +121,13 @@ def test_who_may_not_sees_why(client: Client, vm: VM, cluster: Cluster) -> None:
     assert "Your roles do not allow you to change affinity groups here." in page
     assert client.post("/affinity-groups/new", {"name": "x"}).status_code in {403, 409, 422}
     assert not AffinityGroup.objects.exists()
+
+
+def test_many_groups_take_no_more_queries(
+    web: Client, vm: VM, cluster: Cluster, admin: User, django_assert_max_num_queries: Any
+) -> None:
+    for number in range(12):
+        affinity.create(f"group-{number}", cluster=cluster, vms=[vm], by=admin)
+    for page in ("/affinity-groups/", f"/clusters/{cluster.pk}/"):
+        with django_assert_max_num_queries(34):
+            assert "group-11" in text_of(web, page)

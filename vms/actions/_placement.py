@@ -1,16 +1,18 @@
 """On which host a machine starts or goes on, or why on none."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
-from django.db.models import Q
+from django.db.models import Q, QuerySet
 
 from vms.domain.affinity import Affinity
 from vms.domain.errors import KINDS, Refusal
 from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.domain.machine import MachineSpec
-from vms.models import VM, DiskAttachment, Host, HostStatus, Job, StorageDomain
+from vms.libvirtxml.adopt import adopt
+from vms.models import VM, DiskAttachment, Domain, Host, HostStatus, Job, StorageDomain
 
 from ._affinity import affinity_of, coming, refusal_of
 
@@ -189,9 +191,11 @@ def _room(left: int | None, spec: MachineSpec) -> bool:
 
 
 def _memory_left(hosts: list[Host], vm: VM) -> dict[Host, int | None]:
-    """What each host could still guarantee to a machine, in MiB, beside those that run there or are on their way; None
-    where the host has not told how much it has."""
+    """What each host could still guarantee to a machine, in MiB, beside those that are on their way and all that run there,
+    ours or not; None where the host has not told how much it has."""
     promised = dict.fromkeys((host.pk for host in hosts), 0)
+    for host, definition in _unmanaged(hosts).values_list("host", "definition"):
+        promised[host] += _memory_of(definition)
     moving = coming(Job.objects.exclude(machine=vm.pk))
     heading = {machine: host for machine, host in moving.items() if host in promised}
     there = Q(host__in=hosts) & ~Q(observed__in=NOT_RUNNING)
@@ -201,3 +205,16 @@ def _memory_left(hosts: list[Host], vm: VM) -> dict[Host, int | None]:
             promised[at] += guaranteed or memory
     told = {host: host.capabilities for host in hosts}
     return {host: offered.memory - promised[host.pk] if offered else None for host, offered in told.items()}
+
+
+def _unmanaged(hosts: list[Host]) -> QuerySet[Domain]:
+    """What runs on these hosts and is not ours."""
+    running = Domain.objects.filter(host__in=hosts).exclude(status__in=NOT_RUNNING).exclude(definition="")
+    return running.exclude(machine__in=VM.objects.values("pk")).order_by()
+
+
+@lru_cache(maxsize=1024)
+def _memory_of(definition: str) -> int:
+    """The memory of a definition, in MiB; one that is the same as before is not read again."""
+    memory: int = adopt(definition).parts["memory"]
+    return memory

@@ -9,7 +9,7 @@ from django.utils.translation import gettext as _
 
 from vms import messages
 from vms.actions import rights
-from vms.actions.affinity import affinity_of, has_affinity, refusal_of
+from vms.actions.affinity import MEMBERS, affinity_of, has_affinity, refusal_of
 from vms.domain.affinity import Affinity, Breach, Polarity
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.models import VM, ActionGroup, AffinityGroup, AffinityLabel, Cluster, Host
@@ -20,6 +20,7 @@ from .tables import Cell, Fact, Table
 
 _NOTHING: Final = "–"
 SHOWN: Final = 50
+_BROKEN: Final = "known_to_be_broken"
 _POLARITIES: Final = dict(POLARITIES)
 
 Groups = list[tuple[str, list[Fact]]]
@@ -29,9 +30,10 @@ Groups = list[tuple[str, list[Fact]]]
 
 
 def counted(rows: Any) -> Any:
-    """Groups with how many machines and hosts each names, for their list."""
-    counts = {f"{name}_count": Count(name, distinct=True) for name in ("vms", "hosts")}
-    return rows.select_related("cluster__data_center").annotate(**counts)
+    """Groups with how many machines and hosts each names, for their list; those of a cluster share it, and so what is
+    known of it."""
+    counts = {f"{name}_count": Count(name, distinct=True) for name in MEMBERS}
+    return rows.prefetch_related("cluster__data_center").annotate(**counts)
 
 
 def group_cells(row: Any) -> tuple[Cell, ...]:
@@ -242,8 +244,12 @@ def _host_table(hosts: Iterable[Host]) -> Table:
 
 
 def _against(row: AffinityGroup) -> bool:
-    broken = affinity_of(row.cluster).broken()
-    return any(each.group.name == row.name and not each.group.label for found in broken.values() for each in found)
+    """Whether anybody runs against a group; asked once of a cluster, however many groups it has."""
+    known = vars(row.cluster)
+    if _BROKEN not in known:
+        found = [each.group for breaches in affinity_of(row.cluster).broken().values() for each in breaches]
+        known[_BROKEN] = {group.name for group in found if not group.label}
+    return row.name in known[_BROKEN]
 
 
 def _state(row: AffinityGroup) -> str:
@@ -265,7 +271,7 @@ def _tags(row: AffinityGroup, which: str) -> tuple[str, ...]:
 
 
 def _counted(row: Any, which: str) -> Cell:
-    labels = getattr(row, f"{which[:-1]}_labels").exists()
+    labels = getattr(row, f"{which[:-1]}_labels_count")
     return Cell(str(getattr(row, f"{which}_count")), _("and by labels") if labels else "")
 
 
