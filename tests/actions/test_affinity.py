@@ -71,7 +71,7 @@ def test_a_refusal_says_which_group_forbids_which_host(three: Any, vms: Vms, gro
     code, said = refused(power.start, machines[3], by=admin)
     assert code == "ACTION_TYPE_FAILED_VDS_VM_AFFINITY"
     for host, there in zip(three, "abc", strict=True):
-        assert f"Not on host {host}: affinity group apart keeps it apart from {there}, which runs there." in said
+        assert f"Not on host {host}: affinity group apart keeps it apart from {there}, running there." in said
     down(fresh(machines[0]), three[0])
     assert where(machines[3], admin) == three[0]
 
@@ -125,6 +125,20 @@ def test_running_once_and_a_restart_follow_the_same_rules(three: Any, vms: Vms, 
     assert Job.objects.get(machine=web.pk, state="queued").host == three[1], "highly available, started again"
 
 
+def test_a_restart_that_affinity_leaves_no_host_for_is_told_with_its_reasons(
+    three: Any, vms: Vms, group: Any, admin: User
+) -> None:
+    web = vms("web")
+    VM.objects.filter(pk=web.pk).update(high_availability=True)
+    host = where(web, admin)
+    group("nowhere", hosts_rule="negative", vms=[web], hosts=three)
+    down(fresh(web), host, Ended.CRASHED)
+    event = AuditEvent.objects.get(code="USER_FAILED_START_VM")
+    told = messages.event(event.code, entity="web", actor="engine", params=event.params)
+    assert "Affinity leaves no host for web at present." in told
+    assert all(f"Not on host {each}: affinity group nowhere keeps it away from there." in told for each in three)
+
+
 def test_migration_asks_the_same_rules(three: Any, vms: Vms, group: Any, admin: User) -> None:
     web, db = vms("web"), vms("db")
     group(vms_rule="negative", vms=[web, db])
@@ -133,7 +147,7 @@ def test_migration_asks_the_same_rules(three: Any, vms: Vms, group: Any, admin: 
         each.host.name: each.why_not and messages.refusal(each.why_not) for each in migration.destinations(fresh(web))
     }
     assert told["third"] is None
-    assert told["second"] == "Not on host second: affinity group shop keeps it apart from db, which runs there."
+    assert told["second"] == "Not on host second: affinity group shop keeps it apart from db, running there."
     code, _said = refused(migration.migrate, fresh(web), to=three[1], by=admin)
     assert code == "AFFINITY_FAILED_NEGATIVE"
     assert migration.migrate(fresh(web), by=admin).params["to"] == str(three[2].pk)

@@ -191,8 +191,8 @@ def _room(left: int | None, spec: MachineSpec) -> bool:
 
 
 def _memory_left(hosts: list[Host], vm: VM) -> dict[Host, int | None]:
-    """What each host could still guarantee to a machine, in MiB, beside those that are on their way and all that run there,
-    ours or not; None where the host has not told how much it has."""
+    """What each host could still guarantee to a machine, in MiB, beside those that are on their way and all that run
+    there, ours or not; None where the host has not told how much it has."""
     promised = dict.fromkeys((host.pk for host in hosts), 0)
     for host, definition in _unmanaged(hosts).values_list("host", "definition"):
         promised[host] += _memory_of(definition)

@@ -171,7 +171,7 @@ REFUSALS: Final[dict[str, Text]] = {
         "Not on host %(host)s: affinity group %(group)s keeps it together with %(vms)s on host %(there)s."
     ),
     "AFFINITY_FAILED_NEGATIVE": _(
-        "Not on host %(host)s: affinity group %(group)s keeps it apart from %(vms)s, which runs there."
+        "Not on host %(host)s: affinity group %(group)s keeps it apart from %(vms)s, running there."
     ),
     "AFFINITY_FAILED_HOSTS_POSITIVE": _(
         "Not on host %(host)s: affinity group %(group)s ties it to other hosts (%(hosts)s)."
