@@ -7,6 +7,7 @@ import contextlib
 import json
 import os
 import statistics
+import subprocess
 import sys
 import tempfile
 import threading
@@ -56,7 +57,7 @@ def _driver(uri: str) -> Any:
 
 
 def _starts(home: Path, uri: str) -> tuple[float, float]:
-    """From the request to the machine that is up: ours through job and engine, against libvirt's start of the same
+    """From the request to the machine that is up: ours through job and engine, against `virsh start` of the same
     definition; in turn."""
     import libvirt
 
@@ -76,6 +77,7 @@ def _starts(home: Path, uri: str) -> tuple[float, float]:
     try:
         _until(lambda: Host.objects.get().status == HostStatus.UP)
         domain = None
+        virsh = ["virsh", "--quiet", "--connect", uri, "start", vm.name]
         ours, bare = [], []
         for number in range(STARTS + 1):
             began = time.perf_counter()
@@ -85,7 +87,7 @@ def _starts(home: Path, uri: str) -> tuple[float, float]:
             domain = domain or libvirt.open(uri).lookupByUUID(vm.pk.bytes)
             _end(domain, vm.pk)
             began = time.perf_counter()
-            _while_somebody_looks(domain.create, vm.pk)
+            _while_somebody_looks(lambda: subprocess.run(virsh, check=True, capture_output=True), vm.pk)
             bare.append(time.perf_counter() - began)
             _end(domain, vm.pk)
             if not number:  # the first of each warms up

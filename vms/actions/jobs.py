@@ -129,7 +129,8 @@ def finish(job: Job, observation: Observation | None = None, host: Host | None =
         if host is not None:
             with coming_from(None, job.correlation_id):
                 record(ENGINE, "VM_MIGRATION_DONE", vm, host=host.name)
-        project(vm)
+        if observation is None:  # else that has done so
+            project(vm)
     outcomes.of(job).done(job, told)
     return True
 

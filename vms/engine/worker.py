@@ -20,6 +20,7 @@ from vms.domain.console import DisconnectAction
 from vms.domain.document import run_from_document
 from vms.domain.errors import Refusal
 from vms.domain.headless_guest import Task, script
+from vms.domain.hosts import Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.hypervisors.base import Hypervisor
 from vms.models import VM, Host, Job
@@ -55,7 +56,8 @@ LIMIT: Final = 20.0
 OFFLINE_STEPS: Final = ((40, "find_system"), (70, "run_offline"), (95, "write_disks"))
 STORES_WITHIN: Final = 6 * 3600.0  # copying takes as long as a disk is large
 
-Call = Callable[[Hypervisor, Job], Told | None]
+# What a call tells of storage, or how its machine is afterwards; else that is looked at.
+Call = Callable[[Hypervisor, Job], Told | Observation | None]
 Drivers = Callable[[UUID], Hypervisor]
 
 
@@ -107,11 +109,13 @@ def _call(job: Job, hypervisor: Hypervisor) -> None:
     _conclude(job, hypervisor, told)
 
 
-def _conclude(job: Job, hypervisor: Hypervisor, told: Told | None) -> None:
+def _conclude(job: Job, hypervisor: Hypervisor, told: Told | Observation | None) -> None:
     if patience := PATIENCE.get(job.verb):
         jobs.wait(job, timezone.now() + patience)
         return
-    if job.verb in STORING:
+    if isinstance(told, Observation):
+        jobs.finish(job, told)
+    elif job.verb in STORING:
         jobs.finish(job, told=told or NOTHING)
     else:
         jobs.finish(job, hypervisor.observe(job.machine) if job.verb != UNDEFINE else None)
@@ -145,7 +149,7 @@ def _is_cold_reboot(job: Job) -> bool:
     return job.verb == Verb.REBOOT and bool(job.params.get("cold"))
 
 
-def _start(hypervisor: Hypervisor, job: Job) -> None:
+def _start(hypervisor: Hypervisor, job: Job) -> Observation:
     run = run_from_document(job.params["run"])
     if run is None:
         raise Refusal("ENGINE_FAILED")
@@ -154,16 +158,15 @@ def _start(hypervisor: Hypervisor, job: Job) -> None:
     vm = VM.objects.filter(pk=job.machine).first()
     make_layers(hypervisor, stateless.layers(vm) if vm else [])
     seed = initial.files(vm, job) if vm else {}
-    if seed:
-        hypervisor.start(replace(run, job=job.pk), seed=seed)
-    else:
-        start(replace(run, job=job.pk))
-    if vm is not None and seed:
-        initial.told(vm, job)
+    if vm is None or not seed:
+        return start(replace(run, job=job.pk))
+    seen = hypervisor.start(replace(run, job=job.pk), seed=seed)
+    initial.told(vm, job)
+    return seen
 
 
-def _resume(hypervisor: Hypervisor, job: Job) -> None:
-    hypervisor.resume(job.machine)
+def _resume(hypervisor: Hypervisor, job: Job) -> Observation:
+    return hypervisor.resume(job.machine)
 
 
 def _shutdown(hypervisor: Hypervisor, job: Job) -> None:
