@@ -10,7 +10,9 @@ from django.utils import timezone
 
 from tests.actions.runs import up
 from tests.api.caller import Caller
+from vms.actions import reports
 from vms.api.mapping import root
+from vms.domain.errors import Refusal
 from vms.domain.guest import GuestAddress, GuestUser, Source, Told
 from vms.models import VM, AuditEvent, Bookmark, Cluster, DataCenter, Host, Job, Permission, Statistic, Tag, User
 
@@ -81,6 +83,17 @@ def test_places_are_made_changed_and_removed(api: Caller) -> None:
         assert api.delete(address).at("status") == "complete"
         assert api.get(address).status == 404
     assert (Cluster.objects.count(), DataCenter.objects.count()) == (1, 1)
+
+
+def test_a_host_tells_what_keeps_the_engine_from_it_and_takes_an_address_for_migration(api: Caller, host: Host) -> None:
+    place = f"/hosts/{host.pk}"
+    assert api.put(place, "host", {"migration_address": "10.0.0.7"}).at("migration_address") == "10.0.0.7"
+    assert api.put(place, "host", {"migration_address": "no address"}).status == 400
+    assert "status_detail" not in api.get(place).text
+    told = {"host": "local", "host_why": "ssh_key_unknown", "message": "Host key verification failed."}
+    reports.host_lost(host, Refusal("HOST_OUT_OF_REACH", None, **told))
+    there = api.get(place)
+    assert (there.at("status"), there.at("status_detail")) == ("non_responsive", "ssh_key_unknown")
 
 
 def test_people_and_their_roles(api: Caller, vm: VM) -> None:

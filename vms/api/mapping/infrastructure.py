@@ -158,6 +158,12 @@ def _offered(ask: Any) -> Any:
     return lambda it: ask(offered) if (offered := it.capabilities) else None
 
 
+def _why_unusable(host: Host) -> str | None:
+    """In a word, as oVirt does; what keeps us from it, where that is known."""
+    why = host.reason.get("params", {}).get("host_why") or host.reason.get("code", "")
+    return why.lower() or None
+
+
 def _figures(host: Host, _telling: Telling) -> Iterable[Figure]:
     if offered := host.capabilities:
         memory = offered.memory * 1024 * 1024
@@ -174,6 +180,9 @@ HOST: Final = Entity(
         Field("description", TEXT, lambda _it: ""),
         Field("address", _Address(), lambda it: it.uri, "attribute.uri"),
         Field("status", HOST_STATUS, lambda it: it.shown_status),
+        Field("status_detail", TEXT, _why_unusable),
+        # Ours: where others reach it when a machine moves there, if not at its own address.
+        Field("migration_address", TEXT, lambda it: it.migration_address or None, "attribute.migration_address"),
         Field("type", TEXT, lambda _it: "rhel"),
         Field("memory", SIZE, _offered(lambda offered: offered.memory)),
         Field("cpu/topology/cores", NUMBER, _offered(lambda offered: offered.cpus)),
