@@ -15,7 +15,7 @@ from vms.domain.errors import Refusal
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MigrationMode
-from vms.engine import crashpoints, watcher, worker
+from vms.engine import crashpoints, progress, watcher, worker
 from vms.hypervisors.base import Hypervisor, Progress, heedless
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, AuditEvent, Cluster, Host, HostStatus, Job, User
@@ -174,14 +174,16 @@ def test_one_that_an_engine_died_over_ends_on_one_host(
         if (at_verb, at_point) == ("migrate", point):
             raise Died
 
-    monkeypatch.setattr(worker, "crash_point", crash)
+    for room in (worker, progress):
+        monkeypatch.setattr(room, "crash_point", crash)
     for driver in two.drivers.values():
         driver.open(lambda _event: None)
     with pytest.raises(Died):
         worker.carry_out(claimed, two.slow, lambda host: two.drivers[host])
     for driver in two.drivers.values():
         driver.close()
-    monkeypatch.setattr(worker, "crash_point", crashpoints.crash_point)
+    for room in (worker, progress):
+        monkeypatch.setattr(room, "crash_point", crashpoints.crash_point)
     assert fresh(job).active
     start()
     assert ended(job).state == "finished"
