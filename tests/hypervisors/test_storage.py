@@ -1,6 +1,7 @@
 """What every store promises, by the same tests: libvirt's pools and volumes, and the dictionary."""
 
 import re
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -128,6 +129,20 @@ def test_copies_and_uploads_tell_how_far_they_are_and_leave_nothing_when_they_ar
     assert back.getvalue() == content
 
 
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_a_directory_that_is_there_keeps_its_permissions_and_what_lies_in_it(store: Store, tmp_path: Path) -> None:
+    """It may be /tmp: nobody else is to be locked out of what becomes a storage domain."""
+    there = tmp_path / "there"
+    there.mkdir()
+    there.chmod(0o1777)
+    (there / "letter").write_text("of somebody else's")
+    used = Storage(id=uuid4(), path=str(there))
+    store.open(used)
+    store.close(used)
+    assert (oct(there.stat().st_mode), (there / "letter").read_text()) == ("0o41777", "of somebody else's")
+
+
 def noting(told: list[int]) -> Callable[[int], bool]:
     def note(percent: int) -> bool:
         told.append(percent)
@@ -201,12 +216,18 @@ def test_a_full_disk_is_told_and_leaves_nothing(store: Store, private_daemon: Pr
 @pytest.mark.parametrize("store", ["libvirt"], indirect=True)
 @pytest.mark.hypervisor
 def test_storage_that_cannot_be_had_is_refused_in_libvirts_words(store: Store) -> None:
-    nowhere = Storage(id=uuid4(), kind=StorageKind.LVM, path="no-such-group")
-    with pytest.raises(Refusal) as caught:
-        store.open(nowhere)
-    # Without the host's LVM tools it is their name that is missed.
-    assert re.search("no-such-group|/pvs|/vgchange", str(caught.value.params["message"]))
-    store.close(nowhere)
+    # Without the host's tools it is their name that is missed.
+    for nowhere, words in (
+        (Storage(id=uuid4(), kind=StorageKind.LVM, path="no-such-group"), "no-such-group|/pvs|/vgchange"),
+        (
+            Storage(id=uuid4(), kind=StorageKind.NFS, address="127.0.0.1", path="/no-such-export"),
+            "no-such-export|mount",
+        ),
+    ):
+        with pytest.raises(Refusal) as caught:
+            store.open(nowhere)
+        assert re.search(words, str(caught.value.params["message"]))
+        store.close(nowhere)
 
 
 @pytest.mark.parametrize("store", ["libvirt"], indirect=True)
@@ -225,3 +246,57 @@ def test_an_image_that_is_merged_shows_what_it_showed_and_needs_no_other(store: 
     store.copy(flat, child)
     store.read(flat, back)
     assert back.getvalue().startswith(b"below")
+
+
+@pytest.fixture(params=["nfs", "lvm"])
+def shared(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Storage]:
+    """A storage that this machine serves itself, where its kernel can; skipped with what is missing where it cannot."""
+    if request.param == "nfs":
+        there = Path("/proc/filesystems").read_text().split()
+        missing = [what for what in ("nfs", "nfsd") if what not in there] or [*missing_tools("exportfs", "mount.nfs")]
+        if missing:
+            pytest.skip(f"no NFS on this machine: {', '.join(missing)} is missing")
+        export = tmp_path / "export"
+        export.mkdir()
+        subprocess.run(["exportfs", "-o", "rw,no_root_squash,insecure,fsid=7", f"127.0.0.1:{export}"], check=True)
+        yield Storage(id=uuid4(), kind=StorageKind.NFS, address="127.0.0.1", path=str(export))
+        subprocess.run(["exportfs", "-u", f"127.0.0.1:{export}"], check=True)
+        return
+    missing = [] if "device-mapper" in Path("/proc/misc").read_text() else ["the kernel's device mapper"]
+    if missing := [*missing, *missing_tools("vgcreate", "losetup")]:
+        pytest.skip(f"no LVM on this machine: {', '.join(missing)} is missing")
+    file, group = tmp_path / "group", f"headless-{uuid4().hex[:8]}"
+    file.write_bytes(b"")
+    subprocess.run(["truncate", "-s", "128M", file], check=True)
+    found = subprocess.run(["losetup", "--find", "--show", file], check=True, capture_output=True, text=True)
+    device = found.stdout.strip()
+    subprocess.run(["vgcreate", "-q", group, device], check=True)
+    yield Storage(id=uuid4(), kind=StorageKind.LVM, path=group)
+    subprocess.run(["vgremove", "-qff", group], check=False)
+    subprocess.run(["losetup", "-d", device], check=True)
+
+
+def missing_tools(*names: str) -> list[str]:
+    return [name for name in names if shutil.which(name, path="/usr/sbin:/sbin:/usr/bin:/bin") is None]
+
+
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_storage_that_is_no_directory_keeps_what_directories_keep(store: Store, shared: Storage) -> None:
+    room = store.open(shared)
+    assert 0 < room.available <= room.capacity
+    try:
+        one, two = (volume(shared, f"{name}.raw", format=RAW, size=MIB) for name in ("one", "two"))
+        for each in (one, two):
+            store.create(each)
+        store.write(one, BytesIO(b"kept".ljust(MIB, b"\0")))
+        store.copy(two, one)
+        back = BytesIO()
+        store.read(two, back)
+        assert back.getvalue().startswith(b"kept")
+        store.resize(replace(one, size=8 * MIB))
+        for each in (one, two):
+            store.delete(shared, each.name)
+        assert not store.names(shared)
+    finally:
+        store.close(shared)

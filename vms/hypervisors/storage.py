@@ -12,10 +12,11 @@ from uuid import UUID
 import libvirt
 from lxml import etree
 
-from vms.domain.disks import MIB, Disk, DiskFormat, Room, Storage, StorageKind, Volume
+from vms.domain.disks import MIB, Disk, Room, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
 from vms.domain.hosts import NoOffline
-from vms.libvirtxml.elements import Element, e
+from vms.libvirtxml.pools import POOL_PREFIX, volume
+from vms.libvirtxml.pools import pool as pool_xml
 
 from .base import Progress, heedless
 from .bootfiles import LocalFiles
@@ -175,7 +176,7 @@ class LibvirtStore:
         if not _ID.fullmatch(name):
             return None
         for pool in self._connections.mine().listAllStoragePools(libvirt.VIR_CONNECT_LIST_STORAGE_POOLS_ACTIVE):
-            if pool.name().startswith(_PREFIX) and (there := self._volume(pool, f"{name}.raw")) is not None:
+            if pool.name().startswith(POOL_PREFIX) and (there := self._volume(pool, f"{name}.raw")) is not None:
                 return str(there.path())
         return None
 
@@ -214,7 +215,7 @@ class LibvirtStore:
         """The pool at work; made and started where it is not."""
         pool = self._find(storage)
         if pool is None:
-            pool = self._connections.mine().storagePoolDefineXML(self._pool_xml(storage))
+            pool = self._connections.mine().storagePoolDefineXML(pool_xml(storage, self._connections.location.storage))
         if not pool.isActive():
             if storage.kind != StorageKind.LVM:
                 pool.build()  # makes the directory, or the place to mount on
@@ -222,34 +223,8 @@ class LibvirtStore:
             pool.setAutostart(1)
         return pool
 
-    def _pool_xml(self, storage: Storage) -> str:
-        own = self._connections.location.storage
-        pool = e("pool", {"type": storage.kind.value}, e("name", f"{_PREFIX}{storage.id}"), e("uuid", str(storage.id)))
-        target = storage.path
-        if storage.kind == StorageKind.NFS:
-            target = str(own / "mounts" / str(storage.id))
-            format_ = e("format", {"type": "nfs"})
-            pool.append(e("source", e("host", {"name": storage.address}), e("dir", {"path": storage.path}), format_))
-        elif storage.kind == StorageKind.LVM:
-            target = f"/dev/{storage.path}"
-            pool.append(e("source", e("name", storage.path), e("format", {"type": "lvm2"})))
-        elif storage.path == "auto":
-            target = str(own / "disks")
-        pool.append(e("target", e("path", target), e("permissions", e("mode", "0711"))))
-        return etree.tostring(pool, encoding="unicode")
-
-    def _described(self, pool: Any, volume: Volume) -> str:
-        target = e("target", e("format", {"type": volume.format.value}), e("permissions", e("mode", "0600")))
-        if volume.format == DiskFormat.QCOW2:
-            target.append(e("compat", "1.1"))
-        parts: list[Element] = [e("name", volume.name), e("capacity", {"unit": "bytes"}, str(volume.size))]
-        if volume.sparse and not volume.storage.block:
-            parts.append(e("allocation", {"unit": "bytes"}, "0"))
-        described = e("volume", *parts, target)
-        if volume.backing is not None:
-            path = self._existing(pool, volume.backing.name).path()
-            described.append(e("backingStore", e("path", path), e("format", {"type": volume.backing.format.value})))
-        return etree.tostring(described, encoding="unicode")
+    def _described(self, pool: Any, image: Volume) -> str:
+        return volume(image, self._existing(pool, image.backing.name).path() if image.backing else None)
 
     def _volume(self, pool: Any, name: str) -> Any:
         """The volume; the pool is looked through again for one that another host, or nobody, has told of."""
@@ -301,7 +276,6 @@ class LibvirtStore:
             domain.blockResize(path, size, libvirt.VIR_DOMAIN_BLOCK_RESIZE_BYTES)
 
 
-_PREFIX: Final = "headless-"
 _ID: Final = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}")
 
 
