@@ -7,7 +7,7 @@ from django.test import Client
 
 from tests.factories import person
 from tests.web.kinds import html_of, text_of
-from vms.actions import many, notices
+from vms.actions import many, notices, power
 from vms.actions._audit import record
 from vms.actions._authorise import ENGINE
 from vms.models import VM, AuditEvent, User
@@ -94,6 +94,18 @@ def test_tasks_tell_how_far_they_are(web: Client, vm: VM, headless_vm: VM, admin
     assert '<progress max="2" value="0" aria-label="Progress of Run: 2"></progress> 0/2' in html
     assert 'hx-trigger="changed, every 2s"' in html
     assert "Nothing was asked for yet." in text_of(web, "/tasks/recent")
+
+
+def test_a_task_is_called_off_where_it_is_seen(web: Client, vm: VM, admin: User) -> None:
+    job = power.start(vm, by=admin)
+    html = html_of(web.get("/tasks/recent"))
+    assert f'hx-post="/tasks/{job.pk}/cancel"' in html
+    assert 'aria-label="Cancel: Run: web"' in html
+    assert web.post(f"/tasks/{job.pk}/cancel").status_code == 302
+    assert "/cancel" not in html_of(web.get("/tasks/recent"))
+    web.force_login(person("uma", role="UserVmManager", vm=vm))
+    power.start(vm, by=admin)
+    assert "/cancel" not in html_of(web.get("/tasks/recent"))
 
 
 def test_both_open_from_every_page_and_are_pages_without_a_script(web: Client, client: Client, vm: VM) -> None:

@@ -35,6 +35,15 @@ def cancel(job: Job, *, by: User) -> None:
         record(by, "USER_CANCELLED_JOB", vm, verb=job.verb)
 
 
+def can_be_stopped(job: Job) -> bool:
+    """Whether anything stops the job, whoever asks."""
+    try:
+        require_cancellable(job)
+    except Refusal:
+        return False
+    return True
+
+
 def require_possible(job: Job, *, by: User) -> None:
     """Refuse to call a job off that nothing stops any more, or for somebody who has no say in it."""
     require_cancellable(job)

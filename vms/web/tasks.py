@@ -117,6 +117,7 @@ def line(job: Job, counted: Steps) -> dict[str, Any]:
         "state": _("Being called off") if job.active and job.cancelling else JobState(job.state).label,
         "failed": job.state == JobState.FAILED,
         "active": job.active,
+        "stops": job.active and not job.cancelling and cancelling.can_be_stopped(job),
         "reason": messages.job_error(job.error),
         "total": total,
         "over": over if job.state != JobState.FINISHED else total,
