@@ -9,7 +9,7 @@ import pytest
 from tests.actions.runs import choosing, down, fresh, started, up
 from tests.factories import machine, person
 from vms import messages
-from vms.actions import affinity, affinity_labels, hosts, migration, power, reports
+from vms.actions import _affinity, affinity, affinity_labels, hosts, migration, power, reports
 from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities, Ended
 from vms.domain.runonce import ConsoleChoice
@@ -82,6 +82,15 @@ def test_two_that_keep_apart_do_not_choose_the_same_host_before_either_runs(
     machines = [vms(name) for name in ("a", "b")]
     group(vms_rule="negative", vms=machines)
     assert len({power.start(vm, by=admin).host_id for vm in machines}) == 2
+
+
+def test_more_machines_than_one_query_takes_are_asked_for_in_several(
+    three: Any, vms: Vms, group: Any, admin: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(_affinity, "_AT_ONCE", 1)
+    machines = [vms(name) for name in ("a", "b", "c")]
+    group(vms_rule="negative", vms=machines)
+    assert [where(vm, admin) for vm in machines] == three
 
 
 def test_hosts_are_tied_and_shunned_by_name_and_by_label(three: Any, vms: Vms, group: Any, admin: User) -> None:

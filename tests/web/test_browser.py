@@ -160,6 +160,7 @@ TABS = (
     "devices",
     "guest",
     "monitoring",
+    "affinity",
     "console",
     "events",
     "actions/",

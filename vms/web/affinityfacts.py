@@ -271,8 +271,10 @@ def _tags(row: AffinityGroup, which: str) -> tuple[str, ...]:
 
 
 def _counted(row: Any, which: str) -> Cell:
-    labels = getattr(row, f"{which[:-1]}_labels_count")
-    return Cell(str(getattr(row, f"{which}_count")), _("and by labels") if labels else "")
+    count, labels = getattr(row, f"{which}_count"), getattr(row, f"{which[:-1]}_labels_count")
+    if labels and not count:
+        return Cell(_("by labels"))
+    return Cell(str(count), _("and by labels") if labels else "")
 
 
 def _opener(name: str, label_: str, icon: str, url: str, reason: str) -> dict[str, Any]:
