@@ -155,6 +155,12 @@ def test_snapshots_are_taken_gone_back_to_cloned_and_removed(
     work()
     assert (api.get(one).tree["snapshot_status"], api.get(one).tree["snapshot_type"]) == ("ok", "regular")
     assert [each["snapshot_type"] for each in api.get(at).all("snapshot")] == ["active", "regular"]
+    (then,) = api.get(f"{one}/disks").all("disk")
+    (now,) = api.get(f"{at}/{api.get(at).all('snapshot')[0]['id']}/disks").all("disk")
+    assert (then["id"], then["name"], then["image_id"] != now["image_id"]) == (now["id"], "web_Disk1", True)
+    told = api.get(f"{at}?follow=disks.storage_domains,nics").all("snapshot")[1]
+    assert f"'name': '{domain.name}'" in str(told["disks"]["disk"])
+    assert told["nics"]["href"] == f"/ovirt-engine/api{one}/nics"
     place = {"cluster": {"name": "Default"}, "template": {"name": "Blank"}}
     clone = {"name": "twin", **place, "snapshots": {"snapshot": [{"id": made.tree["id"]}]}}
     assert api.post("/vms", "vm", clone).status == 201
