@@ -4,11 +4,27 @@ from typing import Any
 
 import pytest
 
+from tests.actions.test_disks import domain, hypervisor, work
 from tests.actions.test_places import refused
 from tests.factories import person
-from vms.actions import people, permissions, power
+from vms.actions import disks, networks, people, permissions, power
+from vms.domain.disks import GIB
 from vms.domain.secret import Secret
-from vms.models import VM, ActionGroup, AuditEvent, Cluster, Role, Template, User
+from vms.models import (
+    VM,
+    ActionGroup,
+    AuditEvent,
+    Cluster,
+    Disk,
+    Host,
+    Role,
+    StorageDomain,
+    Template,
+    User,
+    VnicProfile,
+)
+
+__all__ = ["domain", "hypervisor", "work"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -30,6 +46,43 @@ def test_a_role_on_a_machine_opens_it_and_goes_again(admin: User, headless_vm: V
         ("USER_REMOVE_PERMISSION", "db", {"user": "carol", "role": "UserRole"}),
         ("USER_ADD_PERMISSION", "db", {"user": "carol", "role": "UserRole"}),
     ]
+
+
+def test_a_role_on_storage_a_disk_a_network_or_a_profile_reaches_what_is_below_and_nothing_beside(
+    admin: User, carol: User, cluster: Cluster, host: Host, domain: StorageDomain
+) -> None:
+    disk = disks.create("data", domain=domain, size=GIB, by=admin)
+    other = disks.create("other", domain=domain, size=GIB, by=admin)
+    network = cluster.data_center.networks.get()
+    beside = networks.create("beside", data_center=cluster.data_center, by=admin)
+    for row in VnicProfile.objects.all():
+        networks.edit_profile(row, public=False, by=admin)
+    profile = network.profiles.get()
+    closed = networks.create_profile("closed", network=network, public=False, by=admin)
+    assert not Disk.objects.visible_to(carol).exists()
+    for name, on, seen, hidden in (
+        ("DiskOperator", disk, [disk], [other, domain]),
+        ("DiskOperator", domain, [disk, other, domain], [cluster.data_center]),
+        ("UserRole", profile, [profile], [closed]),
+        ("UserRole", network, [network, closed], [beside]),
+    ):
+        given = permissions.grant(carol, role(name), on, by=admin)
+        found = {type(row).objects.visible_to(carol).filter(pk=row.pk).exists() for row in seen}
+        assert found == {True}, (name, on)
+        assert not any(type(row).objects.visible_to(carol).filter(pk=row.pk).exists() for row in hidden), (name, on)
+        permissions.revoke(given, by=admin)
+    refused(NO, disks.edit, disk, size=2 * GIB, by=carol)
+    permissions.grant(carol, role("DiskOperator"), disk, by=admin)
+    disks.edit(disk, description="hers", by=carol)
+    refused(NO, disks.edit, other, description="hers", by=carol)
+
+
+def test_who_makes_a_disk_may_do_anything_with_it(carol: User, admin: User, domain: StorageDomain) -> None:
+    permissions.grant(carol, role("DiskCreator"), domain, by=admin)
+    disk = disks.create("mine", domain=domain, size=GIB, by=carol)
+    disks.edit(disk, description="mine", by=carol)
+    assert list(Disk.objects.visible_to(carol)) == [disk]
+    refused(NO, permissions.grant, carol, role("DiskOperator"), domain, by=carol)
 
 
 def test_a_role_on_the_system_is_told_of_its_holder(admin: User, carol: User) -> None:

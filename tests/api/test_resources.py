@@ -9,12 +9,29 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from django.utils import timezone
 
 from tests.actions.runs import up
+from tests.actions.test_disks import domain, hypervisor, work
 from tests.api.caller import Caller
-from vms.actions import reports
+from vms.actions import disks, reports
 from vms.api.mapping import root
+from vms.domain.disks import GIB
 from vms.domain.errors import Refusal
 from vms.domain.guest import GuestAddress, GuestUser, Source, Told
-from vms.models import VM, AuditEvent, Bookmark, Cluster, DataCenter, Host, Job, Permission, Statistic, Tag, User
+from vms.models import (
+    VM,
+    AuditEvent,
+    Bookmark,
+    Cluster,
+    DataCenter,
+    Host,
+    Job,
+    Permission,
+    Statistic,
+    StorageDomain,
+    Tag,
+    User,
+)
+
+__all__ = ["domain", "hypervisor", "work"]
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
@@ -128,6 +145,26 @@ def test_people_and_their_roles(api: Caller, vm: VM) -> None:
     assert api.post("/permissions", "permission", {**role, "group": {"name": "x"}}).status == 400
     assert api.delete(dave).status == 200
     assert not User.objects.filter(username="dave").exists()
+
+
+def test_roles_are_held_on_storage_disks_networks_and_profiles(
+    api: Caller, admin: User, cluster: Cluster, domain: StorageDomain
+) -> None:
+    disk = disks.create("data", domain=domain, size=GIB, by=admin)
+    network = cluster.data_center.networks.get()
+    said = {"role": {"name": "UserRole"}, "user": {"id": str(admin.pk)}}
+    for path, name, on in (
+        ("disks", "disk", disk),
+        ("storagedomains", "storage_domain", domain),
+        ("networks", "network", network),
+        ("vnicprofiles", "vnic_profile", network.profiles.get()),
+    ):
+        at = f"/{path}/{on.pk}/permissions"
+        held = made(api, at, "permission", **said)
+        assert api.get(held).at(f"{name}/id") == str(on.pk)
+        assert held in {each["href"] for each in api.get(at).all("permission")}
+        assert api.delete(held).status == 200
+        assert held not in {each["href"] for each in api.get(at).all("permission")}
 
 
 def test_roles_tell_what_they_permit(api: Caller) -> None:

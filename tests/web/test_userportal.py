@@ -9,15 +9,32 @@ import pytest
 from django.test import Client
 
 from tests.actions.runs import choosing, claimed, fresh, started, up
+from tests.actions.test_disks import domain, hypervisor, work
 from tests.factories import headless, machine, person
 from tests.web.browser import controls, ticked
 from vms.actions import create, edit, jobs, pools, power
 from vms.domain.changes import Changes
 from vms.domain.errors import Refusal
 from vms.domain.runonce import ConsoleChoice
-from vms.models import VM, ActionGroup, Cluster, DataCenter, Host, Job, Permission, Pool, Role, Template, User
+from vms.models import (
+    VM,
+    ActionGroup,
+    Cluster,
+    DataCenter,
+    Host,
+    Job,
+    Permission,
+    Pool,
+    Role,
+    SnapshotStatus,
+    StorageDomain,
+    Template,
+    User,
+)
 from vms.routes import Access, access_of, routes
 from vms.web import cards
+
+__all__ = ["domain", "hypervisor", "work"]
 
 pytestmark = pytest.mark.django_db
 
@@ -28,6 +45,7 @@ PAGES = (
     "console",
     "console/serial",
     "console/viewer",
+    *("nics", "disks", "disks/new", "disks/attach", "snapshots", "snapshots/new"),
     "edit",
     "run-once",
     "remove",
@@ -37,7 +55,8 @@ PAGES = (
 )
 POSTS = (
     *("edit", "edit/preview", "run-once", "remove", "clone", "template", "give-back"),
-    *("actions/start", "actions/stop", "actions/shutdown"),
+    *("actions/start", "actions/stop", "actions/shutdown", "disks/new", "disks/attach"),
+    *("snapshots/new", "snapshots/commit", "snapshots/undo"),
     *("console/vnc/pass", "console/serial/pass", "console/viewer/vnc", "console/ticket"),
 )
 
@@ -361,6 +380,42 @@ def test_an_old_form_is_refused(alice: User, vm: VM, mine: str, of: Callable[[Us
     answer = browser.post(path, ticked(old, "headless", "accept_lockout"))
     assert answer.status_code == 422
     assert "was changed by somebody else" in answer.content.decode()
+
+
+def test_its_owner_keeps_how_it_was_and_goes_back_there(
+    alice: User,
+    bob: User,
+    vm: VM,
+    domain: StorageDomain,
+    work: Callable[[], None],
+    mine: str,
+    of: Callable[[User], Client],
+) -> None:
+    granted(alice, "DiskCreator", data_center=domain.data_center)
+    browser = of(alice)
+    wish = {**fields(browser, mine + "disks/new"), "disk_size": "1", "domain": domain.pk}
+    made = browser.post(mine + "disks/new", wish)
+    assert made.status_code == 302, made.context["form"].errors
+    assert made["Location"] == mine + "disks"
+    work()
+    html = browser.get(mine + "disks").content.decode()
+    assert (domain.name in html, 'href="/storage/' in html, 'href="/disks/' in html) == (True, False, False)
+    taken = browser.post(mine + "snapshots/new", {"description": "before the update"})
+    assert taken["Location"] == mine + "snapshots"
+    work()
+    (kept,) = vm.snapshots.filter(description="before the update")
+    assert "before the update" in text(browser, mine + "snapshots")
+    for verb, status in ((f"{kept.pk}/preview", SnapshotStatus.IN_PREVIEW), ("undo", SnapshotStatus.OK)):
+        assert browser.post(f"{mine}snapshots/{verb}").status_code == 302
+        work()
+        kept.refresh_from_db()
+        assert kept.status == status
+    no = "Your roles do not allow you to"
+    for page, name in (("snapshots", "take"), ("disks", "new-disk")):
+        can, why = button(of(bob), mine + page, name)
+        assert (can, no in why) == (False, True)
+    assert of(bob).post(mine + "snapshots/new", {"description": "x"}).status_code == 422
+    assert vm.snapshots.filter(description="x").count() == 0
 
 
 def test_its_owner_removes_it(alice: User, vm: VM, mine: str, of: Callable[[User], Client]) -> None:

@@ -16,8 +16,8 @@ from ._audit import record
 from ._authorise import Actor, authorise
 from ._disputes import definition_of, require_undisputed
 from ._jobs import DEFINE, NORMALISE, enqueue
+from ._owning import own
 from ._shape import follow
-from .create import own
 
 __all__ = [
     "accept",

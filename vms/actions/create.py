@@ -14,12 +14,9 @@ from vms.models import (
     Cluster,
     Hardware,
     InstanceType,
-    Permission,
     Pool,
-    Role,
     Snapshot,
     Template,
-    User,
 )
 from vms.models.machines import BLANK
 
@@ -29,6 +26,7 @@ from ._audit import record
 from ._authorise import Actor, authorise, authorise_fields, require_visible
 from ._cards import Card, copies
 from ._copies import hand_down
+from ._owning import own
 from ._shape import Sources, fill, hand_down_first_boot
 from .handing import hand_down_from, make_all
 from .snapshots import require_whole
@@ -206,12 +204,6 @@ def _become_version(row: Template, base: Template, by: Actor) -> Template:
 def _sources(row: Hardware, template: Template, instance_type: InstanceType | None = None) -> Sources:
     sources = [(template.spec_in(row.cluster_firmware), FROM_TEMPLATE)]
     return [*sources, (instance_type.spec, FROM_INSTANCE_TYPE)] if instance_type else sources
-
-
-def own(by: Actor, role: str, **on: VM | Template) -> None:
-    """Let somebody who has made a row do anything with it."""
-    if isinstance(by, User):
-        Permission.objects.create(user=by, role=Role.objects.get(name=role), **on)
 
 
 def _blank() -> Template:

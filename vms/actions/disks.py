@@ -25,6 +25,7 @@ from ._audit import record
 from ._authorise import Actor, authorise
 from ._disks import HOW, Owner, attachments, authorise_disk, owners_of, running, sync_disks
 from ._jobs import COPY_DISK, CREATE_DISK, PLUG, REMOVE_DISK, RESIZE_DISK, enqueue, enqueue_on
+from ._owning import own
 from ._plain import added, changed
 from ._storable import require_storable
 
@@ -53,7 +54,9 @@ def create(
     authorise(by, ActionGroup.CREATE_DISK, domain)
     disk = Disk(name=name, domain=domain, size=size, format=format, sparse=sparse, blank=True, **columns)
     _check(disk)
-    return _begin(disk, CREATE_DISK, by=by)
+    made = _begin(disk, CREATE_DISK, by=by)
+    own(by, "DiskOperator", disk=made)
+    return made
 
 
 @action

@@ -5,7 +5,22 @@ from typing import Any, Final
 from django.db.models import Model, Q
 
 from vms.domain.errors import Refusal
-from vms.models import VM, ActionGroup, Cluster, DataCenter, InstanceType, Permission, Pool, Role, Template, User
+from vms.models import (
+    VM,
+    ActionGroup,
+    Cluster,
+    DataCenter,
+    Disk,
+    InstanceType,
+    Network,
+    Permission,
+    Pool,
+    Role,
+    StorageDomain,
+    Template,
+    User,
+    VnicProfile,
+)
 from vms.models.users import OBJECTS, SYSTEM_WIDE
 
 from . import rights
@@ -21,6 +36,10 @@ COLUMNS: Final[dict[type[Model], str]] = {
     InstanceType: "instance_type",
     Cluster: "cluster",
     DataCenter: "data_center",
+    StorageDomain: "storage_domain",
+    Disk: "disk",
+    Network: "network",
+    VnicProfile: "vnic_profile",
 }
 
 

@@ -80,7 +80,7 @@ class NetworkQuerySet(HeldQuerySet):
 class Network(models.Model):
     """A network of a data center; `clusters` are those whose machines may be on it."""
 
-    HELD_ON: ClassVar[dict[str, str]] = {"data_center": "data_center"}
+    HELD_ON: ClassVar[dict[str, str]] = {"pk": "network", "data_center": "data_center"}
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     data_center = models.ForeignKey(
@@ -151,7 +151,11 @@ class VnicProfileQuerySet(HeldQuerySet):
 class VnicProfile(models.Model):
     """A way to be on a network; cards name a profile, never a network. A public one is everybody's to use."""
 
-    HELD_ON: ClassVar[dict[str, str]] = {"network__data_center": "data_center"}
+    HELD_ON: ClassVar[dict[str, str]] = {
+        "pk": "vnic_profile",
+        "network": "network",
+        "network__data_center": "data_center",
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     network = models.ForeignKey(Network, models.CASCADE, related_name="profiles", verbose_name=_("network"))

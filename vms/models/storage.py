@@ -13,7 +13,7 @@ from vms.domain.disks import Backing as BackingImage
 from vms.domain.document import spec_from_document
 from vms.domain.machine import MachineSpec
 
-from .users import HeldQuerySet, User
+from .users import HeldQuerySet, User, permitted
 
 
 class StorageStatus(models.TextChoices):
@@ -45,7 +45,7 @@ class StorageDomain(models.Model):
     people are warned; nothing new is made that would leave less than the `spared` GiB.
     """
 
-    HELD_ON: ClassVar[dict[str, str]] = {"data_center": "data_center"}
+    HELD_ON: ClassVar[dict[str, str]] = {"pk": "storage_domain", "data_center": "data_center"}
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     name = models.CharField(_("name"), max_length=50, unique=True)
@@ -117,10 +117,10 @@ class DiskQuerySet(models.QuerySet["Disk"]):
     """Words to speak about disks with."""
 
     def visible_to(self, user: User, *action_groups: str) -> Self:
-        """Those on storage, or of machines and templates, on which the user holds a role."""
+        """Those on which the user holds a role, or on their storage, or on machines and templates that have them."""
         from .machines import VM, Template
 
-        found = Q(domain__in=StorageDomain.objects.visible_to(user, *action_groups).order_by().values("pk"))
+        found = Q(pk__in=permitted(Disk._base_manager.all(), user, *action_groups).order_by().values("pk"))
         for name, model in (("vm", VM), ("template", Template)):
             held = model.objects.visible_to(user, *action_groups).order_by().values("pk")
             owned = DiskAttachment.objects.filter(**{f"{name}__in": held}).order_by().values("disk")
@@ -139,7 +139,11 @@ class Disk(models.Model):
     long as no machine had it and nothing was laid on it.
     """
 
-    HELD_ON: ClassVar[dict[str, str]] = {"domain__data_center": "data_center"}
+    HELD_ON: ClassVar[dict[str, str]] = {
+        "pk": "disk",
+        "domain": "storage_domain",
+        "domain__data_center": "data_center",
+    }
 
     id = models.UUIDField(primary_key=True, default=uuid4, editable=False)
     version = models.PositiveIntegerField(default=1, editable=False)

@@ -131,7 +131,10 @@ class RolePermit(models.Model):
 
 
 # The objects a role can be held on; none of them means the whole system.
-OBJECTS = ("vm", "template", "pool", "instance_type", "cluster", "data_center")
+OBJECTS = (
+    *("vm", "template", "pool", "instance_type", "cluster", "data_center"),
+    *("storage_domain", "disk", "network", "vnic_profile"),
+)
 
 
 class Permission(models.Model):
@@ -146,6 +149,12 @@ class Permission(models.Model):
     instance_type = models.ForeignKey("InstanceType", models.CASCADE, null=True, blank=True, related_name="permissions")
     cluster = models.ForeignKey("Cluster", models.CASCADE, null=True, blank=True, related_name="permissions")
     data_center = models.ForeignKey("DataCenter", models.CASCADE, null=True, blank=True, related_name="permissions")
+    storage_domain = models.ForeignKey(
+        "StorageDomain", models.CASCADE, null=True, blank=True, related_name="permissions"
+    )
+    disk = models.ForeignKey("Disk", models.CASCADE, null=True, blank=True, related_name="permissions")
+    network = models.ForeignKey("Network", models.CASCADE, null=True, blank=True, related_name="permissions")
+    vnic_profile = models.ForeignKey("VnicProfile", models.CASCADE, null=True, blank=True, related_name="permissions")
 
     class Meta:
         verbose_name = _("permission")

@@ -22,6 +22,23 @@ urlpatterns: Final[list[URLPattern]] = [
     path("vms/<uuid:pk>/nics/<uuid:card>/edit", userportal.nic_form, _OF_VMS, name="edit_vm_nic"),
     path("vms/<uuid:pk>/nics/<uuid:card>/remove", userportal.remove_nic, _OF_VMS, name="remove_vm_nic"),
     path("vms/<uuid:pk>/nics/<uuid:card>/<slug:verb>", userportal.plug_nic, _OF_VMS, name="plug_vm_nic"),
+    path("vms/<uuid:pk>/disks", userportal.vm_disks, _OF_VMS, name="vm_disks"),
+    path("vms/<uuid:pk>/disks/new", userportal.new_disk, _OF_VMS, name="new_vm_disk"),
+    path("vms/<uuid:pk>/disks/attach", userportal.attach_disk, _OF_VMS, name="attach_vm_disk"),
+    path("vms/<uuid:pk>/disks/<uuid:disk>/edit", userportal.edit_disk, _OF_VMS, name="edit_vm_disk"),
+    path("vms/<uuid:pk>/disks/<uuid:disk>/detach", userportal.detach_disk, _OF_VMS, name="detach_vm_disk"),
+    path("vms/<uuid:pk>/disks/<uuid:disk>/<slug:verb>", userportal.switch_disk, _OF_VMS, name="switch_vm_disk"),
+    path("vms/<uuid:pk>/snapshots", userportal.vm_snapshots, _OF_VMS, name="vm_snapshots"),
+    path("vms/<uuid:pk>/snapshots/new", userportal.take_snapshot, _OF_VMS, name="take_snapshot"),
+    path("vms/<uuid:pk>/snapshots/<slug:verb>", userportal.end_preview, _OF_VMS, name="end_preview"),
+    *(
+        path(f"vms/<uuid:pk>/snapshots/<uuid:snapshot>/{verb}", view, _OF_VMS, name=f"{verb}_snapshot")
+        for verb, view in (
+            ("preview", userportal.preview_snapshot),
+            ("clone", userportal.clone_snapshot),
+            ("remove", userportal.remove_snapshot),
+        )
+    ),
     path("vms/<uuid:pk>/console", userportal.vm_console, _OF_VMS, name="vm_console"),
     path("vms/<uuid:pk>/console/serial", userportal.vm_serial, _OF_VMS, name="vm_serial"),
     path("vms/<uuid:pk>/console/log", userportal.serial_log, _OF_VMS, name="serial_log"),

@@ -8,7 +8,6 @@ from uuid import UUID
 from django import forms
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404
-from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -24,9 +23,9 @@ from vms.models import VM, ActionGroup, Snapshot, SnapshotKind, SnapshotStatus
 from vms.routes import Access, route
 
 from . import reasons
-from .kinds import VMS, user_of
+from .kinds import VMS, Kind, user_of
 from .machines import shown
-from .pages import complain, page, refusals_on, reply
+from .pages import address, complain, page, refusals_on, reply
 
 
 class _Form(forms.Form):
@@ -70,8 +69,8 @@ class Line:
     locked: bool
 
 
-def _line(row: Snapshot) -> Line:
-    at = {word: reverse(f"{word}_snapshot", args=[row.vm_id, row.pk]) for word in ("preview", "clone", "remove")}
+def _line(request: HttpRequest, row: Snapshot) -> Line:
+    at = {word: address(request, f"{word}_snapshot", row.vm_id, row.pk) for word in ("preview", "clone", "remove")}
     try:
         spec = row.spec
         screen = _("headless") if spec.console.headless else spec.console.graphics_label
@@ -86,11 +85,11 @@ def _line(row: Snapshot) -> Line:
 
 @route(Access.ADMINISTRATOR)
 @require_GET
-def vm_snapshots(request: HttpRequest, pk: UUID) -> HttpResponse:
+def vm_snapshots(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     """How a machine was, the latest first."""
-    vm = VMS.row(request, pk)
+    vm = kind.row(request, pk)
     rows = vm.snapshots.filter(kind=SnapshotKind.REGULAR).prefetch_related("images__disk").order_by("-created_at")
-    lines = [_line(row) for row in rows]
+    lines = [_line(request, row) for row in rows]
     no_change = reasons.lacking(ActionGroup.MANIPULATE_VM_SNAPSHOTS, rights.on(user_of(request), vm))
     previewed = next((line.row for line in lines if line.row.status == SnapshotStatus.IN_PREVIEW), None)
     down = "" if vm.status == Status.DOWN else _("The virtual machine has to be down for this.")
@@ -100,13 +99,14 @@ def vm_snapshots(request: HttpRequest, pk: UUID) -> HttpResponse:
         "no_preview": no_change or down or (_("A snapshot is previewed already.") if previewed else ""),
         "no_end": no_change or down,
         "previewed": previewed,
-        "take": reverse("take_snapshot", args=[pk]),
+        "take": address(request, "take_snapshot", pk),
         "ends": [
-            (verb, reverse("end_preview", args=[pk, verb]), label, icon) for verb, (_act, label, icon) in _ENDS.items()
+            (verb, address(request, "end_preview", pk, verb), label, icon)
+            for verb, (_act, label, icon) in _ENDS.items()
         ],
         **({"busy": True} if any(line.locked for line in lines) else {}),
     }
-    return shown(request, VMS, vm, "snapshots", "vms/_snapshots.html", context)
+    return shown(request, kind, vm, "snapshots", "vms/_snapshots.html", context)
 
 
 # How a preview ends: verb → action, words, icon.
@@ -118,45 +118,45 @@ _ENDS: Final[dict[str, tuple[Callable[..., Snapshot], Any, str]]] = {
 
 @route(Access.ADMINISTRATOR)
 @require_http_methods(["GET", "POST"])
-def take_snapshot(request: HttpRequest, pk: UUID) -> HttpResponse:
+def take_snapshot(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     """Keep a machine as it is."""
-    vm = VMS.row(request, pk)
+    vm = kind.row(request, pk)
     form = TakeForm(request.POST or None)
     if form.is_valid():
         with refusals_on(form):
             made = snapshots.take(vm, form.cleaned_data["description"], by=user_of(request))
-            return reply(request, _("%(name)s is being made.") % {"name": made}, _at(vm), stay=True)
+            return reply(request, _("%(name)s is being made.") % {"name": made}, _at(request, vm), stay=True)
     title = _("Take a snapshot of %(name)s") % {"name": vm}
-    return _form(request, vm, form, title, reverse("take_snapshot", args=[pk]))
+    return _form(request, vm, form, title, address(request, "take_snapshot", pk))
 
 
 @route(Access.ADMINISTRATOR)
 @require_http_methods(["GET", "POST"])
-def clone_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID) -> HttpResponse:
+def clone_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID, kind: Kind = VMS) -> HttpResponse:
     """A machine like this one was."""
-    vm, row = _kept(request, pk, snapshot)
+    vm, row = _kept(request, kind, pk, snapshot)
     form = CloneSnapshotForm(request.POST or None)
     if form.is_valid():
         with refusals_on(form):
             made = create.from_snapshot(row, form.cleaned_data["name"], by=user_of(request))
-            return reply(request, _("%(name)s was created.") % {"name": made}, VMS.at(request, made)["detail"])
+            return reply(request, _("%(name)s was created.") % {"name": made}, kind.at(request, made)["detail"])
     title = _("Clone “%(name)s”") % {"name": row}
-    return _form(request, vm, form, title, reverse("clone_snapshot", args=[pk, snapshot]))
+    return _form(request, vm, form, title, address(request, "clone_snapshot", pk, snapshot))
 
 
 @route(Access.ADMINISTRATOR)
 @require_POST
-def preview_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID) -> HttpResponse:
+def preview_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID, kind: Kind = VMS) -> HttpResponse:
     """Go back to a snapshot for a look."""
-    vm, row = _kept(request, pk, snapshot)
+    vm, row = _kept(request, kind, pk, snapshot)
     return _done(request, vm, lambda: snapshots.preview(row, by=user_of(request)), _("Preview"))
 
 
 @route(Access.ADMINISTRATOR)
 @require_POST
-def end_preview(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
+def end_preview(request: HttpRequest, pk: UUID, verb: str, kind: Kind = VMS) -> HttpResponse:
     """Stay there for good, or come back."""
-    vm = VMS.row(request, pk)
+    vm = kind.row(request, pk)
     if verb not in _ENDS:
         raise Http404
     act, label, _icon = _ENDS[verb]
@@ -165,12 +165,12 @@ def end_preview(request: HttpRequest, pk: UUID, verb: str) -> HttpResponse:
 
 @route(Access.ADMINISTRATOR)
 @require_http_methods(["GET", "POST"])
-def remove_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID) -> HttpResponse:
+def remove_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID, kind: Kind = VMS) -> HttpResponse:
     """Ask whether a snapshot is to go, and have it go."""
-    vm, row = _kept(request, pk, snapshot)
+    vm, row = _kept(request, kind, pk, snapshot)
     if request.method == "GET":
         held = rights.on(user_of(request), vm)
-        at = {"remove": reverse("remove_snapshot", args=[pk, snapshot]), "detail": _at(vm)}
+        at = {"remove": address(request, "remove_snapshot", pk, snapshot), "detail": _at(request, vm)}
         text = _("The snapshot is forgotten: there is no way back to how the machine was then. How it is stays.")
         why_not = reasons.lacking(ActionGroup.MANIPULATE_VM_SNAPSHOTS, held)
         context = {"row": row, "at": at, "why_not": why_not, "text": text}
@@ -178,8 +178,8 @@ def remove_snapshot(request: HttpRequest, pk: UUID, snapshot: UUID) -> HttpRespo
     return _done(request, vm, lambda: snapshots.remove(row, by=user_of(request)), _("Remove"))
 
 
-def _kept(request: HttpRequest, pk: UUID, snapshot: UUID) -> tuple[VM, Snapshot]:
-    vm = VMS.row(request, pk)
+def _kept(request: HttpRequest, kind: Kind, pk: UUID, snapshot: UUID) -> tuple[VM, Snapshot]:
+    vm = kind.row(request, pk)
     return vm, get_object_or_404(vm.snapshots.filter(kind=SnapshotKind.REGULAR), pk=snapshot)
 
 
@@ -187,15 +187,15 @@ def _done(request: HttpRequest, vm: VM, act: Callable[[], object], verb: str) ->
     try:
         act()
     except Refusal as no:
-        return complain(request, no, _at(vm))
+        return complain(request, no, _at(request, vm))
     told = _("“%(verb)s” was requested for %(name)s.") % {"verb": verb, "name": vm.name}
-    return reply(request, told, _at(vm), stay=True)
+    return reply(request, told, _at(request, vm), stay=True)
 
 
-def _at(vm: VM) -> str:
-    return reverse("vm_snapshots", args=[vm.pk])
+def _at(request: HttpRequest, vm: VM) -> str:
+    return address(request, "vm_snapshots", vm.pk)
 
 
 def _form(request: HttpRequest, vm: VM, form: Any, title: str, action: str) -> HttpResponse:
-    context = {"form": form, "title": title, "action": action, "back": _at(vm)}
+    context = {"form": form, "title": title, "action": action, "back": _at(request, vm)}
     return page(request, "places/form.html", "places/_form.html", context)

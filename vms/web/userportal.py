@@ -18,14 +18,26 @@ from vms.forms import NewTemplateForm
 from vms.models import Pool
 from vms.routes import Access, route
 
-from . import consoles, dialogs, facts, machines, nics, preparing, serials, viewing, webadmin
+from . import (
+    consoles,
+    dialogs,
+    facts,
+    machinedisks,
+    machines,
+    nics,
+    preparing,
+    serials,
+    snapshots,
+    viewing,
+    webadmin,
+)
 from .cards import Cards
 from .kinds import VMS, user_of
 from .pages import address, complain, live, page, refusals_on, reply
 from .reach import reach
 
 # Without events: those of a pool's machine name the people who had it before.
-_ADMINISTRATORS: Final = {"events", "disks", "snapshots", "affinity"}
+_ADMINISTRATORS: Final = {"events", "affinity"}
 MINE: Final = replace(VMS, tabs=tuple(tab for tab in VMS.tabs if tab[0] not in _ADMINISTRATORS))
 
 
@@ -91,6 +103,18 @@ vm_nics = _for_everybody(nics.machine_nics)
 nic_form = _for_everybody(nics.nic_form)
 remove_nic = _for_everybody(nics.remove_nic)
 plug_nic = _for_everybody(nics.plug_nic)
+vm_disks = _for_everybody(machinedisks.vm_disks)
+new_disk = _for_everybody(machinedisks.new_disk)
+attach_disk = _for_everybody(machinedisks.attach_disk)
+edit_disk = _for_everybody(machinedisks.edit_disk)
+detach_disk = _for_everybody(machinedisks.detach_disk)
+switch_disk = _for_everybody(machinedisks.switch_disk)
+vm_snapshots = _for_everybody(snapshots.vm_snapshots)
+take_snapshot = _for_everybody(snapshots.take_snapshot)
+clone_snapshot = _for_everybody(snapshots.clone_snapshot)
+preview_snapshot = _for_everybody(snapshots.preview_snapshot)
+end_preview = _for_everybody(snapshots.end_preview)
+remove_snapshot = _for_everybody(snapshots.remove_snapshot)
 give_back = _for_everybody(webadmin.give_back)
 vm_console = _for_everybody(consoles.vm_console)
 vm_guest = _for_everybody(webadmin.vm_guest)

@@ -19,6 +19,7 @@ from .devices import REPORTED_DEVICE, Figure, empty, reported, statistics
 from .entity import MOST_IDS, Entity, Items, Link, of_each, related
 from .fields import BOOLEAN, NUMBER, TEXT, Field, Reference, Schema, Telling, Type, Words, list_of, listed, object_of
 from .kept import Word, kept_fields, listed_words
+from .people import permissions_on
 
 # -- pools of MAC addresses
 
@@ -113,7 +114,7 @@ VNIC_PROFILE: Final = Entity(
         *kept_fields({"migratable": (BOOLEAN, True)}),
     ),
     rows=_profiles,
-    links=(empty("permission", "permissions"),),
+    links=(permissions_on("vnic_profile"),),
     not_offered=("port_mirroring", "network_filter/id", "qos/id", "custom_properties/custom_property"),
 )
 NETWORK: Final = Entity(
@@ -127,7 +128,7 @@ NETWORK: Final = Entity(
     ),
     rows=lambda user: Network.objects.visible_to(user),
     links=(
-        empty("permission", "permissions"),
+        permissions_on("network"),
         Link(rel="vnicprofiles", entity=VNIC_PROFILE, items=related(_profiles, "network_id")),
         empty("network_label", "networklabels"),
     ),

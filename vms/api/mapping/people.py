@@ -142,6 +142,10 @@ _ON: Final = {
     "instance_type": "instancetypes",
     "cluster": "clusters",
     "data_center": "datacenters",
+    "storage_domain": "storagedomains",
+    "disk": "disks",
+    "network": "networks",
+    "vnic_profile": "vnicprofiles",
 }
 PERMISSION: Final = Entity(
     name="permission",

@@ -13,6 +13,7 @@ from .devices import empty
 from .entity import MOST_IDS, Entity, Items, Link, related
 from .fields import BOOLEAN, NUMBER, TEXT, Field, Reference, References, Telling, Type, Words
 from .kept import Word
+from .people import permissions_on
 
 
 class _Bytes(Type):
@@ -77,7 +78,7 @@ DISK: Final = Entity(
         Field("storage_domain", Reference("storagedomains"), to="reference.domain"),
     ),
     rows=lambda user: Disk.objects.visible_to(user),
-    links=(empty("permission", "permissions"), empty("statistic", "statistics")),
+    links=(permissions_on("disk"), empty("statistic", "statistics")),
     actions=("copy",),
     not_offered=("lun_storage/logical_units",),
 )
@@ -133,7 +134,7 @@ STORAGE_DOMAIN: Final = Entity(
             entity=DISK,
             items=related(lambda user: Disk.objects.visible_to(user), "domain_id"),
         ),
-        empty("permission", "permissions"),
+        permissions_on("storage_domain"),
         empty("template", "templates"),
         empty("vm", "vms"),
         empty("file", "files"),
