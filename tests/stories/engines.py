@@ -1,6 +1,7 @@
 """Engine processes over one database, each with a directory of its own, as on machines of their own."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -10,8 +11,9 @@ from pathlib import Path
 
 from django.db import connections
 
+from deploy.with_postgres import private_cluster
 from tests.hypervisors import obedient
-from tests.hypervisors.conftest import wait_until
+from tests.hypervisors.conftest import need, wait_until
 from vms.models import Leadership
 from vms.wire.client import EngineClient
 from webadmin.environment import Environment, new_field_key
@@ -100,6 +102,15 @@ def engines(home: Path, url: str, number: int, entering: Sequence[str] = ()) -> 
     finally:
         for one in made:
             one.end()
+
+
+@contextmanager
+def postgresql() -> Iterator[str]:
+    """The URL of a server that nobody else uses."""
+    there = shutil.which("postgres") or next(Path("/usr/lib/postgresql").glob("*/bin/postgres"), None)
+    need(None if there else "postgresql is not installed")
+    with private_cluster() as url:
+        yield url
 
 
 @contextmanager

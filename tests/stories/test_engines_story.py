@@ -15,13 +15,12 @@ import pytest
 from django.core.management import call_command
 from pytest_django.plugin import DjangoDbBlocker
 
-from deploy.with_postgres import private_cluster
 from tests.engine.conftest import fresh
 from tests.factories import machine, person
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, real_libvirt, wait_until
 from tests.hypervisors.hosts import NetworkedDaemon, two_hosts
-from tests.stories.engines import EngineProcess, database_at, engines
+from tests.stories.engines import EngineProcess, database_at, engines, postgresql
 from vms.actions import migration, power
 from vms.domain.console import Console, Offer
 from vms.domain.parts import Boot
@@ -59,7 +58,7 @@ def database(
             shutil.copy(migrated_file, home / "db.sqlite3")
             url = f"sqlite:///{home}/db.sqlite3"
         else:
-            url = stack.enter_context(private_cluster())
+            url = stack.enter_context(postgresql())
         stack.enter_context(django_db_blocker.unblock())
         stack.enter_context(database_at(url))
         call_command("migrate", verbosity=0)

@@ -55,6 +55,18 @@ def test_a_host_that_does_not_answer_says_why(web: Client, host: Host) -> None:
         assert "no route to &lt;b&gt;host&lt;/b&gt;" in html
 
 
+def test_a_host_that_cannot_be_reached_says_what_helps(web: Client, host: Host) -> None:
+    told = {"host": "there", "host_why": "ssh_key_unknown", "message": "Host key verification failed."}
+    reports.host_lost(host, Refusal("HOST_OUT_OF_REACH", None, **told))
+    cure = (
+        "Host local cannot be reached: its SSH host key is not known here. As the user that the engine runs as, log in"
+    )
+    assert cure in text_of(web, "/hosts/")
+    assert "verification failed" not in text_of(web, "/hosts/"), "in a list there is no room for two sentences"
+    assert cure in (text := text_of(web, f"/hosts/{host.pk}/"))
+    assert "(Host key verification failed.)" in text
+
+
 def test_a_data_center_a_cluster_and_a_host_are_made_one_in_the_other(
     web: Client, save: Callable[..., Any], admin: User
 ) -> None:

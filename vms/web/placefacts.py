@@ -34,12 +34,14 @@ def status_icon(host: Host) -> tuple[str, str]:
     return _ICONS[host.shown_status]
 
 
-def reason(host: Host) -> str:
-    """Why a host cannot be used, with what libvirt says; empty for one that can."""
+def reason(host: Host, *, whole: bool = False) -> str:
+    """Why a host cannot be used; empty for one that can. With what libvirt says where we know no better, or for whoever
+    looks at this host alone (`whole`)."""
     if not host.reason:
         return ""
-    told = messages.job_error({**host.reason, "params": {**host.reason.get("params", {}), "host": host.name}})
-    said = host.reason.get("params", {}).get("message", "")
+    params = host.reason.get("params", {})
+    told = messages.job_error({**host.reason, "params": {**params, "host": host.name}})
+    said = params.get("message", "") if whole or "host_why" not in params else ""
     return f"{told} ({said})" if said and said not in told else told
 
 

@@ -111,7 +111,7 @@ def _host_context(host: Host, held: rights.Rights) -> dict[str, Any]:
         "status": host.shown_status.label,
         "icon": icon,
         "tone": tone,
-        "failure": placefacts.reason(host),
+        "failure": placefacts.reason(host, whole=True),
         "foreign": foreign(host, held),
         "openers": affinityfacts.openers_of(host, held),
     }
