@@ -29,6 +29,8 @@ LABELS: Final = {
     "grub-graphics-with-screen": (Finding.BOOTING, Finding.ON_SCREEN),
     "grub-menu-waits": (Finding.BOOTING, Finding.MENU_WAITS),
     "kernel-says-nothing": (Finding.BOOTING, Finding.KERNEL_SILENT),
+    "boot-loop": (Finding.BOOTING, Finding.BOOT_LOOP),
+    "initramfs-shell": (Finding.BOOTING, Finding.NO_ROOT),
     "no-disk": (Finding.BOOTING, Finding.NO_BOOT_DEVICE),
     "panic": (Finding.BOOTING, Finding.PANIC),
     "uefi-no-disk": (Finding.BOOTING, Finding.FIRMWARE_SHELL),
@@ -78,7 +80,7 @@ def test_every_trace_has_its_label() -> None:
 def test_no_boot_that_goes_on_is_ever_called_a_hang() -> None:
     for name in LABELS:
         if Finding.GRUB_HANGS not in LABELS[name]:
-            assert not set(course(name)) & {Finding.GRUB_HANGS, Finding.GRUB_SILENT, Finding.BOOT_LOOP}
+            assert not set(course(name)) & {Finding.GRUB_HANGS, Finding.GRUB_SILENT}
 
 
 WELCOME: Final = (
@@ -111,6 +113,28 @@ def test_legacy_grub_hangs_alike() -> None:
     assert finding(said, HUNG) is Finding.GRUB_HANGS
 
 
+KERNEL: Final = WELCOME + "Loading Linux 6.1 ...\r\nLoading initial ramdisk ...\r\n"
+
+
+def test_a_kernel_that_says_nothing_is_slow_until_it_has_come_up() -> None:
+    """Its agent answers seconds before a log-in is there, and on a busy host a boot takes minutes."""
+    reads = Signs(age=200, quiet=190, still=1, read=True, busy=1.0)
+    for signs in (
+        replace(reads, age=60, quiet=50, answers=True, answering=11),
+        reads,
+        replace(reads, still=20, busy=0.9),
+        replace(reads, still=20, busy=None),
+    ):
+        assert finding(KERNEL, signs) is Finding.BOOTING, signs
+    for signs in (
+        replace(reads, age=60, quiet=50, answers=True, answering=40),
+        replace(reads, still=20, busy=0.05),
+        replace(reads, age=400, quiet=390),
+    ):
+        assert finding(KERNEL, signs) is Finding.KERNEL_SILENT, signs
+    assert finding(KERNEL, replace(reads, read=False, still=190)) is Finding.STANDS_STILL
+
+
 def test_the_words_of_a_panic_are_told() -> None:
     said = "[    2.134567] Kernel panic - not syncing: VFS: Unable to mount root fs on unknown-block(0,0)\r\n"
     told = diagnose(said, Signs(age=7, quiet=1))
@@ -127,7 +151,12 @@ def test_a_reboot_begins_anew() -> None:
 def test_a_guest_that_begins_again_and_again_is_in_a_loop_unless_it_comes_up() -> None:
     assert finding(WELCOME * 3, Signs(age=60, quiet=1)) is Finding.BOOTING
     assert finding(WELCOME * 4, Signs(age=80, quiet=1)) is Finding.BOOT_LOOP
-    assert finding(WELCOME * 4 + "debian login: ", Signs(age=80, quiet=1)) is Finding.LOG_IN
+    came_up = WELCOME * 4 + "\r\ndebian login: "
+    assert finding(came_up, Signs(age=80, quiet=1)) is Finding.LOG_IN
+    assert finding(came_up + "\r\n" + WELCOME * 3, Signs(age=90, quiet=1)) is Finding.BOOTING, "it came up in between"
+    panics = f"{WELCOME}Kernel panic - not syncing: VFS: no root\r\nRebooting in 1 seconds..\r\n" * 4
+    told = diagnose(panics, Signs(age=90, quiet=1))
+    assert (told.finding, told.words) == (Finding.BOOT_LOOP, "VFS: no root")
 
 
 def test_a_shell_without_a_log_in_counts_as_one() -> None:

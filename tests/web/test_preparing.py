@@ -1,14 +1,18 @@
 """The wizard's page: what it promises, what it asks, how far it is, and who may."""
 
+from dataclasses import replace
+
 import pytest
 from django.test import Client
 from django.utils import timezone
 
 from tests.actions.runs import fresh, up
 from tests.web.test_vm_detail import text_of
-from vms.actions import preparations
-from vms.domain.preparation import Outcome, Stage
-from vms.models import VM, Host, Job, Preparation, User
+from vms.actions import disks, preparations, storage
+from vms.domain.disks import GIB
+from vms.domain.hosts import Capabilities, NoOffline
+from vms.domain.preparation import Outcome, Stage, Way
+from vms.models import VM, Disk, DiskStatus, Host, Job, Preparation, StorageDomain, StorageStatus, User
 
 pytestmark = pytest.mark.django_db
 
@@ -105,3 +109,36 @@ def test_its_owner_prepares_it_in_userportal_and_others_do_not(vm: VM, alice: Us
     client.force_login(alice)
     client.post(at)
     assert Preparation.objects.get().created_by == alice
+
+
+def test_disks_are_offered_where_the_host_reaches_them_and_else_it_is_said_why_not(
+    web: Client, page: str, vm: VM, host: Host, admin: User
+) -> None:
+    assert "It has no disk of its own" in text_of(web, page)
+    with_disk(vm, admin)
+    assert "libguestfs is not installed where the engine runs" in said_by(web, page, host, NoOffline.PROGRAM)
+    assert "is another machine than the engine" in said_by(web, page, host, NoOffline.REMOTE)
+    assert 'value="offline" disabled' in web.get(page).content.decode()
+    web.post(page, {"way": "offline"})
+    assert not Preparation.objects.exists(), "and nothing else is done in its place"
+    assert "They are written to in one go" in said_by(web, page, host, None)
+    assert 'value="offline" checked' in web.get(page).content.decode(), "no agent of it has ever answered"
+    web.post(page, {"way": "offline"})
+    assert Preparation.objects.get().way == Way.OFFLINE
+    assert "Machine is off at work" in text_of(web, page)
+
+
+def said_by(web: Client, page: str, host: Host, reason: NoOffline | None) -> str:
+    """What the page says after the host has told what keeps it from looking into disks."""
+    host.capabilities = replace(Capabilities(), no_offline=reason)
+    host.save(update_fields=["capability_document"])
+    return text_of(web, page)
+
+
+def with_disk(vm: VM, by: User) -> None:
+    storage.ensure_one()
+    StorageDomain.objects.update(status=StorageStatus.ACTIVE)
+    disks.create_in(vm, "root", domain=StorageDomain.objects.get(), size=GIB, by=by)
+    Job.objects.all().delete()
+    Disk.objects.update(status=DiskStatus.OK)
+    VM.objects.update(disk_state=DiskStatus.OK, status="down")

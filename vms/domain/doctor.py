@@ -71,7 +71,7 @@ class Signs:
     `age`: seconds since its start. `quiet`: seconds since the line last said something (or since the start). `still`:
     seconds without anything read from a disk, as long as somebody has looked. `read`: a disk was read after the line
     went quiet. `busy`: processors used since nothing is read, 1.0 is a whole one; None where nobody has measured.
-    `answers`: its agent is connected or an address of it is known. `screen`: it has one.
+    `answers`: its agent is connected or an address of it is known, for `answering` seconds. `screen`: it has one.
     """
 
     age: float
@@ -80,6 +80,7 @@ class Signs:
     read: bool = False
     busy: float | None = None
     answers: bool = False
+    answering: float = 0.0
     screen: bool = False
 
 
@@ -130,7 +131,10 @@ PAUSE: Final = 8.0  # a prompt or a menu that says nothing for so long waits for
 SILENCE: Final = 12.0  # GRUB's own countdown draws every second; this is no pause any more
 HANG: Final = 35.0  # longer than the hidden countdowns that distributions set (0 to 30 s)
 LONG: Final = 90.0  # a kernel that boots quietly says something sooner: 33 s on two emulated processors
+SETTLES: Final = 30.0  # an agent answers before the log-in is there: 11 s on two emulated processors
+RESTS: Final = 0.3  # of one processor: less is used by a system that has come up, more by one that is still at it
 BUSY: Final = 0.08  # of one processor: GRUB that hangs takes all that the host gives it, one that rests 0.02 at most
+FOR_EVER: Final = 300.0  # whatever it is at by then: somebody should look
 LOOPS: Final = 4  # beginnings of the firmware within one run, none of which came to a log-in
 
 
@@ -146,11 +150,14 @@ class _Mile(StrEnum):
     GRUB_SHELL = "grub_shell"
     KERNEL = "kernel"
     PANIC = "panic"
+    REBOOTS = "reboots"  # after a panic, by itself
     NO_ROOT = "no_root"
     EMERGENCY = "emergency"
     LOG_IN = "log_in"
 
 
+_PANIC: Final = re.compile(r"(?<!end )Kernel panic - not syncing: (?P<words>[^\n]*)")
+_PROMPT: Final = re.compile(r"^[\w.-]+ login: ", re.MULTILINE)
 _MILES: Final[tuple[tuple[_Mile, re.Pattern[str]], ...]] = tuple(
     (mile, re.compile(pattern, re.MULTILINE))
     for mile, pattern in {
@@ -161,10 +168,11 @@ _MILES: Final[tuple[tuple[_Mile, re.Pattern[str]], ...]] = tuple(
         _Mile.MENU: r"GNU GRUB +version|Press any key to enter the menu",
         _Mile.GRUB_SHELL: r"^grub(?: rescue)?> ",
         _Mile.KERNEL: r"Loading Linux |Loading initial ramdisk|Booting a command list|\[ +0\.0000\d\d\] |EFI stub: ",
-        _Mile.PANIC: r"(?<!end )Kernel panic - not syncing: (?P<words>[^\n]*)",
+        _Mile.PANIC: _PANIC.pattern,
+        _Mile.REBOOTS: r"^(?:\[ *[\d.]+\] )?Rebooting in \d+ seconds",
         _Mile.NO_ROOT: r"^\(initramfs\) |^dracut:/# |(?P<words>ALERT! +\S+ does not exist[^\n]*)",
         _Mile.EMERGENCY: r"You are in (?:emergency|rescue) mode|^(?:Give root password|Press Enter) for maintenance",
-        _Mile.LOG_IN: r"^[\w.-]+ login: |^[^\n]{0,80}[~/\w] ?[#$] ?\Z",
+        _Mile.LOG_IN: _PROMPT.pattern + r"|^[^\n]{0,80}[~/\w] ?[#$] ?\Z",
     }.items()
 )
 _FIRST_WORDS: Final = re.compile(r"SeaBIOS \(version|^UEFI firmware \(version", re.MULTILINE)
@@ -178,18 +186,24 @@ HEARD: Final = 64 * 1024  # characters of the line's end that are looked at
 
 def diagnose(said: str, signs: Signs) -> Diagnosis:
     """What the boot has come to, after what its serial line has said since the start."""
-    mile, words = _last_mile(_plain(said))
+    lines = _LINE_ENDS.sub("\n", _ESCAPES.sub("", said[-HEARD:]))
+    begun = [found.start() for found in _FIRST_WORDS.finditer(lines)]
+    mile, words = _last_mile(lines[begun[-1] :] if begun else lines)
     finding = _MEANS[mile](signs)
-    if finding is Finding.BOOTING and len(_FIRST_WORDS.findall(said[-HEARD:])) >= LOOPS:
-        finding = Finding.BOOT_LOOP
+    if finding in {Finding.BOOTING, Finding.PANIC} and _loops(lines, begun):
+        finding, words = Finding.BOOT_LOOP, _last_panic(lines)
     return Diagnosis(finding=finding, after=int(signs.age), words=printable(words, 160))
 
 
-def _plain(said: str) -> str:
-    """The end of what was said, as lines of text; of several boots in one run, the last one."""
-    lines = _LINE_ENDS.sub("\n", _ESCAPES.sub("", said[-HEARD:]))
-    begun = [found.start() for found in _FIRST_WORDS.finditer(lines)]
-    return lines[begun[-1] :] if begun else lines
+def _loops(lines: str, begun: list[int]) -> bool:
+    """Whether it has begun again and again since it last came to a log-in."""
+    came_up = max((found.start() for found in _PROMPT.finditer(lines)), default=-1)
+    return sum(at > came_up for at in begun) >= LOOPS
+
+
+def _last_panic(lines: str) -> str:
+    """Why it begins again, where it has said so."""
+    return max(_PANIC.finditer(lines), key=lambda found: found.start())["words"] if _PANIC.search(lines) else ""
 
 
 def _last_mile(lines: str) -> tuple[_Mile, str]:
@@ -249,12 +263,13 @@ def _menu(signs: Signs) -> Finding:
 
 
 def _kernel(signs: Signs) -> Finding:
-    """A kernel that goes on reading without a word was told of no serial console; a quiet one is only slow."""
+    """A kernel that comes up without a word was told of no serial console; one that is still at it is only slow."""
     if signs.quiet < SILENCE:
         return Finding.BOOTING
     if signs.answers:
-        return Finding.KERNEL_SILENT
-    if signs.quiet < LONG:
+        return Finding.KERNEL_SILENT if signs.answering >= SETTLES else Finding.BOOTING
+    rests = signs.still >= SILENCE and signs.busy is not None and signs.busy < RESTS
+    if signs.quiet < LONG or (signs.read and not rests and signs.quiet < FOR_EVER):
         return Finding.BOOTING
     return Finding.KERNEL_SILENT if signs.read else Finding.STANDS_STILL
 
@@ -277,6 +292,7 @@ _MEANS: Final[dict[_Mile, Callable[[Signs], Finding]]] = {
     _Mile.GRUB_SHELL: _after_a_pause(Finding.GRUB_SHELL),
     _Mile.KERNEL: _kernel,
     _Mile.PANIC: _at_once(Finding.PANIC),
+    _Mile.REBOOTS: _at_once(Finding.BOOTING),  # a few times of that are a loop
     _Mile.NO_ROOT: _after_a_pause(Finding.NO_ROOT),
     _Mile.EMERGENCY: _after_a_pause(Finding.EMERGENCY),
     _Mile.LOG_IN: _at_once(Finding.LOG_IN),

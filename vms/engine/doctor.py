@@ -46,6 +46,7 @@ class Patient:
     asked: "Future[Counters] | None" = None
     asked_at: float = 0.0
     knocked: float = 0.0
+    answers_since: float | None = None
 
     @property
     def busy(self) -> float | None:
@@ -119,6 +120,10 @@ class Doctor(threading.Thread):
         if heard is None:
             return  # nobody listens to its line
         spoke = max(heard.at, since)
+        if not booting.answers:
+            patient.answers_since = None
+        elif patient.answers_since is None:
+            patient.answers_since = now
         signs = Signs(
             age=now - since,
             quiet=now - spoke,
@@ -126,6 +131,7 @@ class Doctor(threading.Thread):
             read=patient.read_at is not None and patient.read_at > spoke + AFTERWARDS,
             busy=patient.busy,
             answers=booting.answers,
+            answering=now - (patient.answers_since or now),
             screen=booting.screen,
         )
         found = diagnose(heard.text, signs)
