@@ -31,8 +31,10 @@ LABELS: Final = {
     "kernel-says-nothing": (Finding.BOOTING, Finding.KERNEL_SILENT),
     "boot-loop": (Finding.BOOTING, Finding.BOOT_LOOP),
     "initramfs-shell": (Finding.BOOTING, Finding.NO_ROOT),
+    "grub-shell": (Finding.BOOTING, Finding.GRUB_SHELL),
     "no-disk": (Finding.BOOTING, Finding.NO_BOOT_DEVICE),
     "panic": (Finding.BOOTING, Finding.PANIC),
+    "uefi-linux": (Finding.BOOTING,),  # of which the first word took a minute, and a kernel that is still at it
     "uefi-no-disk": (Finding.BOOTING, Finding.FIRMWARE_SHELL),
 }
 
@@ -161,7 +163,15 @@ def test_a_guest_that_begins_again_and_again_is_in_a_loop_unless_it_comes_up() -
 
 def test_a_shell_without_a_log_in_counts_as_one() -> None:
     assert finding("HEADLESS-GUEST-UP\r\n~ # ", Signs(age=9, quiet=1)) is Finding.LOG_IN
-    assert finding("Progress: 50 # of 100\r\n", Signs(age=9, quiet=1)) is Finding.BOOTING
+    over = "headless-guest:/root# \x1b[6n[    4.570863] IPv6: ADDRCONF(NETDEV_CHANGE): eth0: link becomes ready\r\n"
+    for said in (
+        over,
+        "root@debian:~# \r\n[   90.1] usb 1-1: new device\r\n",
+        "~ # \r\n[    4.1] random: crng init\r\n",
+    ):
+        assert finding(KERNEL + said, Signs(age=200, quiet=190, answers=True, answering=180)) is Finding.LOG_IN, said
+    for said in ("Progress: 50 # of 100\r\n", "error: file /boot/x not found $ \r\n"):
+        assert finding(said, Signs(age=9, quiet=1)) is Finding.BOOTING, said
 
 
 @pytest.mark.parametrize(

@@ -158,6 +158,8 @@ class _Mile(StrEnum):
 
 _PANIC: Final = re.compile(r"(?<!end )Kernel panic - not syncing: (?P<words>[^\n]*)")
 _PROMPT: Final = re.compile(r"^[\w.-]+ login: ", re.MULTILINE)
+# A shell's prompt with a place in it counts wherever it stands: kernels write over it.
+_SHELL: Final = r"^(?:[\w.-]+@)?[\w.-]+:[~/][\w./~-]{0,60} ?[#$] |^[~/][\w./-]{0,60} [#$] "
 _MILES: Final[tuple[tuple[_Mile, re.Pattern[str]], ...]] = tuple(
     (mile, re.compile(pattern, re.MULTILINE))
     for mile, pattern in {
@@ -172,7 +174,7 @@ _MILES: Final[tuple[tuple[_Mile, re.Pattern[str]], ...]] = tuple(
         _Mile.REBOOTS: r"^(?:\[ *[\d.]+\] )?Rebooting in \d+ seconds",
         _Mile.NO_ROOT: r"^\(initramfs\) |^dracut:/# |(?P<words>ALERT! +\S+ does not exist[^\n]*)",
         _Mile.EMERGENCY: r"You are in (?:emergency|rescue) mode|^(?:Give root password|Press Enter) for maintenance",
-        _Mile.LOG_IN: _PROMPT.pattern + r"|^[^\n]{0,80}[~/\w] ?[#$] ?\Z",
+        _Mile.LOG_IN: _PROMPT.pattern + "|" + _SHELL + r"|^[^\n]{0,80}[~/\w] ?[#$] ?\Z",
     }.items()
 )
 _FIRST_WORDS: Final = re.compile(r"SeaBIOS \(version|^UEFI firmware \(version", re.MULTILINE)
@@ -220,11 +222,14 @@ def _last_mile(lines: str) -> tuple[_Mile, str]:
 
 
 def _nothing(signs: Signs) -> Finding:
+    """Firmware for UEFI takes a minute on a busy host before it says a word, with hardly a processor to itself."""
     if signs.quiet < SILENCE:
         return Finding.BOOTING
     if signs.answers:
         return Finding.ANSWERS
-    return Finding.ON_SCREEN if signs.screen else Finding.NOTHING_HEARD
+    if signs.screen:
+        return Finding.ON_SCREEN
+    return Finding.NOTHING_HEARD if signs.quiet >= LONG else Finding.BOOTING
 
 
 def _firmware(signs: Signs) -> Finding:
