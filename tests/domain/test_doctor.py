@@ -115,6 +115,12 @@ def test_legacy_grub_hangs_alike() -> None:
     assert finding(said, HUNG) is Finding.GRUB_HANGS
 
 
+def test_a_line_that_says_nothing_is_given_time() -> None:
+    for quiet, expected in ((60, Finding.BOOTING), (100, Finding.NOTHING_HEARD)):
+        assert finding("", Signs(age=quiet, quiet=quiet, still=quiet, busy=0.05)) is expected
+    assert finding("", Signs(age=100, quiet=100, answers=True)) is Finding.ANSWERS
+
+
 KERNEL: Final = WELCOME + "Loading Linux 6.1 ...\r\nLoading initial ramdisk ...\r\n"
 
 
