@@ -10,6 +10,7 @@ from vms.actions import disks, jobs, power, remove, snapshots, storage
 from vms.domain.disks import GIB, MIB, DiskFormat, Interface, Room
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import Status
+from vms.engine.watcher import emptied
 from vms.engine.worker import carry_out
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import (
@@ -157,6 +158,29 @@ def test_little_room_is_told_once_and_what_is_spared_is_for_nothing_new(
         refused(code, act)
     for wrong in ({"low_space": 101}, {"spared": -1}):
         assert refused("ILLEGAL_VALUE", storage.edit, domain, by=admin, **wrong).field in wrong
+
+
+def test_storage_that_has_gone_rests_and_is_back_by_itself(
+    vm: VM, domain: StorageDomain, admin: User, host: Host, hypervisor: MemoryHypervisor, work: Callable[[], None]
+) -> None:
+    disk = disks.create_in(vm, "root", domain=domain, size=GIB, by=admin).disk
+    work()
+    events = AuditEvent.objects.filter(code="SYSTEM_DEACTIVATED_STORAGE_DOMAIN")
+    gone = Refusal("HYPERVISOR_REFUSED", None, message="cannot open path '/srv/disks': No such file or directory")
+    for _again in range(2):
+        storage.looked_at([(now(domain), gone)])
+    assert (now(domain).status, events.count()) == (StorageStatus.INACTIVE, 1)
+    refused("ACTION_TYPE_FAILED_STORAGE_DOMAIN_STATUS_ILLEGAL", disks.copy, now(disk), "copy", by=admin)
+    assert storage.to_look_at(host) == [domain]
+    storage.looked_at([(domain, Room(capacity=GIB, available=GIB))])
+    assert (now(domain).status, now(domain).reason) == (StorageStatus.ACTIVE, {})
+    assert not emptied(hypervisor.store, storage.sample(domain))
+    hypervisor.store.delete(domain.storage, now(disk).image.name)
+    assert emptied(hypervisor.store, storage.sample(domain)), "nothing is mounted where it was"
+    storage.deactivate(now(domain), by=admin)
+    assert storage.to_look_at(host) == []
+    storage.looked_at([(domain, Room(capacity=GIB, available=GIB))])
+    assert now(domain).status == StorageStatus.MAINTENANCE, "an administrator wants it so"
 
 
 def test_a_disk_comes_to_and_goes_from_a_running_machine(

@@ -143,6 +143,25 @@ def test_a_directory_that_is_there_keeps_its_permissions_and_what_lies_in_it(sto
     assert (oct(there.stat().st_mode), (there / "letter").read_text()) == ("0o41777", "of somebody else's")
 
 
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_a_directory_that_has_gone_is_missed_and_not_replaced(store: Store, tmp_path: Path) -> None:
+    """An empty one in its place would take new images for those that are to come back."""
+    there = tmp_path / "there"
+    used = Storage(id=uuid4(), path=str(there))
+    store.open(used)
+    store.create(volume(used))
+    there.rename(tmp_path / "away")
+    for _again in range(2):
+        with pytest.raises(Refusal, match="HYPERVISOR_REFUSED"):
+            store.open(used)
+    assert not there.exists()
+    (tmp_path / "away").rename(there)
+    store.open(used)
+    assert set(store.names(used)) == {"disk.qcow2"}
+    store.close(used)
+
+
 def noting(told: list[int]) -> Callable[[int], bool]:
     def note(percent: int) -> bool:
         told.append(percent)

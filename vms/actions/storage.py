@@ -9,7 +9,19 @@ from django.db.models import QuerySet
 from vms.domain.disks import GIB, Room
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
-from vms.models import VM, ActionGroup, DataCenter, Disk, Host, HostStatus, Job, StorageDomain, StorageStatus
+from vms.models import (
+    VM,
+    ActionGroup,
+    DataCenter,
+    Disk,
+    DiskStatus,
+    Host,
+    HostStatus,
+    Image,
+    Job,
+    StorageDomain,
+    StorageStatus,
+)
 
 from ._action import action, locked
 from ._audit import record
@@ -22,6 +34,8 @@ DEFAULT: Final = "local-storage"
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,50}")
 SPARED: Final = (0, 1_000_000)  # GiB that a storage domain can be told to spare
 OWN_SPARED: Final = 1  # GiB; the engine's own file system, where its database lies, too, must not be filled
+_LOOKED_AFTER: Final = (StorageStatus.ACTIVE, StorageStatus.INACTIVE)
+_SAMPLE: Final = 5  # images of which one at least has to be there
 # What a domain is made of; another one is another domain.
 _FIXED: Final = ("data_center", "host", "kind", "address", "path")
 
@@ -146,10 +160,8 @@ def hosts_of(domain: StorageDomain) -> QuerySet[Host]:
 
 def worker_of(domain: StorageDomain) -> Host:
     """The host that does what is to be done on it: one that answers, or will; refused where there is none."""
-    ready = hosts_of(domain).filter(maintenance=False)
-    for status in (HostStatus.UP, HostStatus.CONNECTING):
-        if host := ready.filter(status=status).first():
-            return host
+    if host := _ready(domain).first() or _ready(domain, HostStatus.CONNECTING).first():
+        return host
     raise Refusal("ACTION_TYPE_FAILED_NO_VDS_IN_POOL", None, name=domain.name)
 
 
@@ -193,16 +205,53 @@ def note_room(domain: StorageDomain, room: Room | None) -> None:
 
 
 @action
-def looked_at(rooms: Iterable[tuple[StorageDomain, Room]]) -> None:
-    """The engine looked how much room there is."""
-    for domain, room in rooms:
-        note_room(domain, room)
+def looked_at(seen: Iterable[tuple[StorageDomain, Room | Refusal]]) -> None:
+    """The engine looked how much room there is; where it could not, the domain rests until it can."""
+    for looked, told in seen:
+        domain = StorageDomain.objects.select_for_update().filter(pk=looked.pk).first()
+        if domain is None or domain.status not in _LOOKED_AFTER:
+            continue
+        if isinstance(told, Refusal):
+            _missed(domain, told)
+            continue
+        if not domain.active:
+            changed(domain, {"status": StorageStatus.ACTIVE, "reason": {}})
+            record(ENGINE, "SYSTEM_ACTIVATED_STORAGE_DOMAIN", domain)
+            tell(domain)
+        note_room(domain, told)
 
 
 def to_look_at(host: Host) -> list[StorageDomain]:
-    """The domains that a host looks after."""
-    shared = StorageDomain.objects.filter(host=None, data_center=host.cluster.data_center_id)
-    return list((StorageDomain.objects.filter(host=host) | shared).filter(status=StorageStatus.ACTIVE))
+    """The domains that a host looks after: its own, and the shared ones that nobody else does."""
+    own = StorageDomain.objects.filter(host=host, status__in=_LOOKED_AFTER)
+    shared = StorageDomain.objects.filter(host=None, data_center=host.cluster.data_center_id, status__in=_LOOKED_AFTER)
+    return [*own, *(domain for domain in shared if _ready(domain).first() == host)]
+
+
+def sample(domain: StorageDomain) -> list[Image]:
+    """Some images that lie there for certain, the latest first."""
+    rows = Image.objects.select_related("disk__domain").filter(disk__domain=domain, disk__status=DiskStatus.OK)
+    return list(rows.order_by("-created_at")[:_SAMPLE])
+
+
+def _ready(domain: StorageDomain, status: HostStatus = HostStatus.UP) -> QuerySet[Host]:
+    return hosts_of(domain).filter(maintenance=False, status=status)
+
+
+def _missed(domain: StorageDomain, refusal: Refusal) -> None:
+    reason = refusal.as_document()
+    if domain.reason == reason:
+        return
+    changed(domain, {"status": StorageStatus.INACTIVE, "reason": reason})
+    record(
+        ENGINE,
+        "SYSTEM_DEACTIVATED_STORAGE_DOMAIN",
+        domain,
+        severity="error",
+        reason=reason["code"],
+        params=reason["params"],
+    )
+    tell(domain)
 
 
 def _is_low(domain: StorageDomain) -> bool:

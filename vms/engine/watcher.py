@@ -8,20 +8,21 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 from uuid import UUID
 
 from django.db import DatabaseError, close_old_connections, connections
 
 from vms.actions import domains, guests, reports, screens, statistics, storage
+from vms.domain.disks import Room
 from vms.domain.errors import Refusal
 from vms.domain.guest import Guest
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.domain.statistics import Counters
-from vms.hypervisors.base import Event, Glance, Hypervisor, Screen
-from vms.models import Host
+from vms.hypervisors.base import Event, Glance, Hypervisor, Screen, Store
+from vms.models import Host, Image, StorageDomain
 
 from .borrowing import give_back
 from .hands import Hands
@@ -212,13 +213,18 @@ class Watcher(threading.Thread):
 
     def _look_at_storage(self) -> None:
         """How much room is left; by another thread, for a server that hangs would hold this one up."""
-        rooms = []
+        seen: list[tuple[StorageDomain, Room | Refusal]] = []
+        store = self.hypervisor.store
         for domain in storage.to_look_at(self.host):
             try:
-                rooms.append((domain, self.hypervisor.store.open(domain.storage)))
+                room = store.open(domain.storage)
+                gone = emptied(store, storage.sample(domain))
+                seen.append((domain, Refusal("STORAGE_EMPTIED", None, name=domain.name) if gone else room))
             except Refusal as refusal:
-                logger.warning("host %s, storage %s: %s %s", self.host.name, domain, refusal, refusal.params)
-        storage.looked_at(rooms)
+                if refusal.code == "HOST_NOT_RESPONDING":
+                    return
+                seen.append((domain, refusal))
+        storage.looked_at(seen)
 
     def _look_at(self, machine: UUID, *, rebooted: bool = False) -> None:
         lock = self._busy.lock(machine)
@@ -279,3 +285,16 @@ class Watcher(threading.Thread):
         give_back()
         self._stopping.wait(self._pause)
         self._pause = min(self._pause * 2, RETRY_AFTER[1])
+
+
+def emptied(store: Store, sample: list[Image]) -> bool:
+    """Whether not one of these images lies there: another file system, or none, is where they were."""
+    for image in sample:
+        try:
+            store.used(replace(image.volume, backing=None))
+        except Refusal as refusal:
+            if refusal.code != "IMAGE_MISSING":
+                raise
+        else:
+            return False
+    return bool(sample)

@@ -214,11 +214,13 @@ class LibvirtStore:
     def _pool(self, storage: Storage) -> Any:
         """The pool at work; made and started where it is not."""
         pool = self._find(storage)
-        if pool is None:
+        new = pool is None
+        if new:
             pool = self._connections.mine().storagePoolDefineXML(pool_xml(storage, self._connections.location.storage))
         if not pool.isActive():
-            if storage.kind != StorageKind.LVM:
-                pool.build()  # makes the directory, or the place to mount on
+            # The directory, or the place to mount on, is made once: one that has gone since is missed, not replaced.
+            if new and storage.kind != StorageKind.LVM:
+                pool.build()
             pool.create()
             pool.setAutostart(1)
         return pool

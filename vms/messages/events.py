@@ -143,6 +143,10 @@ EVENTS: Final[dict[str, Text]] = {
         "Storage domain %(entity)s was detached from its data center by %(actor)s."
     ),
     "STORAGE_ACTIVATE_FAILED": _("Storage domain %(entity)s cannot be used. %(reason)s"),
+    "SYSTEM_DEACTIVATED_STORAGE_DOMAIN": _(
+        "Storage domain %(entity)s is missed and rests until it is back. %(reason)s"
+    ),
+    "SYSTEM_ACTIVATED_STORAGE_DOMAIN": _("Storage domain %(entity)s is back."),
     "VM_PAUSED_ENOSPC": _(
         "%(entity)s was paused: a write found no room left on its storage (%(domain)s). Make room, then resume it."
     ),

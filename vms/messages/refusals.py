@@ -301,6 +301,9 @@ REFUSALS: Final[dict[str, Text]] = {
     "HOT_PLUG_IS_NOT_SUPPORTED": _(
         "Disk %(name)s is on %(interface)s, which it cannot leave while the virtual machine runs."
     ),
+    "STORAGE_EMPTIED": _(
+        "None of the images of %(name)s lies there any more; perhaps the file system that belongs there is not mounted."
+    ),
     "STORAGE_FULL": _("There is no room left on the storage."),
     "SNAPSHOT_UNREADABLE": _("The snapshot was written by another version and cannot be read."),
     "ACTION_TYPE_FAILED_VM_IN_PREVIEW": _("A snapshot of %(name)s is previewed; commit or undo that first."),
