@@ -6,6 +6,7 @@ from django.test import Client
 from tests.actions.runs import up
 from tests.web.kinds import HTMX, html_of, text_of
 from vms.actions import jobs, migration, reports
+from vms.domain.errors import Refusal
 from vms.domain.hosts import Capabilities
 from vms.models import VM, Disk, DiskAttachment, Host, HostStatus, Job, StorageDomain, User
 
@@ -79,7 +80,7 @@ def test_the_page_tells_how_far_it_is_and_calls_it_off(
     assert web.post(f"/tasks/{job.pk}/cancel").status_code == 302
     assert "The migration is being called off." in text_of(web, f"/vms/{running.pk}/")
     assert not jobs.under_way(job, 44), "whoever carries it out is told"
-    assert jobs.abort(job)
+    assert jobs.abort(job, Refusal("JOB_CANCELLED"))
     assert "43 %" not in text_of(web, f"/vms/{running.pk}/")
 
 
