@@ -101,6 +101,21 @@ def test_content_comes_back_as_it_was_written(store: Store, storage: Storage) ->
     assert back.getvalue() == content
 
 
+@pytest.mark.parametrize("store", ["libvirt"], indirect=True)
+@pytest.mark.hypervisor
+def test_gaps_of_what_is_written_take_no_room(store: Store, storage: Storage) -> None:
+    content = bytes(8 * MIB) + b"x" * MIB + bytes(8 * MIB)
+    sparse = volume(storage, "a.raw", format=RAW, size=len(content))
+    full = replace(sparse, name="b.raw", sparse=False)
+    for each in (sparse, full):
+        store.write(each, BytesIO(content))
+        back = BytesIO()
+        store.read(each, back)
+        assert back.getvalue() == content
+    assert MIB <= store.used(sparse) <= 2 * MIB
+    assert store.used(full) >= len(content)
+
+
 @pytest.mark.parametrize("store", ["memory", "libvirt", "elsewhere"], indirect=True)
 @pytest.mark.hypervisor
 def test_copies_and_uploads_tell_how_far_they_are_and_leave_nothing_when_they_are_called_off(

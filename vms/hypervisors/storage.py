@@ -126,10 +126,14 @@ class LibvirtStore:
                 there = pool.createXML(self._described(pool, volume))
                 stream = connection.newStream()
                 # No length: a file's grows with what is written, whatever the volume was made for.
-                there.upload(stream, 0, 0)
+                gaps = volume.sparse and not volume.storage.block
+                there.upload(stream, 0, 0, libvirt.VIR_STORAGE_VOL_UPLOAD_SPARSE_STREAM if gaps else 0)
                 with _ended(stream):
                     while rest := content.read(PART):
                         sent += len(rest)
+                        if gaps and rest.count(0) == len(rest):  # takes no room
+                            stream.sendHole(len(rest))
+                            rest = b""
                         while rest:
                             rest = rest[stream.send(rest) :]
                         if not progress(99 * sent // length):
