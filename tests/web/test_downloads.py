@@ -10,9 +10,9 @@ from django.urls import reverse
 from tests.actions.test_disks import domain, hypervisor, now, work
 from tests.actions.test_transfers import committed, disk, kept
 from tests.factories import person
-from vms.actions import transfers, uploads
+from vms.actions import disks, transfers, uploads
 from vms.domain.transfers import Direction, Phase
-from vms.models import Disk, Transfer, User
+from vms.models import VM, Disk, Transfer, User
 
 __all__ = ["committed", "disk", "domain", "hypervisor", "work"]
 
@@ -41,8 +41,8 @@ def test_a_disk_is_downloaded(
     committed()
     ready = browser.get(to)
     row = now(row)
-    assert ready.context["address"] == f"/images/{transfers.ticket_of(row)}"
-    assert ready.context["address"] in ready.content.decode()
+    assert ready.context["fetch"] == f"/images/{transfers.ticket_of(row)}"
+    assert ready.context["fetch"] in ready.content.decode()
     assert (row.inactivity_timeout, transfers.redeem(transfers.ticket_of(row))) == (3600, row)
     assert to in browser.get(reverse("disk_detail", args=[disk.pk])).content.decode()
     assert uploads.path_for(row).stat().st_size == disk.size
@@ -71,3 +71,22 @@ def test_nobody_else_sees_or_ends_a_download(disk: Disk, admin: User, committed:
     browser = Client()
     browser.force_login(admin)
     assert browser.get(reverse("download", args=[other.pk, row.pk])).status_code == 404
+
+
+def test_the_owner_of_a_machine_downloads_its_disks_in_the_portal(
+    vm: VM, disk: Disk, alice: User, admin: User, committed: Callable[..., Any]
+) -> None:
+    disks.attach(vm, disk, by=admin)
+    mine = Client()
+    mine.force_login(alice)
+    tab = reverse("portal:vm_disks", args=[vm.pk])
+    at = reverse("portal:disk_download", args=[disk.pk])
+    assert at in mine.get(tab).content.decode()
+    to = mine.post(at, {"format": "qcow2"}).headers["Location"]
+    assert to.startswith("/portal/disks/")
+    committed()
+    ready = mine.get(to)
+    assert ready.context["fetch"] in ready.content.decode()
+    assert "/portal" in ready.context["home"]
+    assert mine.post(f"{to}done").headers["Location"] == tab
+    assert Transfer.objects.get().phase == Phase.FINISHED_SUCCESS

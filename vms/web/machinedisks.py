@@ -34,6 +34,8 @@ class Line:
     detach: str = ""
     switch: str = ""
     active: bool = True
+    download: str = ""
+    no_download: str = ""
 
 
 def _columns() -> tuple[str, ...]:
@@ -43,17 +45,26 @@ def _columns() -> tuple[str, ...]:
     )
 
 
-def _line(request: HttpRequest, row: DiskAttachment) -> Line:
+def _line(request: HttpRequest, row: DiskAttachment, held: rights.Rights) -> Line:
     shown = storagefacts.attached_cells(row)
     if in_portal(request):  # which has no pages of disks and storage
         shown = tuple(replace(cell, url="") for cell in shown)
     cells = list(zip(_columns(), shown, strict=True))
+    download = address(request, "disk_download", row.disk_id)
+    fetch: dict[str, Any] = {"download": download, "no_download": _not_downloaded(row, held)}
     if row.vm_id is None:
-        return Line(row.disk.name, str(row.disk_id), cells)
+        return Line(row.disk.name, str(row.disk_id), cells, **fetch)
     at = {word: address(request, f"{word}_vm_disk", row.vm_id, row.disk_id) for word in ("edit", "detach")}
     verb = "deactivate" if row.active else "activate"
     switch = address(request, "switch_vm_disk", row.vm_id, row.disk_id, verb)
-    return Line(row.disk.name, str(row.disk_id), cells, at["edit"], at["detach"], switch, row.active)
+    return Line(row.disk.name, str(row.disk_id), cells, at["edit"], at["detach"], switch, row.active, **fetch)
+
+
+def _not_downloaded(row: DiskAttachment, held: rights.Rights) -> str:
+    lacking = reasons.lacking(ActionGroup.EDIT_DISK_PROPERTIES, held)
+    if lacking or row.disk.status == DiskStatus.OK:
+        return lacking
+    return _("A task is at work on the disk.") if row.disk.status == DiskStatus.LOCKED else _("The disk is not whole.")
 
 
 @route(Access.ADMINISTRATOR)
@@ -61,11 +72,11 @@ def _line(request: HttpRequest, row: DiskAttachment) -> Line:
 def vm_disks(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
     """The disks that a machine has."""
     vm = kind.row(request, pk)
-    rows = list(attachments(vm))
+    rows, held = list(attachments(vm)), rights.on(user_of(request), vm)
     context = {
-        "lines": [_line(request, row) for row in rows],
+        "lines": [_line(request, row, held) for row in rows],
         "columns": _columns(),
-        "no_change": reasons.lacking(ActionGroup.CONFIGURE_VM_STORAGE, rights.on(user_of(request), vm)),
+        "no_change": reasons.lacking(ActionGroup.CONFIGURE_VM_STORAGE, held),
         "new": address(request, "new_vm_disk", vm.pk),
         "attach": address(request, "attach_vm_disk", vm.pk),
         "changes": True,
@@ -79,7 +90,9 @@ def vm_disks(request: HttpRequest, pk: UUID, kind: Kind = VMS) -> HttpResponse:
 def template_disks(request: HttpRequest, pk: UUID) -> HttpResponse:
     """The disks that a template hands down."""
     row = TEMPLATES.row(request, pk)
-    context = {"lines": [_line(request, one) for one in attachments(row)], "columns": _columns(), "changes": False}
+    held = rights.on(user_of(request), row)
+    lines = [_line(request, one, held) for one in attachments(row)]
+    context = {"lines": lines, "columns": _columns(), "changes": False}
     return shown(request, TEMPLATES, row, "disks", "vms/_disks.html", context)
 
 

@@ -21,6 +21,7 @@ from vms.routes import Access, route
 from . import (
     consoles,
     dialogs,
+    downloads,
     facts,
     machinedisks,
     machines,
@@ -109,6 +110,9 @@ attach_disk = _for_everybody(machinedisks.attach_disk)
 edit_disk = _for_everybody(machinedisks.edit_disk)
 detach_disk = _for_everybody(machinedisks.detach_disk)
 switch_disk = _for_everybody(machinedisks.switch_disk)
+download_disk = _for_everybody(downloads.download_disk)
+download = _for_everybody(downloads.download)
+end_download = _for_everybody(downloads.end_download)
 vm_snapshots = _for_everybody(snapshots.vm_snapshots)
 take_snapshot = _for_everybody(snapshots.take_snapshot)
 clone_snapshot = _for_everybody(snapshots.clone_snapshot)
