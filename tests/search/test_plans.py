@@ -42,7 +42,11 @@ BY_INDEX = (
     *("has_illegal_images = true", "next_run_config_exists = true", "event.type = VM_DOWN", "event.usrname = admin"),
     *("host.name = host-01", "host.cluster = default", "template.name = blank", "template.description = x"),
     *("template.os = other", "template.version_name = x", "event.time = today"),
-    *("adopted = true", "changed_outside = true"),
+    *("adopted = true", "changed_outside = true", "tpm = true", "bios_type = q35_secure_boot"),
+    *("disk.name = root", "disk.alias = root", "disk.status = ok", "disk.provisioned_size > 5", "storage.name = fast"),
+    *("network.name = ovirtmgmt", "vnic.name = nic1", "vnic.mac = 56:6f*", "vnic.network_name = ovirtmgmt"),
+    *("vnic.profile = ovirtmgmt", "vnic.linked = false", "snapshot.description = before*", "snapshot.status = ok"),
+    *("snapshot.creation_date = today",),
 )
 # It is the same for all machines.
 WITHOUT = {"architecture"}

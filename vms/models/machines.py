@@ -35,7 +35,7 @@ BLANK = UUID(int=0)
 _SORTED = (
     *("status", "cluster_name", "host_name", "display_type", "serial_console", "usb", "agent", "access"),
     *("pending", "run_once", "stateless", "delete_protected", "memory", "guaranteed_memory", "vcpus", "os", "vm_type"),
-    *("firmware", "created_at", "up_since", "ip", "fqdn", "template", "pool", "instance_type"),
+    *("firmware", "tpm", "created_at", "up_since", "ip", "fqdn", "template", "pool", "instance_type"),
     *("adopted", "drift"),
 )
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)

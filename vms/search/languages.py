@@ -59,6 +59,7 @@ from .fields import (
     flag,
     holding,
 )
+from .holdings import holdings_of
 from .language import Columns, Language, beyond, containing
 from .tags import tagged
 
@@ -87,6 +88,13 @@ def _choices(path: str, values: Any) -> Choice:
     return Choice({value.value: value.value for value in values}, path)
 
 
+# oVirt's words beside ours.
+_BIOS_TYPES: Final = {
+    "q35_sea_bios": Firmware.BIOS.value,
+    "q35_ovmf": Firmware.UEFI.value,
+    "q35_secure_boot": Firmware.SECURE.value,
+    "i440fx_sea_bios": Firmware.I440FX.value,
+}
 _NAMED: Final[Fields] = {"name": Text("name"), "description": Text("description"), "id": Key()}
 _PLACED: Final[Fields] = {"cluster": Text("cluster__name"), "datacenter": Text("cluster__data_center__name")}
 # What all four kinds of machine are asked for.
@@ -100,7 +108,8 @@ _HARDWARE: Final[Fields] = {
     "usb": Switch(Q(usb__in=(True,)) & ~_UNUSED_USB, Q(usb__in=(False,)) | _UNUSED_USB),
     "os": Choice({key: key for key in OPERATING_SYSTEMS}, "os"),
     "type": _choices("vm_type", VmType),
-    "bios_type": _choices("firmware", Firmware),
+    "bios_type": Choice({**{each.value: each.value for each in Firmware}, **_BIOS_TYPES}, "firmware"),
+    "tpm": flag("tpm"),
     "memory": Number("memory"),
     "guaranteed_memory": Number("guaranteed_memory"),
     "vcpus": Number("vcpus"),
@@ -198,6 +207,7 @@ VMS: Final = Language(
         **beyond("template", Template, _TEMPLATE, ("name", "description", "version_name", "os"), path="template"),
         **beyond("host", Host, _HOST, ("name", "status", "cluster"), path="host"),
         **beyond("event", AuditEvent, _EVENT, ("severity", "type", "time", "usrname"), key="entity_id"),
+        **holdings_of("vm"),
     },
     orders=_sorted(
         **{name: name for name in ("status", "access", "ip", "fqdn", "pending")},
@@ -211,7 +221,11 @@ VMS: Final = Language(
 TEMPLATES: Final = Language(
     about="Templates",
     model=Template,
-    fields={**_TEMPLATE, **beyond("vm", VM, _VM, ("name", "status", "headless", "pool"), key="template")},
+    fields={
+        **_TEMPLATE,
+        **beyond("vm", VM, _VM, ("name", "status", "headless", "pool"), key="template"),
+        **holdings_of("template"),
+    },
     orders=_sorted("version_number", cluster="cluster__name"),
     free=containing("name", "description", "comment", "version_name"),
 )

@@ -5,7 +5,21 @@ from typing import Any, Final
 
 from django.db.models import Q, QuerySet
 
-from vms.models import VM, AuditEvent, Cluster, Host, InstanceType, Job, Permission, Pool, Template, User
+from vms.models import (
+    VM,
+    AuditEvent,
+    Cluster,
+    Host,
+    InstanceType,
+    Job,
+    Permission,
+    Pool,
+    Snapshot,
+    SnapshotKind,
+    Template,
+    User,
+    VmNic,
+)
 from vms.models.machines import BLANK
 from vms.models.users import SYSTEM_WIDE
 
@@ -74,4 +88,7 @@ _RULES: Final[dict[type[Any], Callable[[User], QuerySet[Any]]]] = {
     Host: _hosts,
     Job: _jobs,
     AuditEvent: _events,
+    # Of machines alone that are asked about and seen.
+    VmNic: lambda _user: VmNic.objects.all(),
+    Snapshot: lambda _user: Snapshot.objects.filter(kind=SnapshotKind.REGULAR),
 }
