@@ -31,6 +31,11 @@ pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 NO = "USER_NOT_AUTHORIZED_TO_PERFORM_ACTION"
 
 
+def sees(user: User, row: Any) -> bool:
+    found: bool = type(row).objects.visible_to(user).filter(pk=row.pk).exists()
+    return found
+
+
 def role(name: str) -> Role:
     return Role.objects.get(name=name)
 
@@ -67,9 +72,9 @@ def test_a_role_on_storage_a_disk_a_network_or_a_profile_reaches_what_is_below_a
         ("UserRole", network, [network, closed], [beside]),
     ):
         given = permissions.grant(carol, role(name), on, by=admin)
-        found = {type(row).objects.visible_to(carol).filter(pk=row.pk).exists() for row in seen}
+        found = {sees(carol, row) for row in seen}
         assert found == {True}, (name, on)
-        assert not any(type(row).objects.visible_to(carol).filter(pk=row.pk).exists() for row in hidden), (name, on)
+        assert not any(sees(carol, row) for row in hidden), (name, on)
         permissions.revoke(given, by=admin)
     refused(NO, disks.edit, disk, size=2 * GIB, by=carol)
     permissions.grant(carol, role("DiskOperator"), disk, by=admin)
