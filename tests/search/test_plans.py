@@ -46,7 +46,7 @@ BY_INDEX = (
     *("disk.name = root", "disk.alias = root", "disk.status = ok", "disk.provisioned_size > 5", "storage.name = fast"),
     *("network.name = ovirtmgmt", "vnic.name = nic1", "vnic.mac = 56:6f*", "vnic.network_name = ovirtmgmt"),
     *("vnic.profile = ovirtmgmt", "vnic.linked = false", "snapshot.description = before*", "snapshot.status = ok"),
-    *("snapshot.creation_date = today",),
+    *("snapshot.creation_date = today", "affinity_group = x", "affinity_label = x"),
 )
 # It is the same for all machines.
 WITHOUT = {"architecture"}
