@@ -41,9 +41,9 @@ def says(running: VM, tmp_path: Path) -> Callable[..., None]:
     """Write what its line says where the broker would, some seconds ago."""
     place = tmp_path / str(running.pk)
 
-    def say(said: bytes, *, ago: float = 0.0) -> None:
+    def say(said: bytes, *, ago: float = 0.0, run: datetime | None = running.booted_at) -> None:
         place.mkdir(exist_ok=True)
-        file = place / "20260701T120000000000.log"
+        file = place / f"{run:%Y%m%dT%H%M%S%f}.log"
         with file.open("ab") as log:
             log.write(said)
         os.utime(file, (time.time() - ago,) * 2)
@@ -98,6 +98,14 @@ def long_ago(vm: VM, seconds: float) -> None:
 
 def test_a_machine_that_nobody_listens_to_has_no_diagnosis(looks: Callable[[], VM]) -> None:
     assert looks().diagnosis is None
+
+
+def test_what_the_run_before_has_said_last_is_no_evidence_of_this_one(
+    running: VM, says: Callable[..., None], looks: Callable[[], VM]
+) -> None:
+    """It was shut down a moment ago, and runs now with a screen, so that nobody writes its line down."""
+    says(b"debian login: [ 1688.599076] reboot: Power down\r", ago=4, run=datetime(2026, 7, 1, 12, tzinfo=UTC))
+    assert (looks().diagnosis, looks().login_seen_at) == (None, None)
 
 
 def test_a_prompt_on_the_line_is_remembered_as_a_way_in(

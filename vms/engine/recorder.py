@@ -80,7 +80,8 @@ class Heard:
 
 
 def heard(directory: Path, machine: UUID, most: int, *, since: float) -> Heard | None:
-    """At most so many bytes that the last run has said; None where nothing was written down since then.
+    """At most so many bytes that the present run has said; None where none is written down that began, or has spoken,
+    since then: what another run before it has said, however lately, is no news of this one.
 
     A run's file is begun a moment before its machine is."""
     place = directory / str(machine)
@@ -89,7 +90,7 @@ def heard(directory: Path, machine: UUID, most: int, *, since: float) -> Heard |
     head, tail = (place / f"{known[-1]}{part}" for part in (".log", ".tail"))
     path = tail if tail.exists() else head
     told = path.stat()
-    if told.st_mtime < since - BEFORE:
+    if told.st_mtime < since and began(known[-1]).timestamp() < since - BEFORE:
         return None
     with path.open("rb") as file:
         file.seek(max(0, told.st_size - most))
