@@ -7,8 +7,11 @@ import pytest
 
 from tests.actions.test_disks import domain, hypervisor, work
 from tests.api.caller import Caller
-from vms.actions import disks, storage
+from vms.actions import create, disks, snapshots, storage, transfers
+from vms.api.mapping.fields import Reference
+from vms.api.mapping.registry import COLLECTIONS
 from vms.domain.disks import GIB
+from vms.domain.transfers import Direction
 from vms.models import VM, Disk, DiskAttachment, Host, StorageDomain, User
 
 __all__ = ["domain", "hypervisor", "work"]
@@ -287,3 +290,29 @@ def test_images_come_and_go_by_transfers(
         ({"snapshot": {"id": str(domain.pk)}}, 404),
     ):
         assert (wish, api.post("/imagetransfers", "image_transfer", wish).status) == (wish, status)
+
+
+def test_whatever_can_be_followed_is_followed(
+    api: Caller, vm: VM, admin: User, domain: StorageDomain, work: Work
+) -> None:
+    disks.create_in(vm, "root", domain=domain, size=GIB, by=admin)
+    work()
+    create.template("golden", vm=vm, by=admin)
+    work()
+    snapshots.take(vm, "before", by=admin)
+    work()
+    disk = disks.create("lone", domain=domain, size=GIB, by=admin)
+    work()
+    transfers.begin(Disk.objects.get(pk=disk.pk), Direction.UPLOAD, by=admin)
+    for entity in COLLECTIONS.values():
+        steps = {link.rel for link in entity.links} | {
+            field.step for field in entity.fields if isinstance(field.type, Reference)
+        }
+        if steps and entity.rows is not None:
+            answer = api.get(f"/{entity.collection}?follow={','.join(sorted(steps))}")
+            assert (entity.name, answer.status) == (entity.name, 200), answer.text[:500]
+    deep = "disk_attachments.disk.storage_domains.data_centers,snapshots.disks,nics.vnic_profile.network"
+    answer = api.get(f"/vms/{vm.pk}?follow={deep}")
+    assert (answer.status, answer.text.count(f">{domain.name}<" if api.language == "xml" else f'"{domain.name}"')) == (
+        *(200, 1),
+    )

@@ -111,6 +111,7 @@ async def _get(exchange: Exchange, opened: Opened) -> None:
         "content-type": "application/octet-stream",
         "etag": mark,
         "cache-control": "no-store",
+        "x-content-type-options": "nosniff",
     }
     if span is not None:
         headers["content-range"] = f"bytes {span.start}-{span.end - 1}/{size}"
