@@ -6,6 +6,7 @@ from tests.actions.runs import up
 from tests.api.caller import Caller
 from vms.actions import preparations
 from vms.domain.errors import Refusal
+from vms.domain.preparation import Way
 from vms.models import VM, Host, Preparation, User
 
 pytestmark = pytest.mark.django_db
@@ -37,3 +38,13 @@ def test_what_runs_is_powered_off_by_force_alone(api: Caller, vm: VM, host: Host
 def test_who_may_not_edit_it_is_refused(vm: VM, bob: User, carol: User, language: str) -> None:
     assert Caller(bob, language).post(f"/vms/{vm.pk}/prepareheadless", "action", {}).status == 403
     assert Caller(carol, language).post(f"/vms/{vm.pk}/prepareheadless", "action", {}).status == 404
+
+
+def test_a_program_says_on_which_way_and_nonsense_is_refused(api: Caller, vm: VM) -> None:
+    refused = api.post(f"/vms/{vm.pk}/prepareheadless", "action", {"offline": True})
+    assert refused.status == 409
+    assert "It has no disk of its own" in refused.text
+    assert api.post(f"/vms/{vm.pk}/prepareheadless", "action", {"offline": "perhaps"}).status == 400
+    assert not Preparation.objects.exists()
+    assert api.post(f"/vms/{vm.pk}/prepareheadless", "action", {"offline": False}).status == 202
+    assert Preparation.objects.get().way == Way.AGENT
