@@ -90,3 +90,17 @@ def test_the_owner_of_a_machine_downloads_its_disks_in_the_portal(
     assert "/portal" in ready.context["home"]
     assert mine.post(f"{to}done").headers["Location"] == tab
     assert Transfer.objects.get().phase == Phase.FINISHED_SUCCESS
+
+
+def test_an_upload_that_a_program_has_left_is_given_up(
+    browser: Client, disk: Disk, admin: User, django_capture_on_commit_callbacks: Any
+) -> None:
+    row = transfers.begin(disk, Direction.UPLOAD, by=admin)
+    to = reverse("download", args=[disk.pk, row.pk])
+    assert to in browser.get(reverse("disk_detail", args=[disk.pk])).content.decode()
+    told = browser.get(to).content.decode()
+    assert ("/images/" in told, "do-cancel" in told, "do-done" in told) == (False, True, False)
+    assert browser.post(f"{to}done").status_code == 404
+    with django_capture_on_commit_callbacks(execute=True):
+        assert browser.post(f"{to}cancel").status_code == 302
+    assert (now(row).phase, now(disk).status, kept()) == (Phase.FINISHED_CLEANUP, "ok", [])

@@ -1,4 +1,5 @@
-"""Downloads of disks: asked for, prepared by the engine, fetched by the browser, forgotten."""
+"""Downloads of disks: asked for, prepared by the engine, fetched by the browser, forgotten; and what uploads are on
+their way, to be given up."""
 
 from typing import Any
 from uuid import UUID
@@ -43,12 +44,14 @@ def download_disk(request: HttpRequest, pk: UUID) -> HttpResponse:
 @route(Access.ADMINISTRATOR)
 @require_GET
 def download(request: HttpRequest, pk: UUID, transfer: UUID) -> HttpResponse:
-    """How far a download is, and where its file is fetched."""
+    """How far an image is on its way, and where the file of a download is fetched."""
     row = _transfer(request, pk, transfer)
-    ready = row.phase == Phase.TRANSFERRING
+    ready = row.phase == Phase.TRANSFERRING and not row.uploads
+    title = _("Upload to %(name)s") if row.uploads else _("Download %(name)s")
     icon, tone = storagefacts.transfer_icon(row)
     context: dict[str, Any] = {
         "row": row,
+        "title": title % {"name": row.disk},
         "list": "" if in_portal(request) else DISKS.at("list"),
         "home": _home(request, row.disk),
         "icon": icon,
@@ -56,7 +59,7 @@ def download(request: HttpRequest, pk: UUID, transfer: UUID) -> HttpResponse:
         "facts": storagefacts.transfer(row),
         "failure": storagefacts.reason(row.failure),
         "fetch": f"/images/{transfers.ticket_of(row)}" if ready else "",
-        "open": row.phase in OPEN,
+        "open": row.phase in OPEN - {Phase.FINALIZING_SUCCESS},
         "end": {verb: address(request, "end_download", row.disk_id, row.pk, verb) for verb in _ENDS},
         "silence": row.inactivity_timeout // 60,
     }
@@ -67,9 +70,9 @@ def download(request: HttpRequest, pk: UUID, transfer: UUID) -> HttpResponse:
 @route(Access.ADMINISTRATOR)
 @require_POST
 def end_download(request: HttpRequest, pk: UUID, transfer: UUID, verb: str) -> HttpResponse:
-    """What was put aside is needed no more."""
+    """What was put aside, or has come so far, is needed no more."""
     row = _transfer(request, pk, transfer)
-    if verb not in _ENDS:
+    if verb not in _ENDS or (verb == "done" and row.uploads):
         raise Http404
     try:
         _ENDS[verb](row, by=user_of(request))
@@ -83,7 +86,7 @@ _ENDS = {"done": transfers.finalize, "cancel": transfers.cancel}
 
 def _transfer(request: HttpRequest, pk: UUID, transfer: UUID) -> Transfer:
     rows = Transfer.objects.visible_to(user_of(request)).select_related("disk__domain", "created_by")
-    return get_object_or_404(rows, pk=transfer, disk=pk, direction=Direction.DOWNLOAD)
+    return get_object_or_404(rows, pk=transfer, disk=pk)
 
 
 def _disk(request: HttpRequest, pk: UUID) -> Disk:

@@ -169,9 +169,15 @@ def transfer(row: Transfer) -> list[Fact]:
     return [
         Fact(_("Format"), "ISO" if row.disk.content == "iso" else str(_FORMATS[row.format])),
         Fact(_("Size"), size(row.size) if known else _NOTHING),
-        Fact(_("Fetched"), _("%(part)s of it") % {"part": size(row.reached)} if row.reached else _NOTHING),
+        Fact(_("Received") if row.uploads else _("Fetched"), _fetched(row)),
         Fact(_("Asked for by"), str(row.created_by or _NOTHING)),
     ]
+
+
+def _fetched(row: Transfer) -> str:
+    if row.reached and row.reached >= row.size and not row.uploads:
+        return _("to its end")
+    return _("%(part)s of it") % {"part": size(row.reached)} if row.reached else _NOTHING
 
 
 def _transfers(row: Disk) -> list[Table]:
@@ -180,7 +186,7 @@ def _transfers(row: Disk) -> list[Table]:
         (
             Cell(
                 _("Upload") if one.uploads else _("Download"),
-                url="" if one.uploads else reverse("download", args=[row.pk, one.pk]),
+                url=reverse("download", args=[row.pk, one.pk]),
             ),
             Cell(str(one.get_phase_display())),
             Cell(f"{size(one.reached)} / {size(one.size)}"),
