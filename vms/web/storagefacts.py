@@ -103,8 +103,8 @@ def domain(row: StorageDomain) -> Groups:
         Fact(_("Total Space"), size(row.capacity)),
         Fact(_("Free Space"), size(row.available)),
         Fact(_("Used Space"), size(used)),
-        Fact(_("Warned of below"), f"{row.low_space} %"),
-        Fact(_("Spared"), f"{row.spared} GiB"),
+        Fact(_("Warning below"), f"{row.low_space} %"),
+        Fact(_("Kept free"), f"{row.spared} GiB"),
     ]
     texts = [
         Fact(messages.FIELDS["description"], row.description or _NOTHING),

@@ -121,7 +121,7 @@ def line(job: Job, counted: Steps) -> dict[str, Any]:
         "reason": messages.job_error(job.error),
         "total": total,
         "over": over if job.state != JobState.FINISHED else total,
-        "told": f"{over}/{total}" if steps else f"{job.progress} %",
+        "told": f"{over}/{total}" if steps else f"{job.progress}\N{NO-BREAK SPACE}%",
         "url": reverse("task", args=[job.pk]),
         "by": job.created_by.get_username() if job.created_by else _("engine"),
         "machine": "" if job.many or job.external else job.machine_name,
