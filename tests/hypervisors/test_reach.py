@@ -1,6 +1,9 @@
 """What keeps us from a daemon is told by what it, ssh or TLS said; where libvirt is too old, that is."""
 
+import asyncio
+import threading
 from typing import Any
+from uuid import uuid4
 
 import pytest
 
@@ -66,3 +69,65 @@ def test_a_libvirt_that_is_too_old_is_refused_before_it_is_asked_anything(tmp_pa
     with pytest.raises(Refusal) as no:
         capabilities(OldDaemon(), Location(uri=SSH, files=LocalFiles(tmp_path)))
     assert (no.value.code, no.value.params["version"]) == ("HOST_TOO_OLD", "5.0.0")
+
+
+def test_one_attempt_that_hangs_for_ever_does_not_keep_us_from_a_host_that_is_back(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Any
+) -> None:
+    from vms.hypervisors import connections
+    from vms.hypervisors.bootfiles import LocalFiles
+
+    monkeypatch.setattr(connections, "OPENS_WITHIN", 0.05)
+    there = connections.Connections(lambda: connections.Location(uri=SSH, files=LocalFiles(tmp_path)), "there")
+    for_ever = threading.Event()
+    with pytest.raises(TimeoutError):
+        there._open_in_time(for_ever.wait)
+    with pytest.raises(TimeoutError, match="still hangs"):
+        there._open_in_time(lambda: "too soon")
+    monkeypatch.setattr(connections, "AGAIN_AFTER", 0.0)
+    assert there._open_in_time(lambda: "back") == "back"
+    for_ever.set()
+
+
+class SlowDaemon:
+    """One whose connections stand, and are closed when nobody wants them any more."""
+
+    closed = 0
+
+    def isAlive(self) -> bool:  # noqa: N802
+        return True
+
+    def close(self) -> None:
+        SlowDaemon.closed += 1
+
+    def __getattr__(self, verb: str) -> Any:
+        return lambda *_: None
+
+
+def test_a_serial_line_waits_for_no_attempt_that_hangs_and_makes_few_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    from vms.hypervisors import lines
+
+    for name, value in (("ANSWERS_WITHIN", 0.02), ("REST", 0.0), ("HANGS", (0.1, 0.2)), ("_opened", lambda *_: "open")):
+        monkeypatch.setattr(lines, name, value)
+    answers, asked = threading.Event(), []
+
+    def connect() -> SlowDaemon:
+        asked.append(SSH)
+        answers.wait(10)
+        return SlowDaemon()
+
+    async def flow() -> None:
+        daemon = lines._Daemon({"uri": SSH})
+        monkeypatch.setattr(daemon, "_connect", connect)
+        for _ in range(20):
+            with pytest.raises(TimeoutError):
+                await daemon.stream(uuid4())
+            await asyncio.sleep(0.01)
+        answers.set()
+        async with asyncio.timeout(5):
+            while not SlowDaemon.closed:  # noqa: ASYNC110
+                await asyncio.sleep(0.01)
+        assert 1 < len(asked) < 10, "again after a while, not each time"
+        assert await daemon.stream(uuid4()) == "open"
+
+    asyncio.run(flow())

@@ -176,7 +176,6 @@ def test_a_headless_machine_is_started_and_talked_to_over_ssh_and_over_tls(world
             _lives_and_is_heard(_started(host, admin), engine.home / "run")
             hosts.deactivate(host, by=admin)
             assert fresh(host).shown_status == HostStatus.MAINTENANCE
-            hosts.remove(host, by=admin)
 
 
 def _lives_and_is_heard(vm: VM, run_dir: Path) -> None:

@@ -7,6 +7,7 @@ others of its connection (measured). Keepalive bounds every wait for a daemon to
 import contextlib
 import logging
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future
 from dataclasses import dataclass, field
@@ -27,6 +28,11 @@ logger = logging.getLogger(__name__)
 
 KEEPALIVE: Final = (1, 3)  # seconds between questions, unanswered ones before the connection counts as dead
 OPENS_WITHIN: Final = 4.0  # seconds for a new connection, which no keepalive guards yet
+# Seconds after which another attempt is made though one still hangs: a host that was switched off and on again knows
+# nothing of that, and nobody tells ssh for hours. So many hang at once, each for so long as it counts.
+AGAIN_AFTER: Final = 10.0
+HANGING: Final = 8
+COUNTS: Final = 600.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,7 +67,7 @@ class Connections:
         self._opened: WeakSet[Any] = WeakSet()  # that of a thread which has ended goes with it
         self._lock = threading.Lock()
         self._lost = threading.Event()
-        self._hanging: Future[Any] | None = None
+        self._hanging: list[tuple[Future[Any], float]] = []
 
     def open(self, when_lost: Callable[[], None]) -> Any:
         """The connection for events, anew; `when_lost` is called from libvirt's thread when it breaks."""
@@ -150,18 +156,20 @@ class Connections:
     def _open_in_time(self, attempt: Callable[[], Any]) -> Any:
         """Open within `OPENS_WITHIN`: a daemon that is stopped takes a connection and then says nothing, for ever.
 
-        An attempt that hangs is left alone, and until it ends no other is begun.
+        An attempt that hangs is left alone, and for a while no other is begun.
         """
+        began = time.monotonic()
         with self._lock:
-            if self._hanging is not None and not self._hanging.done():
-                raise TimeoutError("an earlier attempt to connect still hangs")
+            self._hanging = [(one, at) for one, at in self._hanging if not one.done() and began - at < COUNTS]
+            if self._hanging and (len(self._hanging) >= HANGING or began - self._hanging[-1][1] < AGAIN_AFTER):
+                raise TimeoutError("no connection: an earlier attempt still hangs")
             opened: Future[Any] = Future()
         threading.Thread(target=_settle, args=(opened, attempt), name="libvirt-open", daemon=True).start()
         try:
             return opened.result(OPENS_WITHIN)
         except TimeoutError as error:
             with self._lock:
-                self._hanging = opened
+                self._hanging.append((opened, began))
             raise TimeoutError(f"no connection within {OPENS_WITHIN:.0f} seconds") from error
 
     def _closed(self, _connection: Any, _reason: int, when_lost: Callable[[], None]) -> None:

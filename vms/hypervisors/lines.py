@@ -19,6 +19,7 @@ T = TypeVar("T")
 KEEPALIVE: Final = (2, 3)
 ANSWERS_WITHIN: Final = 5.0  # seconds for a daemon: no keepalive guards it while a connection is made
 REST: Final = 1.0  # seconds after an attempt that came to nothing in which its daemon is left alone
+HANGS: Final = (10.0, 600.0)  # the same while one hangs: at first, and at most
 TYPED_LIMIT: Final = 64 * 1024  # bytes that wait for a guest which reads nothing; what comes beyond is dropped
 _AT_ONCE: Final = 64 * 1024
 _CREDENTIALS: Final = [libvirt.VIR_CRED_AUTHNAME, libvirt.VIR_CRED_PASSPHRASE]
@@ -133,7 +134,8 @@ class _Daemon:
         self._connection: Any = None
         self._turn = asyncio.Lock()
         self._hanging: asyncio.Future[Any] | None = None
-        self._rests_until = 0.0
+        self._patience = HANGS[0]
+        self._hangs_until = self._rests_until = 0.0
 
     async def stream(self, machine: UUID) -> Any:
         """A machine's line; None where the machine is off."""
@@ -153,14 +155,18 @@ class _Daemon:
             return await self._answer(lambda: _opened(connection, machine), lambda late: late and late.abort())
 
     async def _answer(self, call: Callable[[], T], too_late: Callable[[T], object]) -> T:
-        """What a call returns in time; what it returns later is put away, and until then no other is begun."""
-        if self._hanging is not None and not self._hanging.done():
+        """What a call returns in time; what it returns later is put away, and for a while no other is begun."""
+        clock = asyncio.get_running_loop()
+        if self._hanging is None or self._hanging.done():
+            self._patience = HANGS[0]
+        elif clock.time() < self._hangs_until:
             raise TimeoutError("it still hangs")
         answer = _in_a_thread(call)
         try:
             return await asyncio.wait_for(asyncio.shield(answer), ANSWERS_WITHIN)
         except (TimeoutError, asyncio.CancelledError):
             self._hanging = answer
+            self._hangs_until, self._patience = clock.time() + self._patience, min(2 * self._patience, HANGS[1])
             answer.add_done_callback(lambda late: _put_away(late, too_late))
             raise
 
