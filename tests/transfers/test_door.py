@@ -4,6 +4,7 @@ import asyncio
 import fcntl
 import json
 import os
+import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -19,6 +20,7 @@ from vms.domain.disks import MIB, DiskFormat
 from vms.domain.transfers import Direction, Phase
 from vms.models import Disk, StorageDomain, Transfer, User
 from vms.transfers import door, exchange
+from vms.transfers.content import Content
 
 __all__ = ["domain", "hypervisor", "work"]
 
@@ -162,6 +164,8 @@ def test_what_cannot_be_is_refused_with_its_reason(up: Transfer) -> None:
         (400, ask("PUT", at(up), b"abcdef", content_length="3")),
         (416, ask("GET", at(up), range=f"bytes={SIZE}-")),
         (416, ask("GET", at(up), range="bytes=9-3")),
+        (416, ask("GET", at(up), range="bytes=-0")),
+        (400, ask("PUT", at(up), b"abc", content_length="9" * 5000)),
         (400, ask("PATCH", at(up), b"no json")),
         (400, ask("PATCH", at(up), b'["zero"]')),
         (400, ask("PATCH", at(up), b'{"op": "format"}')),
@@ -215,3 +219,44 @@ def test_what_is_being_looked_at_cannot_be_changed_any_more(up: Transfer, admin:
         fcntl.flock(engine, fcntl.LOCK_EX)
         assert put(up, 0, b"late").status == 403
     assert file_of(up).read_bytes()[:4] == bytes(4)
+
+
+def test_a_request_that_is_cancelled_lets_its_file_go_only_when_nobody_writes_any_more(
+    up: Transfer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun, go_on, seen = threading.Event(), threading.Event(), []
+    write, close = Content.write, Content.__exit__
+
+    def slowly(content: Content, start: int, data: bytes) -> None:
+        begun.set()
+        go_on.wait(10)
+        write(content, start, data)
+        seen.append("written")
+
+    def closed(content: Content, *why: object) -> None:
+        seen.append("closed")
+        close(content, *why)
+
+    monkeypatch.setattr(Content, "write", slowly)
+    monkeypatch.setattr(Content, "__exit__", closed)
+
+    async def flow() -> None:
+        body = [{"type": "http.request", "body": b"abc", "more_body": False}]
+
+        async def receive() -> dict[str, Any]:
+            return body.pop() if body else await asyncio.get_running_loop().create_future()
+
+        async def send(_message: dict[str, Any]) -> None:
+            return None
+
+        scope = {"method": "PUT", "path": at(up), "headers": [(b"content-length", b"3")]}
+        request = asyncio.ensure_future(door.images(scope, receive, send))
+        await asyncio.to_thread(begun.wait, 10)
+        request.cancel()
+        await asyncio.sleep(0)
+        go_on.set()
+        await asyncio.wait({request})
+
+    asyncio.run(flow())
+    assert seen == ["written", "closed"]
+    assert file_of(up).read_bytes()[:3] == b"abc"

@@ -7,8 +7,9 @@ import asyncio
 import contextlib
 import logging
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, ParamSpec, TypeVar
 
 from django.db import DatabaseError
 
@@ -22,6 +23,9 @@ from .exchange import PART, TICK, Exchange, Gone, Receive, Send
 from .spans import Span, Wrong, sent, wanted
 
 logger = logging.getLogger(__name__)
+
+P = ParamSpec("P")
+T = TypeVar("T")
 
 PREFIX: Final = "/images/"
 WORKERS: Final = 8  # connections that a client may open for one image
@@ -129,7 +133,7 @@ async def _send(exchange: Exchange, opened: Opened, span: Span) -> None:
     clock, at = asyncio.get_running_loop().time(), span.start
     try:
         while at < span.end:
-            data = await asyncio.to_thread(opened.content.read, Span(at, min(PART, span.end - at)))
+            data = await _at_work(opened.content.read, Span(at, min(PART, span.end - at)))
             if left.done() or not data:
                 return
             await exchange.body(data, more=True)
@@ -158,7 +162,7 @@ async def _put(exchange: Exchange, opened: Opened) -> None:
     async for part in exchange.parts(still):
         if at + len(part) > span.end:
             raise Wrong(400, "More came than Content-Length says")
-        await asyncio.to_thread(opened.content.write, at, part)
+        await _at_work(opened.content.write, at, part)
         at += len(part)
         if (now := asyncio.get_running_loop().time()) - clock > TICK:
             clock = now
@@ -167,7 +171,7 @@ async def _put(exchange: Exchange, opened: Opened) -> None:
     if at != span.end:
         raise Wrong(400, f"Expected {span.length} bytes, got {at - span.start} bytes")
     if flush:
-        await asyncio.to_thread(opened.content.flush)
+        await _at_work(opened.content.flush)
     if not await still():
         raise Wrong(403, "The transfer is not open any more")
     await exchange.answer(200, **({"connection": "close"} if close else {}))
@@ -181,10 +185,10 @@ async def _patch(exchange: Exchange, opened: Opened) -> None:
     reached = 0
     if verb == "zero":
         span = Span(_whole(said, "offset", 0), _whole(said, "size")).within(opened.size)
-        await asyncio.to_thread(opened.content.zero, span)
+        await _at_work(opened.content.zero, span)
         reached = span.end
     if verb == "flush" or said.get("flush") is True:
-        await asyncio.to_thread(opened.content.flush)
+        await _at_work(opened.content.flush)
     if not await opened.went(reached):
         raise Wrong(403, "The transfer is not open any more")
     await exchange.answer(200)
@@ -194,8 +198,19 @@ async def _extents(exchange: Exchange, opened: Opened) -> None:
     if exchange.word("context", ("zero", "dirty"), "zero") == "dirty":
         raise Wrong(404, "Ticket does not support dirty extents")
     await opened.went(0)
-    told = await asyncio.to_thread(lambda: [_extent(span, gap) for span, gap in opened.content.extents()])
+    told = await _at_work(lambda: [_extent(span, gap) for span, gap in opened.content.extents()])
     await exchange.answer(200, told)
+
+
+async def _at_work(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call what works on the file, and leave when that has ended: a request that is cancelled closes it, and another
+    file may have its number then."""
+    work = asyncio.ensure_future(asyncio.to_thread(call, *args, **kwargs))
+    try:
+        return await asyncio.shield(work)
+    except asyncio.CancelledError:
+        await asyncio.wait({work})
+        raise
 
 
 def _extent(span: Span, gap: bool) -> dict[str, Any]:

@@ -4,8 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-_RANGE: Final = re.compile(r"bytes=(\d{0,18})-(\d{0,18})")
-_CONTENT_RANGE: Final = re.compile(r"bytes (\d{1,18})-(\d{0,18})(?:/(?:\*|\d{1,18}))?")
+_LENGTH: Final = re.compile(r"[0-9]{1,18}")
+_RANGE: Final = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})")
+_CONTENT_RANGE: Final = re.compile(r"bytes ([0-9]{1,18})-([0-9]{0,18})(?:/(?:\*|[0-9]{1,18}))?")
 
 
 class Wrong(Exception):
@@ -43,6 +44,8 @@ def wanted(header: str, size: int) -> Span | None:
         return None
     if not found[1]:  # the last ones
         length = min(int(found[2]), size)
+        if not length:
+            raise Wrong(416, f"Invalid range {header}")
         return Span(size - length, length)
     start = int(found[1])
     if start >= size:
@@ -55,7 +58,7 @@ def wanted(header: str, size: int) -> Span | None:
 
 def sent(length: str, content_range: str) -> Span:
     """What a PUT brings (`Content-Length`, `Content-Range`)."""
-    if not length.isdecimal():
+    if not _LENGTH.fullmatch(length):
         raise Wrong(400, "Content-Length header is required")
     count = int(length)
     if not content_range:
