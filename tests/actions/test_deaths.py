@@ -105,8 +105,8 @@ def taken(vm: VM, by: User, work: Work) -> Snapshot:
     return made
 
 
-def three(vm: VM, by: User, work: Work) -> list[Snapshot]:
-    return [taken(vm, by, work) for _number in range(3)]
+def two(vm: VM, by: User, work: Work) -> list[Snapshot]:
+    return [taken(vm, by, work) for _number in range(2)]
 
 
 def previewed(vm: VM, by: User, work: Work) -> Snapshot:
@@ -157,14 +157,14 @@ SCENES: dict[str, tuple[Act, Callable[[VM, Any, User], Any]]] = {
     "commit": (previewed, lambda vm, _was, by: snapshots.commit(fresh(vm), by=by)),
     "undo": (previewed, lambda vm, _was, by: snapshots.undo(fresh(vm), by=by)),
     "clone a snapshot": (taken, lambda vm, was, by: create.from_snapshot(was, f"{vm.name}-was", by=by)),
-    "remove the first": (three, lambda _vm, was, by: snapshots.remove(was[0], by=by)),
-    "remove the last": (three, lambda _vm, was, by: snapshots.remove(was[-1], by=by)),
+    "remove the first": (two, lambda _vm, was, by: snapshots.remove(was[0], by=by)),
+    "remove the last": (two, lambda _vm, was, by: snapshots.remove(was[-1], by=by)),
     "remove the first while it runs": (
-        lambda vm, by, work: (running(vm, by, work), three(vm, by, work))[1],
+        lambda vm, by, work: (running(vm, by, work), two(vm, by, work))[1],
         lambda _vm, was, by: snapshots.remove(was[0], by=by),
     ),
     "remove the last while it runs": (
-        lambda vm, by, work: (running(vm, by, work), three(vm, by, work))[1],
+        lambda vm, by, work: (running(vm, by, work), two(vm, by, work))[1],
         lambda _vm, was, by: snapshots.remove(was[-1], by=by),
     ),
     "run stateless": (
@@ -180,7 +180,7 @@ FATES = [
     (scene, how)
     for scene in SCENES
     for how in ("before", "after", "refused")
-    if how != "before" or scene.startswith(("remove", "restore"))
+    if how != "before" or scene.endswith("while it runs")
 ]
 
 
