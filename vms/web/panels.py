@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy
 
 from vms import messages
 from vms.actions import pools, screenshots
-from vms.actions.rights import Rights, on
+from vms.actions.rights import Rights, on, on_each
 from vms.actions.viewing import console_of
 from vms.domain import lifecycle
 from vms.domain.console import Console
@@ -167,7 +167,9 @@ def header(row: Hardware, user: User) -> dict[str, Any]:
 
 def vm_header(vm: VM, user: User) -> dict[str, Any]:
     """What the header of a VM shows: its status, what can be asked of it, what waits, what failed."""
-    held = on(user, vm)
+    cluster, center = vm.cluster, vm.cluster.data_center
+    rights = on_each(user, [vm, cluster, center])
+    held = rights[vm.pk]
     icon, tone = status_icon(vm.status)
     return {
         "status": messages.STATUSES[vm.status],
@@ -185,8 +187,8 @@ def vm_header(vm: VM, user: User) -> dict[str, Any]:
         "unsuited": affinityfacts.against(vm),
         "disputed": _("Somebody changed its definition on the host; see the tab Devices.") if vm.drift else "",
         "no_edit": reasons.why_not_edited(vm, held),
-        "no_clone": reasons.lacking(ActionGroup.CREATE_VM, on(user, vm.cluster)),
-        "no_template": reasons.why_no_template(vm, user, held),
+        "no_clone": reasons.lacking(ActionGroup.CREATE_VM, rights[cluster.pk]),
+        "no_template": reasons.why_no_template(held, rights[center.pk]),
         "no_remove": reasons.why_not_removed(vm, held),
         "gives_back": bool(vm.pool_id) and pools.holders(vm).exists() and not reasons.why_not_given_back(vm, user),
         "pending": pending(vm),

@@ -67,9 +67,8 @@ def why_no_form(row: Hardware, user: User, *, is_new: bool) -> str:
     return "" if able else lacking(needed, frozenset())
 
 
-def why_no_template(vm: VM, user: User, held: Rights) -> str:
-    """Why somebody cannot make a template of the machine; empty when it is possible."""
-    above = on(user, vm.cluster.data_center)
+def why_no_template(held: Rights, above: Rights) -> str:
+    """Why somebody cannot make a template of a machine in a data center; empty when it is possible."""
     return lacking(ActionGroup.CREATE_TEMPLATE, above) or lacking(ActionGroup.EDIT_VM_PROPERTIES, held)
 
 
