@@ -25,7 +25,7 @@ ORDERS: Final = {
     "assigned": "assigned_vm_count",
     "running": "running_vm_count",
 }
-NUMBERS: Final = frozenset({"memory", "cpus", "assigned", "running"})
+NUMBERS: Final = frozenset({"memory", "cpus", "assigned", "running", "prestarted"})
 # Always there: what a row is, and what can be done with it.
 FIXED: Final = frozenset({"name", "actions"})
 _HIDDEN: Final = {
