@@ -55,6 +55,7 @@ SOUND: dict[str, str] = {
     "inspect-get-mountpoints": "/: /dev/sda1",
     "command": "::loader=debian",
 }
+PLAYED = ("qemu-img", "qemu-io", "qemu-system-x86_64", "setpriv", "stdbuf")
 ERROR = "*stdin*:7: libguestfs: error: "
 
 
@@ -102,7 +103,7 @@ class Bench:
 
 @pytest.fixture
 def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Bench:
-    missing = [program for program in ("qemu-img", "qemu-io", "setpriv", "stdbuf") if shutil.which(program) is None]
+    missing = [program for program in PLAYED if shutil.which(program) is None]
     need(f"{', '.join(missing)} is not installed" if missing else None)
     made = Bench(tmp_path)
     monkeypatch.setenv("PATH", f"{made.programs}{os.pathsep}{os.environ['PATH']}")
