@@ -135,10 +135,11 @@ def test_a_debian_whose_agent_never_answered_is_prepared_on_its_disk_and_put_bac
     assert (comes_to(vm, "up").running_graphics, finding(vm), done.kept) == ("", Finding.LOG_IN, True)
     assert installation.seen(vm).headless
 
-    preparations.undo(done, by=owner)
-    comes_through(preparation, lambda row: row.stage == Stage.BOOT or not row.active, "its disk is as it was")
     power.stop(comes_to(vm, "up"), by=owner)
     comes_to(vm, "down")
+    preparations.undo(fresh(done), by=owner)
+    undone = comes_through(preparation, lambda row: row.outcome == "undone", "its disk is as it was")
+    assert (undone.way, fresh(vm).console) == (Way.OFFLINE, vm.console)
     assert "terminal_output gfxterm" in file_on(volume, "/boot/grub/grub.cfg")
     assert not file_on(volume, "/etc/default/grub.d/90-headless.cfg")
     assert not list((installation.home / "storage" / "offline").iterdir()), "nothing is left behind"
