@@ -21,6 +21,7 @@ from tests.cast import Cast
 from tests.databases import SERVER, begun_with, copy_to, database_in, keep, migrated_state
 from tests.examples import register_profiles
 from tests.factories import headless, machine, person
+from tests.needs import need_program
 from vms.actions import reports
 from vms.domain.hosts import Capabilities
 from vms.models import VM, Cluster, Host, User
@@ -35,6 +36,11 @@ def pytest_collection_finish() -> None:
     """The collector need not look at modules and tests again: they stay until the end. Saves a tenth."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    for mark in item.iter_markers("needs"):
+        need_program(mark.args[0])
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -20,7 +20,7 @@ PLAYBOOKS = Path(__file__).parent / "playbooks"
 
 pytestmark = [
     pytest.mark.clients,
-    pytest.mark.skipif(not ANSIBLE.exists() and not os.environ.get("CI"), reason="Ansible is not installed"),
+    pytest.mark.needs(str(ANSIBLE)),
 ]
 
 

@@ -29,7 +29,7 @@ from vms.domain.console import Console, Offer
 from vms.engine.broker import Broker
 from vms.models import VM, Host, User
 
-pytestmark = [DATABASE, pytest.mark.browser, pytest.mark.skipif(not shutil.which("chromium"), reason="no Chromium")]
+pytestmark = [DATABASE, pytest.mark.browser, pytest.mark.needs("chromium")]
 
 PATIENCE = 20_000
 GREETING = b"RFB 003.008\n"

@@ -2,7 +2,6 @@
 
 import asyncio
 import os
-import shutil
 import subprocess
 import threading
 import time
@@ -28,7 +27,7 @@ from vms.domain.errors import Refusal
 from vms.engine.broker import Broker
 from vms.models import VM, AuditEvent, ConsoleSession, Host, Permission, PublicKey, Role, User
 
-pytestmark = [DATABASE, pytest.mark.skipif(not shutil.which("ssh-keygen"), reason="there is no ssh client")]
+pytestmark = [DATABASE, pytest.mark.needs("ssh-keygen")]
 
 
 class Guest:

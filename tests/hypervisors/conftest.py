@@ -13,6 +13,7 @@ from typing import Any, Self
 import pytest
 
 from tests import distribution
+from tests.needs import need
 from vms.hypervisors import guest
 from vms.hypervisors.private import PrivateDaemon
 
@@ -102,15 +103,6 @@ def wait_until(condition: Callable[[], Any], timeout: float = 15, what: str = "t
             raise AssertionError(f"{what} did not come true within {timeout} s")
         time.sleep(0.02)
     return value
-
-
-def need(reason: str | None) -> None:
-    """Skip for a machine that lacks something, but fail for it where the whole suite has to run."""
-    if reason is None:
-        return
-    if os.environ.get("CI"):
-        pytest.fail(f"CI has to run this test: {reason}")
-    pytest.skip(reason)
 
 
 @pytest.fixture(scope="session")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.hypervisors.conftest import need
+from tests.needs import need
 from vms.hypervisors.accelerator import QEMU, SUCCESS, Accelerator, Setting, cache_key, probe, run_program
 
 

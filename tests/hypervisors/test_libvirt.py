@@ -24,6 +24,7 @@ from tests.consoles import rfb
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
 from tests.hypervisors.screen import enter
+from tests.needs import need
 from vms import runtime
 from vms.domain.console import SPICE_AND_VNC, Console, Firmware, Protocol
 from vms.domain.errors import Refusal
@@ -332,8 +333,7 @@ def test_firmware_variables_follow_a_rename_and_go_with_the_machine(driver: Any,
 def test_what_firmware_and_tpm_have_kept_stays_as_long_as_the_machine_has_them(
     driver: Any, daemon: PrivateDaemon
 ) -> None:
-    if not driver.capabilities().tpm:
-        pytest.skip("the host has no swtpm")
+    need(None if driver.capabilities().tpm else "the host has no swtpm")
     spec = machine(firmware=Firmware.UEFI, tpm=True, start_paused=True)
     variables = daemon.home / f"lib/qemu/nvram/{spec.id}_VARS.fd"
     chip = daemon.home / f"lib/swtpm/{spec.id}/tpm2/tpm2-00.permall"

@@ -14,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from tests.hypervisors.conftest import need, wait_until
+from tests.hypervisors.conftest import wait_until
+from tests.needs import need
 from vms.domain.errors import Refusal
 from vms.hypervisors import appliance, offline
 from vms.hypervisors.offline import OnDisk, run_offline

@@ -1,7 +1,6 @@
 """The tunnel to a screen of a host behind SSH, with the real client: to where it listens there, and nowhere else."""
 
 import asyncio
-import shutil
 import socket
 import subprocess
 import threading
@@ -18,7 +17,7 @@ from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
 
 pytest.importorskip("libvirt")
-pytestmark = pytest.mark.skipif(not shutil.which("ssh"), reason="there is no ssh client")
+pytestmark = pytest.mark.needs("ssh")
 
 GREETING = b"RFB 003.008\n"
 

@@ -11,7 +11,7 @@ from uuid import uuid4
 
 import pytest
 
-from tests.hypervisors.conftest import need
+from tests.needs import need
 from vms.domain.disks import MIB, Backing, DiskFormat, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
 from vms.hypervisors.base import Store

@@ -7,7 +7,7 @@ from uuid import UUID
 import pytest
 from lxml import etree
 
-from tests.hypervisors.conftest import need
+from tests.needs import need
 from vms.domain.disks import GIB, Backing, DiskFormat, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
 from vms.libvirtxml.pools import pool, volume

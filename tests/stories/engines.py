@@ -13,7 +13,8 @@ from django.db import connections
 
 from deploy.with_postgres import private_cluster
 from tests.hypervisors import obedient
-from tests.hypervisors.conftest import need, wait_until
+from tests.hypervisors.conftest import wait_until
+from tests.needs import need
 from vms.models import Leadership
 from vms.wire.client import EngineClient
 from webadmin.environment import Environment, new_field_key

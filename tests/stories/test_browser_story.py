@@ -19,7 +19,8 @@ from axe_playwright_python.sync_playwright import Axe
 from lxml import etree
 from playwright.sync_api import ConsoleMessage, Page, expect, sync_playwright
 
-from tests.hypervisors.conftest import SerialLine, need, real_libvirt, wait_until
+from tests.hypervisors.conftest import SerialLine, real_libvirt, wait_until
+from tests.needs import need
 from vms.hypervisors.private import PrivateDaemon
 
 __all__ = ["real_libvirt"]

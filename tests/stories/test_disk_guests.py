@@ -9,7 +9,8 @@ from uuid import UUID, uuid4
 
 import pytest
 
-from tests.hypervisors.conftest import SerialLine, guest_files, need, private_daemon, real_libvirt, wait_until
+from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt, wait_until
+from tests.needs import need
 from vms.domain.console import Console
 from vms.domain.disks import MIB, Backing, Disk, DiskFormat, Interface, Storage, Volume
 from vms.domain.errors import Refusal

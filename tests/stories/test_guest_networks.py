@@ -13,7 +13,8 @@ from uuid import uuid4
 import pytest
 
 from tests import distribution
-from tests.hypervisors.conftest import SerialLine, debian, guest_files, need, real_libvirt, wait_until
+from tests.hypervisors.conftest import SerialLine, debian, guest_files, real_libvirt, wait_until
+from tests.needs import need
 from vms.domain.console import Console
 from vms.domain.disks import Disk, Storage
 from vms.domain.errors import Refusal

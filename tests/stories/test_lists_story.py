@@ -13,7 +13,8 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.hypervisors.conftest import need, wait_until
+from tests.hypervisors.conftest import wait_until
+from tests.needs import need
 
 pytestmark = pytest.mark.browser
 

@@ -13,7 +13,8 @@ import pytest
 from tests import distribution
 from tests.engine.conftest import fresh
 from tests.factories import machine
-from tests.hypervisors.conftest import debian, need, wait_until
+from tests.hypervisors.conftest import debian, wait_until
+from tests.needs import need
 from tests.stories.test_real_guest import (
     Installation,
     _database,

@@ -20,9 +20,10 @@ from pytest_django.plugin import DjangoDbBlocker
 from tests.engine.conftest import ended, fresh
 from tests.factories import machine, person
 from tests.hypervisors import obedient, transports
-from tests.hypervisors.conftest import need, real_libvirt, wait_until
+from tests.hypervisors.conftest import real_libvirt, wait_until
 from tests.hypervisors.hosts import NET, NetworkedDaemon, two_hosts
 from tests.hypervisors.transports import Authority, known
+from tests.needs import need
 from tests.stories.engines import database_at, engines
 from tests.stories.lines import AtTheLine
 from vms.actions import hosts, power

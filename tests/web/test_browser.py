@@ -1,7 +1,5 @@
 """What only a browser shows: focus, live rows, narrow screens, a policy that nothing breaks, and no script at all."""
 
-import shutil
-
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
@@ -16,7 +14,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     # The server of the tests takes static files from where they lie.
     pytest.mark.filterwarnings("ignore:No directory at"),
-    pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed"),
+    pytest.mark.needs("chromium"),
 ]
 
 

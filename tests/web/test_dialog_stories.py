@@ -3,7 +3,6 @@
 The tenth, the rating of all combinations, is in tests/domain/test_access.py; here is what a browser shows of it.
 """
 
-import shutil
 from dataclasses import replace
 from typing import Any
 
@@ -25,7 +24,7 @@ pytestmark = [
     pytest.mark.browser,
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     pytest.mark.filterwarnings("ignore:No directory at"),
-    pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed"),
+    pytest.mark.needs("chromium"),
 ]
 
 GREYED = (

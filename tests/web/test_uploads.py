@@ -13,7 +13,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 
 from tests.actions.test_disks import domain, files, hypervisor, work
-from tests.hypervisors.conftest import need
+from tests.needs import need
 from vms.domain.disks import MIB
 from vms.hypervisors.memory import MemoryHypervisor
 from vms.models import VM, Disk, Image, Job, StorageDomain, User

@@ -22,7 +22,7 @@ pytestmark = [
     pytest.mark.django_db(transaction=True, serialized_rollback=True),
     # The server of the tests takes static files from where they lie.
     pytest.mark.filterwarnings("ignore:No directory at"),
-    pytest.mark.skipif(not shutil.which("chromium"), reason="Chromium is not installed"),
+    pytest.mark.needs("chromium"),
 ]
 
 PATIENCE = 15_000
