@@ -4,6 +4,7 @@ import contextlib
 import os
 import pwd
 import shutil
+import signal
 import subprocess
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
@@ -106,7 +107,12 @@ def ssh_server(daemon: NetworkedDaemon, host_key: Path, lets_in: Path) -> Iterat
             wait_until(lambda: log.exists() and "Server listening" in log.read_text(), 10, "the SSH server")
             yield
         finally:
+            # Whoever is logged in is not told when the network goes with its namespace; a broker lives on for a while.
+            sessions = Path(f"/proc/{server.pid}/task/{server.pid}/children").read_text().split()
             server.terminate()
+            for session in sessions:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(int(session), signal.SIGKILL)
 
 
 @contextlib.contextmanager
