@@ -20,7 +20,7 @@ SAID = {
     "connect socket to '/var/run/libvirt/libvirt-sock': Permission denied: Input/output error": "libvirt_forbids",
     "Cannot recv data: sh: 1: nc: not found: Connection reset by peer": "helper_missing",
     "authentication failed: authentication failed": "password_refused",
-    "no connection within 4 seconds": "no_answer",
+    "no connection within 4 seconds": "",  # it takes connections, and says nothing
     "something that nobody has heard before": "",
 }
 

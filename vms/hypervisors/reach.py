@@ -34,7 +34,7 @@ _MEANS: Final = tuple(
         ("Failed to verify peer's certificate", "tls_untrusted"),
         ("authentication failed|No worthy mechs|SASL", "password_refused"),
         ("Connection refused", "port_closed"),
-        ("No route to host|Network is unreachable|timed out|no connection", "no_answer"),
+        ("No route to host|Network is unreachable|timed out", "no_answer"),
         ("Connection reset by peer|End of file while reading", "not_libvirt"),
     )
 )
