@@ -1,41 +1,17 @@
-"""A machine as a value: its bounds, what it inherits, and what a running one must be restarted for."""
+"""A machine as a value: its bounds, what it inherits, and the addresses of its cards."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import fields, replace
 from itertools import product
 from typing import Any
 from uuid import UUID
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
-from tests.examples import examples
-from vms.domain.console import (
-    HEADLESS,
-    MONITORS,
-    SPICE,
-    SPICE_AND_VNC,
-    VNC,
-    Console,
-    Firmware,
-    Level,
-    Protocol,
-    Recording,
-    SingleSignOn,
-    Video,
-)
-from vms.domain.devices import devices
-from vms.domain.disks import Disk, Storage
+from tests.domain.machines import DISK, ID, SPEC, SPICE_CONSOLE
+from vms.domain.console import SPICE_AND_VNC, VNC, Firmware, Level
 from vms.domain.errors import Refusal
-from vms.domain.machine import (
-    FROM_INSTANCE_TYPE,
-    FROM_TEMPLATE,
-    MachineSpec,
-    MigrationMode,
-    VmType,
-    check_name,
-)
+from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec, MigrationMode, VmType, check_name
 from vms.domain.networks import Nic, mac_of
 from vms.domain.parts import (
     Boot,
@@ -50,42 +26,6 @@ from vms.domain.parts import (
     WatchdogAction,
 )
 from vms.domain.presets import high_performance
-
-ID = UUID("6b1f5a52-7a60-4a1b-9a39-0f2b6d1c9f11")
-SPEC = MachineSpec(id=ID, name="web-1")
-HEADLESS_CONSOLE = Console(graphics=HEADLESS, video=None)
-SPICE_CONSOLE = Console(graphics=SPICE, video=Video.QXL)
-FLAGS = (False, True)
-
-
-def consoles() -> Iterator[Console]:
-    displays = [(HEADLESS, None), *product((VNC, SPICE, SPICE_AND_VNC), Video)]
-    for (graphics, video), serial, usb, smartcard, sound, extras, monitors in product(
-        displays, FLAGS, FLAGS, FLAGS, FLAGS, FLAGS, MONITORS
-    ):
-        if Protocol.VNC in graphics and monitors != 1:
-            continue
-        yield Console(
-            graphics=graphics,
-            video=video,
-            serial=serial,
-            monitors=monitors,
-            wants_usb=usb,
-            wants_smartcard=smartcard,
-            wants_sound=sound,
-            keyboard="de" if extras else "",
-            wants_file_transfer=extras,
-            wants_copy_paste=not extras,
-        )
-
-
-EVERY = tuple(consoles())
-GRAPHICAL = tuple(console for console in EVERY if not console.headless)
-
-
-def with_console(console: Console, spec: MachineSpec = SPEC) -> MachineSpec:
-    return replace(spec, console=console)
-
 
 # -- bounds
 
@@ -176,9 +116,25 @@ def test_a_kernel_with_its_companions_is_taken() -> None:
     assert (boot.kernel, boot.initrd, boot.parameters) == ("vmlinuz-6.1", "demo.cpio.gz", "console=ttyS0 quiet")
 
 
+def test_a_tpm_needs_uefi() -> None:
+    for firmware in Firmware:
+        if firmware.uefi:
+            assert replace(SPEC, firmware=firmware, tpm=True).tpm
+            continue
+        with pytest.raises(Refusal, match="TPM_DEVICE_REQUESTED_ON_NON_UEFI") as refused:
+            replace(SPEC, firmware=firmware, tpm=True)
+        assert refused.value.field == "tpm"
+
+
+def test_what_the_first_start_chose_counts_as_long_as_the_chipset_stays() -> None:
+    pinned = replace(SPEC, machine="pc-q35-7.2", addresses={"ua-1": {"type": "pci"}})
+    assert (pinned.pinned_machine, pinned.pinned_addresses) == ("pc-q35-7.2", pinned.addresses)
+    moved = replace(pinned, firmware=Firmware.I440FX)
+    assert (moved.pinned_machine, moved.pinned_addresses) == ("", {})
+
+
 # -- inheriting
 
-DISK = Disk(id=UUID(int=9), storage=Storage(id=UUID(int=8)), volume="disk.qcow2")
 SOURCE = MachineSpec(
     id=UUID(int=7),
     name="source",
@@ -327,191 +283,3 @@ def test_a_machine_keeps_its_mac_addresses_for_ever() -> None:
 def test_mac_addresses_differ_between_cards_and_machines() -> None:
     addresses = {mac_of(UUID(int=number), index) for number, index in product(range(50), range(4))}
     assert len(addresses) == 200
-
-
-# -- what a running guest must be restarted for
-
-
-def test_a_machine_does_not_differ_from_itself() -> None:
-    assert all(with_console(console).differs_from(with_console(console)) == () for console in EVERY)
-
-
-def test_a_tpm_needs_uefi() -> None:
-    for firmware in Firmware:
-        if firmware.uefi:
-            assert replace(SPEC, firmware=firmware, tpm=True).tpm
-            continue
-        with pytest.raises(Refusal, match="TPM_DEVICE_REQUESTED_ON_NON_UEFI") as refused:
-            replace(SPEC, firmware=firmware, tpm=True)
-        assert refused.value.field == "tpm"
-
-
-def test_what_the_first_start_chose_counts_as_long_as_the_chipset_stays() -> None:
-    pinned = replace(SPEC, machine="pc-q35-7.2", addresses={"ua-1": {"type": "pci"}})
-    assert (pinned.pinned_machine, pinned.pinned_addresses) == ("pc-q35-7.2", pinned.addresses)
-    moved = replace(pinned, firmware=Firmware.I440FX)
-    assert (moved.pinned_machine, moved.pinned_addresses) == ("", {})
-
-
-# One edit each, on a machine where it takes effect, and the one key under which it is listed.
-_USB_WITHOUT_SCREEN = replace(HEADLESS_CONSOLE, serial=True)
-EDITS = [
-    (SPEC, replace(SPEC, name="web-2"), "name"),
-    (SPEC, replace(SPEC, memory=2048), "memory"),
-    (SPEC, replace(SPEC, cpu=Topology(sockets=2)), "cpu"),
-    (replace(SPEC, cpu=Topology(sockets=2)), replace(SPEC, cpu=Topology(cores=2)), "cpu"),
-    (SPEC, replace(SPEC, vm_type=VmType.DESKTOP), "vm_type"),
-    (SPEC, replace(SPEC, firmware=Firmware.UEFI), "firmware"),
-    (replace(SPEC, firmware=Firmware.SECURE), replace(SPEC, firmware=Firmware.SECURE, tpm=True), "tpm"),
-    (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="b")), "kernel"),
-    (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", initrd="b")), "initrd"),
-    (replace(SPEC, boot=Boot(kernel="a")), replace(SPEC, boot=Boot(kernel="a", parameters="b")), "parameters"),
-    (SPEC, replace(SPEC, os="debian_12"), "os"),
-    (SPEC, replace(SPEC, maximum_memory=4096), "maximum_memory"),
-    (SPEC, replace(SPEC, cpu_model="Haswell"), "cpu_model"),
-    (SPEC, replace(SPEC, emulated_machine="pc-q35-6.0"), "emulated_machine"),
-    (SPEC, replace(SPEC, time_zone="Europe/Berlin"), "time_zone"),
-    (SPEC, replace(SPEC, serial_number=SerialNumber(policy=SerialPolicy.VM)), "serial_number"),
-    (SPEC, replace(SPEC, boot_order=BootOrder(devices=(BootDevice.NETWORK, BootDevice.HD))), "boot_devices"),
-    (SPEC, replace(SPEC, boot_order=BootOrder(menu=True)), "boot_menu"),
-    (SPEC, replace(SPEC, boot=Boot(cd="rescue.iso")), "cd"),
-    (SPEC, replace(SPEC, disks=(DISK,)), "disks"),
-    (replace(SPEC, disks=(DISK,)), replace(SPEC, disks=(replace(DISK, bootable=True),)), "disks"),
-    (SPEC, replace(SPEC, watchdog=Watchdog()), "watchdog"),
-    (SPEC, replace(SPEC, cpu_shares=512), "cpu_shares"),
-    (SPEC, replace(SPEC, ballooning=False), "ballooning"),
-    (SPEC, replace(SPEC, io_threads=1), "io_threads"),
-    (SPEC, replace(SPEC, rng=None), "rng"),
-    (SPEC, replace(SPEC, custom_properties={"hugepages": "2048"}), "custom_properties"),
-    (SPEC, replace(SPEC, nics=(Nic(mac="56:6f:00:00:00:01"),)), "nics"),
-    (SPEC, with_console(Console(sso=SingleSignOn.NONE)), "sso"),
-    (SPEC, with_console(Console(serial=True)), "serial"),
-    (
-        with_console(Console(serial=True)),
-        with_console(Console(serial=True, recording=Recording.ALWAYS)),
-        "recording",
-    ),
-    (with_console(HEADLESS_CONSOLE), with_console(_USB_WITHOUT_SCREEN), "serial"),
-    (SPEC, with_console(Console(keyboard="de")), "keyboard"),
-    (SPEC, with_console(Console(video=Video.QXL)), "video_type"),
-    (SPEC, with_console(Console(wants_sound=True)), "sound"),
-    (
-        with_console(Console(video=Video.QXL)),
-        with_console(Console(graphics=SPICE_AND_VNC, video=Video.QXL)),
-        "graphics_protocol",
-    ),
-    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, monitors=4)), "monitors"),
-    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_usb=True)), "usb"),
-    (with_console(_USB_WITHOUT_SCREEN), with_console(replace(_USB_WITHOUT_SCREEN, wants_usb=True)), "usb"),
-    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_smartcard=True)), "smartcard"),
-    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_file_transfer=False)), "file_transfer"),
-    (with_console(SPICE_CONSOLE), with_console(replace(SPICE_CONSOLE, wants_copy_paste=False)), "copy_paste"),
-]
-
-
-@pytest.mark.parametrize(("running", "configured", "key"), EDITS)
-def test_an_edit_waits_for_a_restart_under_its_own_name(
-    running: MachineSpec, configured: MachineSpec, key: str
-) -> None:
-    assert configured.differs_from(running) == (key,)
-
-
-@pytest.mark.parametrize(("running", "configured", "key"), EDITS)
-def test_editing_back_leaves_nothing_pending(running: MachineSpec, configured: MachineSpec, key: str) -> None:
-    back = replace(configured, **{entry.name: getattr(running, entry.name) for entry in fields(running)})
-    assert back.differs_from(running) == ()
-
-
-def test_every_key_of_the_shape_has_an_edit_that_shows_it() -> None:
-    assert {key for _, _, key in EDITS} == SPEC.shape().keys() - {"headless"}
-
-
-def test_every_field_of_a_machine_counts_as_a_change_or_is_named_here() -> None:
-    # The level is the cluster's, starting paused is over when the guest runs, and
-    # the machine type and the addresses are pinned by the run itself. The rest is the engine's to look after, at once.
-    silent = {"id", "level", "start_paused", "machine", "addresses"}
-    silent |= {"guaranteed_memory", "hosts", "migration", "restart", "priority"}
-    edited = {
-        entry.name
-        for running, configured, _ in EDITS
-        for entry in fields(SPEC)
-        if getattr(running, entry.name) != getattr(configured, entry.name)
-    }
-    assert edited == {entry.name for entry in fields(SPEC)} - silent
-
-
-def test_pinning_what_the_first_start_chose_is_no_pending_change() -> None:
-    pinned = replace(SPEC, machine="pc-q35-7.2", addresses={"ua-1": {"type": "pci", "slot": "0x01"}})
-    assert pinned.differs_from(SPEC) == ()
-
-
-@pytest.mark.parametrize(
-    ("console", "changes"),
-    [
-        (SPICE_CONSOLE, {"keyboard": "de"}),
-        (HEADLESS_CONSOLE, {"keyboard": "de"}),
-        (HEADLESS_CONSOLE, {"monitors": 4}),
-        (HEADLESS_CONSOLE, {"wants_sound": True}),
-        (HEADLESS_CONSOLE, {"wants_usb": True}),
-        (HEADLESS_CONSOLE, {"wants_smartcard": True}),
-        (HEADLESS_CONSOLE, {"wants_file_transfer": False}),
-        (HEADLESS_CONSOLE, {"wants_copy_paste": False}),
-        (Console(), {"wants_smartcard": True}),
-        (Console(), {"wants_file_transfer": False}),
-        (Console(), {"wants_copy_paste": False}),
-        (Console(graphics=SPICE, video=Video.VGA), {"monitors": 4}),
-    ],
-)
-def test_a_choice_without_effect_is_no_pending_change(console: Console, changes: dict[str, Any]) -> None:
-    assert with_console(replace(console, **changes)).differs_from(with_console(console)) == ()
-
-
-def test_what_a_headless_machine_remembers_is_no_pending_change() -> None:
-    remembering = Console().as_headless()
-    assert with_console(remembering).differs_from(with_console(HEADLESS_CONSOLE)) == ()
-
-
-def _toggled(console: Console) -> set[str]:
-    loses_usb = console.wants_usb and not console.serial
-    return {"headless", "video_type", "graphics_protocol"} | ({"usb"} if loses_usb else set())
-
-
-def test_headless_is_listed_with_both_its_columns_and_usb_only_where_the_rule_switches_it_off() -> None:
-    wrong = [
-        console
-        for console in GRAPHICAL
-        if set(with_console(console.as_headless()).differs_from(with_console(console))) != _toggled(console)
-    ]
-    assert wrong == []
-
-
-def test_leaving_headless_is_listed_as_entering_it() -> None:
-    wrong = [
-        console
-        for console in GRAPHICAL
-        if set(with_console(console).differs_from(with_console(console.as_headless()))) != _toggled(console)
-    ]
-    assert wrong == []
-
-
-def test_headless_and_back_leaves_nothing_pending() -> None:
-    offer = SPEC.offer(Level.V4_8, SPICE_AND_VNC)
-    offered = [console for console in GRAPHICAL if console.video and offer.accepts(console.graphics, console.video)]
-    back = [with_console(console.as_headless().as_graphical(offer)) for console in offered]
-    assert [spec.differs_from(with_console(console)) for spec, console in zip(back, offered, strict=True)] == [
-        () for _ in offered
-    ]
-
-
-@examples(150)
-@given(st.sampled_from(EVERY), st.sampled_from(EVERY))
-def test_a_change_of_the_guests_devices_is_never_silent(running: Console, configured: Console) -> None:
-    seen = [(device.kind, device.model, device.params) for device in devices(with_console(running))]
-    wanted = [(device.kind, device.model, device.params) for device in devices(with_console(configured))]
-    assert seen == wanted or with_console(configured).differs_from(with_console(running))
-
-
-@examples(150)
-@given(st.sampled_from(EVERY), st.sampled_from(EVERY))
-def test_a_difference_has_two_ends(one: Console, other: Console) -> None:
-    assert with_console(one).differs_from(with_console(other)) == with_console(other).differs_from(with_console(one))
