@@ -1,4 +1,4 @@
-"""Changing what is configured: what runs keeps its shape, what is stale is refused, what is inherited is inherited."""
+"""Changing what is configured: what is stale is refused, and what runs keeps its shape."""
 
 from dataclasses import replace
 from typing import Any
@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from tests.actions.runs import choosing, claimed, down, fresh, seen, settled, up
+from tests.actions.shapes import GRAPHICAL_NOW, HEADLESS_NOW
 from tests.factories import headless
 from vms.actions import create, jobs, power
 from vms.actions.edit import edit
@@ -17,12 +18,9 @@ from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType
 from vms.domain.parts import Topology
 from vms.domain.runonce import ConsoleChoice
-from vms.models import VM, AuditEvent, Cluster, Hardware, Host, InstanceType, Job, JobState, Pool, Template, User
+from vms.models import VM, AuditEvent, Cluster, Hardware, Host, Job, JobState, User
 
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
-
-HEADLESS_NOW = Changes(console=headless)
-GRAPHICAL_NOW = Changes(console=lambda console, offer: console.as_graphical(offer))
 
 
 def columns(**values: Any) -> Changes:
@@ -158,11 +156,6 @@ def test_a_purpose_that_recommends_another_card_keeps_one_that_fits(admin: User,
 # -- a machine that runs (engine-behaviour 11: 47 to 56)
 
 
-@pytest.fixture
-def running(vm: VM, host: Host, admin: User) -> VM:
-    return up(vm, host, by=admin)
-
-
 def test_a_running_machine_keeps_its_shape_and_its_run_is_untouched(running: VM, admin: User) -> None:
     edit(running, HEADLESS_NOW, by=admin)
     after = fresh(running)
@@ -278,147 +271,3 @@ def test_what_is_laid_over_one_run_does_not_hide_what_is_pending(headless_vm: VM
 def test_a_machine_can_be_edited_in_every_state(vm: VM, admin: User, status: Status) -> None:
     VM.objects.filter(pk=vm.pk).update(observed=status, status=status)
     assert edit(vm, HEADLESS_NOW, by=admin).console.headless
-
-
-# -- instance types and templates
-
-
-@pytest.fixture
-def small_and_dark(admin: User) -> InstanceType:
-    return create.instance_type("Dark", changes=Changes(machine={"memory": 512}, console=headless), by=admin)
-
-
-def test_choosing_another_instance_type_inherits_anew(vm: VM, admin: User, small_and_dark: InstanceType) -> None:
-    after = edit(vm, Changes(attributes={"instance_type": small_and_dark}), by=admin)
-    assert (after.memory, after.console.headless, after.instance_type) == (512, True, small_and_dark)
-
-
-def test_what_is_named_besides_wins(vm: VM, admin: User, small_and_dark: InstanceType) -> None:
-    changes = Changes(
-        attributes={"instance_type": small_and_dark},
-        machine={"memory": 2000},
-        console=lambda console, offer: console.as_graphical(offer),
-    )
-    after = edit(vm, changes, by=admin)
-    assert (after.memory, after.console.graphics) == (2000, VNC)
-
-
-def test_keeping_the_instance_type_inherits_nothing(vm: VM, admin: User, small_and_dark: InstanceType) -> None:
-    edit(vm, Changes(attributes={"instance_type": small_and_dark}), by=admin)
-    edit(vm, Changes(console=lambda console, offer: console.as_graphical(offer)), by=admin)
-    after = edit(vm, Changes(attributes={"instance_type": small_and_dark, "comment": "same"}), by=admin)
-    assert after.console.graphics == VNC
-
-
-def test_leaving_the_instance_type_keeps_what_it_gave(vm: VM, admin: User, small_and_dark: InstanceType) -> None:
-    edit(vm, Changes(attributes={"instance_type": small_and_dark}), by=admin)
-    after = edit(vm, Changes(attributes={"instance_type": None}), by=admin)
-    assert (after.instance_type, after.memory, after.console.headless) == (None, 512, True)
-
-
-def test_toggling_headless_keeps_the_instance_type(vm: VM, admin: User, small_and_dark: InstanceType) -> None:
-    edit(vm, Changes(attributes={"instance_type": small_and_dark}), by=admin)
-    assert edit(vm, GRAPHICAL_NOW, by=admin).instance_type == small_and_dark
-
-
-def test_an_instance_type_that_becomes_headless_leaves_its_machines_as_they_are(
-    admin: User, cluster: Cluster, host: Host
-) -> None:
-    chosen = create.instance_type("Plain", by=admin)
-    vm = create.vm("web", cluster=cluster, instance_type=chosen, by=admin)
-    edit(chosen, HEADLESS_NOW, by=admin)
-    assert not fresh(vm).console.headless
-
-
-def test_a_template_that_becomes_headless_leaves_its_machines_as_they_are(
-    admin: User, cluster: Cluster, host: Host
-) -> None:
-    source = create.template("golden", cluster=cluster, by=admin)
-    vm = create.vm("web", cluster=cluster, template=source, by=admin)
-    edit(source, HEADLESS_NOW, by=admin)
-    assert not fresh(vm).console.headless
-
-
-@pytest.fixture
-def versions(admin: User, cluster: Cluster, host: Host) -> tuple[Template, Template]:
-    """A template with VNC and its second version, which is headless."""
-    first = create.template("golden", cluster=cluster, by=admin)
-    second = Template(cluster=cluster, base=first, version_number=2)
-    second.spec = replace(first.spec, id=second.pk, memory=3000, console=first.console.as_headless())
-    second.save()
-    return first, second
-
-
-def test_another_version_of_the_template_brings_its_display_with_its_devices(
-    admin: User, cluster: Cluster, versions: tuple[Template, Template]
-) -> None:
-    """oVirt copies the devices without the display and fails (engine-behaviour 8)."""
-    first, second = versions
-    vm = create.vm("web", cluster=cluster, template=first, by=admin)
-    after = edit(vm, Changes(attributes={"template": second}), by=admin)
-    assert (after.console.headless, after.memory) == (True, 3000)
-    back = edit(after, Changes(attributes={"template": first}), by=admin)
-    assert (back.console.graphics, back.console.video) == (VNC, Video.VGA)
-
-
-def test_the_instance_type_still_wins_over_another_version(
-    admin: User, cluster: Cluster, versions: tuple[Template, Template]
-) -> None:
-    first, second = versions
-    chosen = create.instance_type("Plain", changes=Changes(machine={"memory": 640}), by=admin)
-    vm = create.vm("web", cluster=cluster, template=first, instance_type=chosen, by=admin)
-    after = edit(vm, Changes(attributes={"template": second}), by=admin)
-    assert (after.memory, after.console.graphics) == (640, VNC)
-
-
-def test_a_template_of_another_family_is_refused(
-    admin: User, cluster: Cluster, versions: tuple[Template, Template]
-) -> None:
-    vm = create.vm("web", cluster=cluster, template=versions[0], by=admin)
-    other = create.template("other", cluster=cluster, by=admin)
-    with pytest.raises(Refusal, match="ILLEGAL_VALUE") as refused:
-        edit(vm, Changes(attributes={"template": other}), by=admin)
-    assert (refused.value.field, fresh(vm).template) == ("template", versions[0])
-
-
-def test_blank_keeps_its_name(admin: User) -> None:
-    blank = Template.objects.get()
-    with pytest.raises(Refusal, match="BUILT_IN") as refused:
-        edit(blank, Changes(machine={"name": "White"}), by=admin)
-    assert refused.value.field == "name"
-    assert edit(blank, HEADLESS_NOW, by=admin).console.headless
-
-
-# -- machines of a pool
-
-
-@pytest.fixture
-def pooled(admin: User, cluster: Cluster, host: Host) -> VM:
-    return create.pool("desk", cluster=cluster, by=admin).vms.get()
-
-
-@pytest.mark.parametrize("changes", [HEADLESS_NOW, Changes(machine={"memory": 2000})])
-def test_a_machine_of_a_pool_has_no_shape_of_its_own(pooled: VM, admin: User, changes: Changes) -> None:
-    with pytest.raises(Refusal, match="VM_IN_POOL"):
-        edit(pooled, changes, by=admin)
-
-
-def test_a_machine_of_a_pool_takes_a_comment(pooled: VM, admin: User) -> None:
-    assert edit(pooled, Changes(attributes={"comment": "broken mouse"}), by=admin).comment == "broken mouse"
-
-
-@pytest.mark.parametrize("name", ["template", "instance_type"])
-def test_a_machine_of_a_pool_inherits_from_its_pool_alone(
-    pooled: VM, admin: User, small_and_dark: InstanceType, name: str
-) -> None:
-    second = Template(name="Blank", base=Template.objects.get(), version_number=2)
-    second.save()
-    new = {"template": second, "instance_type": small_and_dark}[name]
-    with pytest.raises(Refusal, match="VM_IN_POOL"):
-        edit(pooled, Changes(attributes={name: new}), by=admin)
-
-
-def test_editing_a_pool_leaves_the_machines_it_has(pooled: VM, admin: User) -> None:
-    assert pooled.pool is not None
-    edit(pooled.pool, HEADLESS_NOW, by=admin)
-    assert (Pool.objects.get().console.headless, fresh(pooled).console.headless) == (True, False)

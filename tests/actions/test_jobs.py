@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
-from tests.actions.runs import asked, claimed, down, fresh, seen, up
+from tests.actions.runs import asked, claimed, down, fresh, seen
 from tests.factories import machine
 from vms import messages
 from vms.actions import jobs, power
@@ -20,11 +20,6 @@ from vms.models import VM, AuditEvent, Host, Job, JobState, User
 pytestmark = [pytest.mark.django_db, pytest.mark.sql]
 
 REFUSED = Refusal("HYPERVISOR_REFUSED", None, message="no space left on device")
-
-
-@pytest.fixture
-def running(vm: VM, host: Host, admin: User) -> VM:
-    return up(vm, host, by=admin)
 
 
 def again(job: Job) -> Job:
