@@ -10,7 +10,6 @@ import pytest
 from django.utils import timezone
 
 from tests.actions.runs import down, fresh, settled, started
-from tests.factories import person
 from vms.actions import create, jobs, pools, prestarting
 from vms.actions.edit import edit
 from vms.domain.changes import Changes
@@ -37,12 +36,6 @@ def wanting(count: int) -> Changes:
 def pool(cluster: Cluster, host: Host, admin: User) -> Pool:
     """Four machines, of which two are to wait."""
     return create.pool("desk", cluster=cluster, size=4, changes=wanting(2), by=admin)
-
-
-@pytest.fixture
-def dora(pool: Pool) -> User:
-    """May use the pool."""
-    return person("dora", role="UserRole", pool=pool)
 
 
 def carried_out(host: Host) -> list[VM]:
