@@ -1,4 +1,4 @@
-"""Who may do what: every verb against every role on every place, and which rows they see."""
+"""Who may do what: every verb against every role on every place, and every kind against every group."""
 
 from collections.abc import Callable
 from functools import partial
@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from django.db import transaction
 
+from tests.actions.places import place_of
 from tests.actions.runs import choosing, tell, up
 from tests.factories import headless, person
 from vms.actions import consoles, create, migration, pools, power, reports
@@ -66,12 +67,6 @@ def moved(vm: VM, by: User) -> object:
     there, _made = Host.objects.get_or_create(name="other", cluster=vm.cluster)
     reports.host_seen(there, Capabilities())
     return migration.migrate(vm, to=there, by=by)
-
-
-def place_of(vm: VM, place: str) -> dict[str, Any]:
-    """Where a role is held, as the columns of a permission."""
-    on = {"vm": vm, "cluster": vm.cluster, "data_center": vm.cluster.data_center}
-    return {place: on[place]} if place in on else {}
 
 
 def in_state(vm: VM, host: Host, status: str, by: User) -> VM:
@@ -164,8 +159,26 @@ def test_who_may_not_is_told_so_before_anything_else(vm: VM, carol: User) -> Non
     assert not allows(lambda: remove(vm, by=carol))
 
 
-# -- each verb by its own group
+def test_every_verb_of_the_lifecycle_is_in_the_matrix() -> None:
+    assert {verb.value for verb in Verb} <= set(VERBS)
 
+
+def test_a_lost_role_is_lost_at_once(vm: VM, bob: User) -> None:
+    Permission.objects.filter(user=bob).delete()
+    assert not VM.objects.visible_to(bob).exists()
+    assert not allows(lambda: power.start(vm, by=bob))
+
+
+def test_the_last_state_counts_not_the_object_in_hand(vm: VM, host: Host, bob: User, admin: User) -> None:
+    """Somebody holds a row from before: the right is asked of the row as it is now."""
+    stale = VM.objects.get(pk=vm.pk)
+    far = Cluster.objects.create(name="far", data_center=DataCenter.objects.create(name="far"))
+    person("quin", role="UserRole", cluster=stale.cluster)
+    VM.objects.filter(pk=vm.pk).update(cluster=far)
+    assert not allows(lambda: power.start(stale, by=User.objects.get(username="quin")))
+
+
+# -- each verb by its own group
 
 GROUPS = {
     "start": {ActionGroup.RUN_VM},
@@ -208,7 +221,6 @@ def test_a_verb_needs_its_own_groups_and_no_other(machines: dict[str, VM], verb:
 
 
 # -- making, and the other three kinds
-
 
 CREATION: dict[str, tuple[ActionGroup, tuple[str, ...]]] = {
     "vm": (ActionGroup.CREATE_VM, ("cluster", "data_center", "system")),
@@ -294,116 +306,6 @@ def test_nobody_may_anything_on_the_system_without_a_role_there(vm: VM, alice: U
         assert allows(partial(authorise, who, ActionGroup.MANIPULATE_HOST, None)) == allowed
 
 
-# -- rows
-
-
-@pytest.fixture
-def village(cluster: Cluster, host: Host, admin: User) -> dict[str, Any]:
-    """Two data centers with a cluster each, a machine in each cluster, and one of each other kind."""
-    far = Cluster.objects.create(name="far", data_center=DataCenter.objects.create(name="far"))
-    return {
-        "near": create.vm("near", cluster=cluster, by=ENGINE),
-        "far": create.vm("far", cluster=far, by=ENGINE),
-        "template": create.template("golden", cluster=cluster, by=ENGINE),
-        "pool": create.pool("desk", cluster=cluster, by=ENGINE),
-        "instance_type": create.instance_type("Odd", by=ENGINE),
-        "cluster": cluster,
-        "data_center": far.data_center,
-    }
-
-
-@pytest.mark.parametrize(
-    ("on", "machines", "others"),
-    [
-        ({}, ["desk-1", "far", "near"], {"golden", "desk", "Odd", "Blank", "Tiny"}),
-        ({"cluster": "cluster"}, ["desk-1", "near"], {"golden", "desk"}),
-        ({"data_center": "data_center"}, ["far"], set()),
-        ({"vm": "near"}, ["near"], set()),
-        ({"pool": "pool"}, [], {"desk"}),  # its machines are seen by who took them
-        ({"template": "template"}, [], {"golden"}),
-        ({"instance_type": "instance_type"}, [], {"Odd"}),
-        (None, [], set()),
-    ],
-)
-def test_people_see_what_they_hold_a_role_on_or_above(
-    village: dict[str, Any], on: dict[str, str] | None, machines: list[str], others: set[str]
-) -> None:
-    kim = person("kim", role="UserRole", **{key: village[name] for key, name in on.items()}) if on is not None else None
-    who = kim or person("kim")
-    assert [vm.name for vm in VM.objects.visible_to(who)] == machines
-    seen = {row.name for kind in (Template, Pool, InstanceType) for row in kind._default_manager.visible_to(who)}
-    assert seen & {"golden", "desk", "Odd", "Blank", "Tiny"} == others
-
-
-def test_a_machine_seen_by_three_roles_is_one_row(village: dict[str, Any]) -> None:
-    lea = person("lea", role="UserRole", vm=village["near"])
-    person("lea", role="UserVmManager", vm=village["near"])
-    person("lea", role="UserRole", cluster=village["cluster"])
-    assert VM.objects.visible_to(lea).filter(name="near").count() == 1
-
-
-def test_rows_can_be_asked_for_by_what_may_be_done_with_them(village: dict[str, Any]) -> None:
-    max_ = person("max", role="UserRole", cluster=village["cluster"])
-    person("max", role="UserVmManager", vm=village["near"])
-    editable = VM.objects.visible_to(max_, ActionGroup.EDIT_VM_PROPERTIES)
-    assert [vm.name for vm in editable] == ["near"]
-    assert VM.objects.visible_to(max_).count() == 2
-
-
-@pytest.mark.parametrize("superuser", [True, False])
-def test_who_has_left_sees_nothing(village: dict[str, Any], superuser: bool) -> None:
-    ned = person("ned", role="SuperUser")
-    ned.is_active, ned.is_superuser = False, superuser
-    ned.save()
-    assert not VM.objects.visible_to(ned).exists()
-
-
-def test_a_superuser_of_djangos_sees_everything(village: dict[str, Any]) -> None:
-    assert VM.objects.visible_to(User.objects.create_superuser("root")).count() == 3
-
-
-def test_clusters_and_data_centers_are_seen_from_above_only(village: dict[str, Any]) -> None:
-    ola = person("ola", role="UserRole", data_center=village["data_center"])
-    pia = person("pia", role="UserRole", vm=village["near"])
-    assert [row.name for row in Cluster.objects.visible_to(ola)] == ["far"]
-    assert [row.name for row in DataCenter.objects.visible_to(ola)] == ["far"]
-    assert not Cluster.objects.visible_to(pia).exists()
-
-
-@pytest.mark.parametrize("place", ["cluster", "data_center", "system"])
-@pytest.mark.parametrize("role", ["PowerUserRole", "VmCreator"])
-def test_who_may_make_machines_sees_his_own_and_no_others(vm: VM, role: str, place: str) -> None:
-    dora = person("dora", role=role, **place_of(vm, place))
-    assert not VM.objects.visible_to(dora).exists()
-    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
-        create.clone(vm, "stolen", by=dora)
-    made = create.vm("mine", cluster=vm.cluster, by=dora)
-    assert list(VM.objects.visible_to(dora)) == [made]
-    power.start(made, by=dora)
-    create.clone(made, "again", by=dora)
-
-
-def test_a_creator_of_instances_makes_machines_of_instance_types_alone(cluster: Cluster, host: Host) -> None:
-    dora = person("dora", role="InstanceCreator", cluster=cluster)
-    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
-        create.vm("free", cluster=cluster, by=dora)
-    size = InstanceType.objects.get(name="Tiny")
-    assert create.vm("sized", cluster=cluster, instance_type=size, by=dora).instance_type == size
-
-
-def test_who_makes_templates_owns_them_and_a_user_of_a_template_sees_it_alone(
-    cluster: Cluster, host: Host, admin: User
-) -> None:
-    dora = person("dora", role="TemplateCreator", data_center=cluster.data_center)
-    made, other = (create.template(name, cluster=cluster, by=by) for name, by in (("hers", dora), ("other", admin)))
-    assert list(Template.objects.visible_to(dora)) == [made]
-    eric = person("eric", role="UserTemplateBasedVm", template=other)
-    person("eric", role="VmCreator", cluster=cluster)
-    assert create.vm("of-other", cluster=cluster, template=other, by=eric).template == other
-    with pytest.raises(Refusal, match="USER_NOT_AUTHORIZED"):
-        create.vm("of-hers", cluster=cluster, template=made, by=eric)
-
-
 def test_hosts_and_custom_properties_take_rights_of_their_own(vm: VM, host: Host, alice: User, admin: User) -> None:
     fields = {"hosts": (host.pk,), "custom_properties": {"kvm_hidden": "true"}}
     deeds: dict[str, Callable[[dict[str, Any], User], object]] = {
@@ -421,22 +323,3 @@ def test_hosts_and_custom_properties_take_rights_of_their_own(vm: VM, host: Host
             with transaction.atomic():
                 deed({name: value}, admin)
                 transaction.set_rollback(True)
-
-
-def test_a_lost_role_is_lost_at_once(vm: VM, bob: User) -> None:
-    Permission.objects.filter(user=bob).delete()
-    assert not VM.objects.visible_to(bob).exists()
-    assert not allows(lambda: power.start(vm, by=bob))
-
-
-def test_the_last_state_counts_not_the_object_in_hand(vm: VM, host: Host, bob: User, admin: User) -> None:
-    """Somebody holds a row from before: the right is asked of the row as it is now."""
-    stale = VM.objects.get(pk=vm.pk)
-    far = Cluster.objects.create(name="far", data_center=DataCenter.objects.create(name="far"))
-    person("quin", role="UserRole", cluster=stale.cluster)
-    VM.objects.filter(pk=vm.pk).update(cluster=far)
-    assert not allows(lambda: power.start(stale, by=User.objects.get(username="quin")))
-
-
-def test_every_verb_of_the_lifecycle_is_in_the_matrix() -> None:
-    assert {verb.value for verb in Verb} <= set(VERBS)
