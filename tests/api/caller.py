@@ -1,5 +1,6 @@
 """A program that speaks to the REST door in one of its two languages."""
 
+import base64
 import json
 from typing import Any, Final
 
@@ -15,6 +16,14 @@ from vms.models import User
 BASE: Final = "/ovirt-engine/api"
 MIME: Final = {"xml": "application/xml", "json": "application/json"}
 VNC_ID, SPICE_ID = "766e63", "7370696365"
+
+
+def basic(name: str, password: str) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"{name}:{password}".encode()).decode()}
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
 
 
 class Answer:

@@ -8,8 +8,7 @@ from django.test import Client
 from django.utils import timezone
 
 from tests.actions.runs import claimed, down, up
-from tests.api.caller import BASE, Caller
-from tests.api.test_access import basic, bearer
+from tests.api.caller import BASE, Caller, basic, bearer
 from vms.actions import jobs, logins
 from vms.api.auth import SESSION
 from vms.domain.errors import Refusal
