@@ -30,14 +30,20 @@ BOOTED_WITHIN = 180.0  # seconds; five on an idle machine
 PROMPT = ":/root# "
 
 
-@pytest.fixture
-def driver(private_daemon: PrivateDaemon, guest_files: GuestFiles, tmp_path: Path) -> Iterator[Any]:
+def opened_over(daemon: PrivateDaemon, guest_files: GuestFiles, own: Path) -> Any:
+    """A driver that boots the guest and keeps its storage in a directory of its own."""
     from vms.hypervisors.bootfiles import LocalFiles
     from vms.hypervisors.libvirt import LibvirtHypervisor, Location
 
-    here = Location(uri=private_daemon.uri, files=LocalFiles(Path(guest_files.kernel).parent), storage=tmp_path / "own")
+    here = Location(uri=daemon.uri, files=LocalFiles(Path(guest_files.kernel).parent), storage=own)
     opened = LibvirtHypervisor(lambda: here)
     opened.open(lambda _event: None)
+    return opened
+
+
+@pytest.fixture
+def driver(private_daemon: PrivateDaemon, guest_files: GuestFiles, tmp_path: Path) -> Iterator[Any]:
+    opened = opened_over(private_daemon, guest_files, tmp_path / "own")
     yield opened
     for machine in opened.glance():
         opened.stop(machine)
@@ -81,6 +87,23 @@ def made(driver: Any, storage: Storage, **how: Any) -> Disk:
     return disk
 
 
+def booted(driver: Any, storage: Storage, daemon: PrivateDaemon) -> tuple[Disk, Run, SerialLine]:
+    """A guest that is up on a disk of its own, and its serial line."""
+    root = made(driver, storage)
+    run = Run(base=tiny(disks=(root,)), job=uuid4())
+    driver.start(run)
+    return root, run, line_of(daemon, run.spec)
+
+
+def frozen(driver: Any, run: Run) -> tuple[Disk, Run]:
+    """Have its guest write elsewhere than to the image of its disk: to one that begins as that."""
+    (disk,) = run.base.disks
+    over = layer(driver, disk.storage, disk)
+    gone_on = replace(run, base=replace(run.base, disks=(over,)))
+    driver.write_elsewhere(gone_on)
+    return over, gone_on
+
+
 def disks_in(line: SerialLine) -> set[str]:
     return set(line.ask("ls /sys/block", 30).split())
 
@@ -122,21 +145,14 @@ def test_a_guest_keeps_what_it_writes_and_disks_come_and_go(
 def test_a_guest_runs_on_while_its_disk_is_frozen_and_merged_and_finds_it_as_it_was(
     driver: Any, storage: Storage, private_daemon: PrivateDaemon
 ) -> None:
-    root = made(driver, storage)
-    run = Run(base=tiny(disks=(root,)), job=uuid4())
-    driver.start(run)
-    line = line_of(private_daemon, run.spec)
+    root, run, line = booted(driver, storage, private_daemon)
     line.ask("echo first | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null", 30)
 
-    over = layer(driver, storage, root)
-    live = replace(run, base=replace(run.base, disks=(over,)))
-    for _again in range(2):
-        driver.write_elsewhere(live)
+    over, live = frozen(driver, run)
+    driver.write_elsewhere(live)
     line.ask("echo later | dd of=/dev/vda bs=512 conv=sync,fsync 2>/dev/null", 30)
     assert [disk.volume for disk in driver.observe(run.base.id).run.spec.disks] == [over.volume]
-    again = layer(driver, storage, over)
-    top = replace(live, base=replace(live.base, disks=(again,)))
-    driver.write_elsewhere(top)
+    again, _top = frozen(driver, live)
     driver.pull(run.base.id, again, volume_of(storage, root))
     driver.store.delete(storage, over.volume)
     assert line.ask("head -c 5 /dev/vda", 30) == "later"
@@ -162,17 +178,13 @@ def test_a_guest_runs_on_while_an_earlier_image_goes_from_the_middle(
     driver: Any, storage: Storage, private_daemon: PrivateDaemon
 ) -> None:
     """Four words in four images, one of the middle ones taken out of the chain, twice over."""
-    root = made(driver, storage)
-    run = Run(base=tiny(disks=(root,)), job=uuid4())
-    driver.start(run)
-    line = line_of(private_daemon, run.spec)
+    root, run, line = booted(driver, storage, private_daemon)
     images = [root]
     for number in range(4):
         line.ask(f"echo word{number} | dd of=/dev/vda bs=512 seek={number} conv=sync,fsync 2>/dev/null", 30)
         if number < 3:
-            images.append(layer(driver, storage, images[-1]))
-            run = replace(run, base=replace(run.base, disks=(images[-1],)))
-            driver.write_elsewhere(run)
+            over, run = frozen(driver, run)
+            images.append(over)
     top = images[-1]
     lower, upper = volume_of(storage, images[0]), volume_of(storage, images[1])
     with pytest.raises(Refusal, match="JOB_CANCELLED"):
@@ -194,14 +206,9 @@ def test_a_merge_that_finds_no_room_leaves_every_image_that_the_guest_needs(
     driver: Any, private_daemon: PrivateDaemon, small: Storage
 ) -> None:
     """And a guest that finds none is paused, tells why, and goes on as if nothing had been when there is room."""
-    root = made(driver, small)
-    run = Run(base=tiny(disks=(root,)), job=uuid4())
-    driver.start(run)
-    line = line_of(private_daemon, run.spec)
+    _root, run, line = booted(driver, small, private_daemon)
     line.ask("dd if=/dev/urandom of=/dev/vda bs=1M count=8 conv=fsync 2>/dev/null; md5sum /dev/vda >/tmp/was", 60)
-    over = layer(driver, small, root)
-    run = replace(run, base=replace(run.base, disks=(over,)))
-    driver.write_elsewhere(run)
+    over, run = frozen(driver, run)
     with pytest.raises(Refusal, match="STORAGE_FULL"):
         driver.pull(run.base.id, over, None)
     assert "ok" in line.ask("md5sum /dev/vda | cmp - /tmp/was && echo ok", 60)

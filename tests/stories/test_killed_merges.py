@@ -12,7 +12,7 @@ from uuid import uuid4
 import pytest
 
 from tests.hypervisors.conftest import guest_files, real_libvirt, wait_until
-from tests.stories.test_disk_guests import layer, line_of, made, storage, tiny, volume_of
+from tests.stories.test_disk_guests import booted, frozen, line_of, opened_over, storage, volume_of
 from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.domain.runonce import Run
@@ -34,12 +34,7 @@ def daemon(real_libvirt: None, tmp_path: Path) -> Iterator[PrivateDaemon]:
 
 @pytest.fixture
 def driver(daemon: PrivateDaemon, guest_files: GuestFiles, tmp_path: Path) -> Iterator[Any]:
-    from vms.hypervisors.bootfiles import LocalFiles
-    from vms.hypervisors.libvirt import LibvirtHypervisor, Location
-
-    here = Location(uri=daemon.uri, files=LocalFiles(Path(guest_files.kernel).parent), storage=tmp_path / "own")
-    opened = LibvirtHypervisor(lambda: here)
-    opened.open(lambda _event: None)
+    opened = opened_over(daemon, guest_files, tmp_path / "own")
     yield opened
     opened.close()
 
@@ -47,15 +42,10 @@ def driver(daemon: PrivateDaemon, guest_files: GuestFiles, tmp_path: Path) -> It
 def test_a_death_in_the_middle_of_a_merge_loses_nothing(
     driver: Any, storage: Any, daemon: PrivateDaemon, tmp_path: Path
 ) -> None:
-    root = made(driver, storage)
-    run = Run(base=tiny(disks=(root,)), job=uuid4())
-    driver.start(run)
-    line = line_of(daemon, run.spec)
+    root, run, line = booted(driver, storage, daemon)
     line.ask("dd if=/dev/urandom of=/dev/vda bs=1M count=15 conv=fsync 2>/dev/null", 60)
     was = line.ask("md5sum /dev/vda", 60)
-    over = layer(driver, storage, root)
-    run = replace(run, base=replace(run.base, disks=(over,)))
-    driver.write_elsewhere(run)
+    over, run = frozen(driver, run)
 
     # The daemon dies; QEMU goes on, and so does what the next engine begins again.
     killed: list[int] = []
