@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import ovirtsdk4
+import pytest
 from django.contrib.auth.hashers import make_password
 from ovirtsdk4 import services, types
 from pytest_django.plugin import DjangoDbBlocker
@@ -80,6 +81,17 @@ def installation(hypervisor: str, migrated_file: Path, blocker: DjangoDbBlocker)
             if hypervisor != "memory":
                 PrivateDaemon(home / "libvirt").stop(guests=True)
             shutil.rmtree(home, ignore_errors=True)
+
+
+@pytest.fixture(scope="module", params=["memory", pytest.param("libvirt", marks=pytest.mark.hypervisor)])
+def here(
+    request: pytest.FixtureRequest, migrated_file: Path, django_db_blocker: DjangoDbBlocker
+) -> Iterator[Installation]:
+    """One of each sort, for all the tests of a module."""
+    if request.param == "libvirt":
+        request.getfixturevalue("real_libvirt")
+    with installation(request.param, migrated_file, django_db_blocker) as running:
+        yield running
 
 
 def _free_port() -> int:

@@ -3,7 +3,6 @@
 import os
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -11,27 +10,16 @@ if not os.environ.get("CI"):
     pytest.importorskip("ovirtsdk4", reason="oVirt's SDK is not installed")
 import ovirtsdk4
 from ovirtsdk4 import services, types
-from pytest_django.plugin import DjangoDbBlocker
 
-from tests.api.installations import Installation, installation, until
+from tests.api.installations import Installation, here, until
 from tests.hypervisors.conftest import real_libvirt
 
-__all__ = ["real_libvirt"]
+__all__ = ["here", "real_libvirt"]
 
 VNC = types.GraphicsConsole(protocol=types.GraphicsType.VNC)
 VNC_ID = "766e63"
 DEFAULT, BLANK = types.Cluster(name="Default"), types.Template(name="Blank")
 MEMORY = 64 * 1024 * 1024
-
-
-@pytest.fixture(scope="module", params=["memory", pytest.param("libvirt", marks=pytest.mark.hypervisor)])
-def here(
-    request: pytest.FixtureRequest, migrated_file: Path, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Installation]:
-    if request.param == "libvirt":
-        request.getfixturevalue("real_libvirt")
-    with installation(request.param, migrated_file, django_db_blocker) as running:
-        yield running
 
 
 @pytest.fixture

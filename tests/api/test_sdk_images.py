@@ -16,25 +16,14 @@ if not os.environ.get("CI"):
     pytest.importorskip("ovirt_imageio", reason="oVirt's imageio client is not installed")
 from ovirt_imageio import client
 from ovirtsdk4 import services, types
-from pytest_django.plugin import DjangoDbBlocker
 
-from tests.api.installations import PASSWORD, PATIENCE, USERNAME, Installation, installation
+from tests.api.installations import PASSWORD, PATIENCE, USERNAME, Installation, here
 from tests.hypervisors.conftest import real_libvirt, wait_until
 
-__all__ = ["real_libvirt"]
+__all__ = ["here", "real_libvirt"]
 MIB = 1024 * 1024
 BLANK = "00000000-0000-0000-0000-000000000000"
 PHASES = types.ImageTransferPhase
-
-
-@pytest.fixture(scope="module", params=["memory", pytest.param("libvirt", marks=pytest.mark.hypervisor)])
-def here(
-    request: pytest.FixtureRequest, migrated_file: Path, django_db_blocker: DjangoDbBlocker
-) -> Iterator[Installation]:
-    if request.param == "libvirt":
-        request.getfixturevalue("real_libvirt")
-    with installation(request.param, migrated_file, django_db_blocker) as running:
-        yield running
 
 
 @pytest.fixture
