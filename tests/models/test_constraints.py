@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable, Iterable
 from functools import partial
-from itertools import product
+from itertools import chain, combinations, product
 from typing import Any
 from uuid import UUID
 
@@ -30,17 +30,21 @@ from vms.models import (
     VM,
     Cluster,
     Device,
+    Disk,
     Hardware,
     InstanceType,
     Job,
     JobState,
+    Network,
     Permission,
     Pool,
     Role,
     RolePermit,
     Step,
+    StorageDomain,
     Template,
     User,
+    VnicProfile,
 )
 from vms.models.devices import OWNERS
 from vms.models.users import OBJECTS
@@ -227,8 +231,13 @@ def test_a_device_belongs_to_exactly_one_machine(owners: dict[str, Any]) -> None
 
 def test_a_permission_is_held_on_one_object_or_on_the_system(owners: dict[str, Any]) -> None:
     user, role = User.objects.create(username="alice"), Role.objects.get(name="UserRole")
-    for chosen in product((False, True), repeat=len(OBJECTS)):
-        on = {name: owners[name] for name, there in zip(OBJECTS, chosen, strict=True) if there}
+    domain = StorageDomain.objects.create(name="owner", data_center=owners["data_center"], path="/srv/owner")
+    network = Network.objects.create(name="owner", data_center=owners["data_center"])
+    stored = {"storage_domain": domain, "disk": Disk.objects.create(name="owner", domain=domain, size=1024)}
+    wired = {"network": network, "vnic_profile": VnicProfile.objects.create(name="owner", network=network)}
+    there = owners | stored | wired
+    for names in chain.from_iterable(combinations(OBJECTS, count) for count in range(3)):
+        on = {name: there[name] for name in names}
 
         def make(on: dict[str, Any] = on) -> None:
             Permission.objects.create(user=user, role=role, **on)

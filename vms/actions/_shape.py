@@ -12,7 +12,7 @@ from vms.domain.initialization import PREFIX, Initialization
 from vms.domain.lifecycle import NOT_RUNNING, Status
 from vms.domain.machine import LINKED, MachineSpec
 from vms.models import VM, Hardware, InstanceType, Pool, PoolType, Template
-from vms.models.machines import POOL_SIZE
+from vms.models.pools import POOL_SIZE
 
 from . import access
 from ._audit import changed_fields, record

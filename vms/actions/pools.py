@@ -9,7 +9,7 @@ from vms.domain.errors import Refusal
 from vms.domain.lifecycle import NOT_RUNNING, Status, Verb
 from vms.domain.machine import FROM_TEMPLATE
 from vms.models import VM, ActionGroup, Permission, Pool, PoolType, Role, User
-from vms.models.machines import POOL_SIZE
+from vms.models.pools import POOL_SIZE
 
 from . import power, prestarting
 from ._action import action, all_locked, locked

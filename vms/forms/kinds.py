@@ -23,7 +23,8 @@ from vms.models import (
     PoolType,
     Template,
 )
-from vms.models.machines import BLANK, POOL_SIZE
+from vms.models.machines import BLANK
+from vms.models.pools import POOL_SIZE
 
 from .cards import CARDS, NO_NETWORK, CardRows, posted
 from .console import CONSOLE_FIELDS, OVERRIDES

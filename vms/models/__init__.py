@@ -12,8 +12,9 @@ from .jobs import ACTIVE, Job, JobState, Step
 from .keys import PublicKey
 from .labels import Bookmark, Tag
 from .leadership import Leadership
-from .machines import VM, InstanceType, Pool, PoolType, Template
+from .machines import VM, InstanceType, Template
 from .networks import ClusterNetwork, MacPool, Network, VmNic, VnicProfile
+from .pools import Pool, PoolType
 from .preparations import Preparation
 from .savings import Saving
 from .screenshots import Screenshot

@@ -1,14 +1,14 @@
-"""The four kinds of machine: VM, Template, Pool and InstanceType."""
+"""Virtual machines, and what they are made from: templates and instance types."""
 
 from collections.abc import Mapping
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import ClassVar, Self, TypeVar
+from typing import ClassVar
 from uuid import UUID
 
 import msgspec
 from django.db import models
-from django.db.models import Count, Exists, OuterRef, Q, Subquery, Value
+from django.db.models import Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -24,11 +24,11 @@ from vms.domain.machine import Address, MachineSpec
 from vms.domain.runonce import Run
 
 from . import screens
-from .hardware import IS_HEADLESS, Hardware
-from .jobs import ACTIVE, Job
+from .hardware import Hardware
 from .labels import Tag
+from .querysets import HardwareQuerySet, TemplateQuerySet, VMQuerySet
 from .storage import DiskStatus
-from .users import Permission, User, permitted
+from .users import User
 
 BLANK = UUID(int=0)
 # What virtual machines are sorted or found by, those that are alike in it by name.
@@ -39,8 +39,6 @@ _SORTED = (
     *("adopted", "drift"),
 )
 NEVER = datetime(9999, 12, 31, tzinfo=UTC)
-
-_Row = TypeVar("_Row", bound=Hardware)
 
 STATUSES = (
     (Status.UNASSIGNED.value, _("Unassigned")),
@@ -68,113 +66,6 @@ AGENTS = (
     (Seen.NOW.value, _("Connected")),
 )
 IPS = 255  # characters of addresses
-
-
-class HardwareQuerySet(models.QuerySet[_Row]):
-    """Words to speak about machines with."""
-
-    def headless(self) -> Self:
-        return self.filter(IS_HEADLESS)
-
-    def graphical(self) -> Self:
-        return self.exclude(IS_HEADLESS)
-
-    def visible_to(self, user: User, *action_groups: str) -> Self:
-        """The rows that the user sees, or on which one of the action groups is granted."""
-        return permitted(self, user, *action_groups)  # type: ignore[return-value]
-
-
-class VMQuerySet(HardwareQuerySet["VM"]):
-    """Words to speak about virtual machines with; `up` is what the hypervisor says, whatever a job is about to do."""
-
-    def up(self) -> Self:
-        return self.filter(observed=Status.UP.value)
-
-    def needing_restart(self) -> Self:
-        return self.filter(pending=True)
-
-    def listed(self) -> Self:
-        """With what lists show, and without the documents: those of a hundred runs take longer than all the rest."""
-        recorded = models.ExpressionWrapper(Q(running__isnull=False), models.BooleanField())
-        # No join: a planner would begin with the few clusters or templates, and sort all their machines for one page.
-        names = {f"{path}_title": _of(path, "name") for path in ("cluster", "host", "template", "pool")}
-        rows = self.select_related(None).only(*VM.LISTED_FIELDS)
-        return rows.annotate(recorded=recorded, **names, center=_of("cluster", "data_center"))
-
-    def taken(self) -> Self:
-        """Machines of pools that somebody holds: a role on the very machine says so (as oVirt has it)."""
-        return self.filter(Exists(Permission.objects.filter(vm=OuterRef("pk"))), pool__isnull=False)
-
-    def free(self) -> Self:
-        """Machines of pools that anybody may take: held by nobody, no job at work on them, and off or ready."""
-        return self._at_rest().filter(_IDLE | _READY)
-
-    def idle(self) -> Self:
-        """Free machines that are off."""
-        return self._at_rest().filter(_IDLE)
-
-    def ready(self) -> Self:
-        """Free machines that run and wait for somebody, as their pool wants."""
-        return self._at_rest().filter(_READY)
-
-    def waiting(self) -> Self:
-        """Those that wait for somebody, and those that are about to."""
-        return self._nobodys().filter(_USUAL, status__in=[status.value for status in _ON_THE_WAY])
-
-    def _at_rest(self) -> Self:
-        busy = Job.objects.filter(machine=OuterRef("pk"), exclusive=True, state__in=ACTIVE)
-        return self._nobodys().filter(~Exists(busy))
-
-    def _nobodys(self) -> Self:
-        return self.filter(~Exists(Permission.objects.filter(vm=OuterRef("pk"))), pool__isnull=False)
-
-    def following_latest(self) -> Self:
-        """Machines that go over to every new version of their template: stateless ones and those of pools."""
-        return self.filter(Q(stateless=True) | Q(pool__isnull=False), use_latest_version=True)
-
-
-_ON_THE_WAY = frozenset({Status.UP, Status.POWERING_UP, Status.WAIT_FOR_LAUNCH, Status.REBOOT_IN_PROGRESS})
-_USUAL = Q(run_once=False, console_user=None)  # nobody tries something out there
-_IDLE = Q(status=Status.DOWN.value)
-_READY = Q(status=Status.UP.value, pool__prestarted_vms__gt=0) & _USUAL
-
-
-class TemplateQuerySet(HardwareQuerySet["Template"]):
-    """Words to speak about templates with."""
-
-    def family(self, template: "Template") -> Self:
-        """A template with all its versions, whichever of them is named; the oldest first."""
-        return self.filter(Q(pk=template.root_id) | Q(base=template.root_id)).order_by("version_number")
-
-
-class PoolQuerySet(HardwareQuerySet["Pool"]):
-    """Words to speak about pools with."""
-
-    def counted(self) -> Self:
-        """With `member_count`, `running_count`, `taken_count`, `free_count` and `ready_count`, for lists; one query."""
-        members = VM.objects.filter(pool=OuterRef("pk")).order_by()
-        return self.annotate(
-            member_count=_count(members),
-            running_count=_count(members.exclude(observed__in=NOT_RUNNING)),
-            taken_count=_count(members.taken()),
-            free_count=_count(members.free()),
-            ready_count=_count(members.ready()),
-        )
-
-    def prepared(self) -> Self:
-        """With `waiting_count` and `idle_count`: what waits for people, and what could."""
-        members = VM.objects.filter(pool=OuterRef("pk")).order_by()
-        return self.annotate(waiting_count=_count(members.waiting()), idle_count=_count(members.idle()))
-
-
-def _of(path: str, column: str) -> Subquery:
-    """A column of what a machine belongs to."""
-    model: type[models.Model] = VM._meta.get_field(path).related_model  # type: ignore[assignment]
-    return Subquery(model._default_manager.filter(pk=OuterRef(path)).order_by().values(column)[:1])
-
-
-def _count(members: VMQuerySet) -> Coalesce:
-    return Coalesce(Subquery(members.values("pool").annotate(count=Count("pk")).values("count")), 0)
 
 
 class WithDisks(Hardware):
@@ -248,64 +139,6 @@ class InstanceType(Hardware):
         )
 
 
-class PoolType(models.TextChoices):
-    """What becomes of a machine that somebody took when its run ends: the pool has it back, or its holder keeps it."""
-
-    AUTOMATIC = "automatic", _("Automatic")
-    MANUAL = "manual", _("Manual")
-
-
-# oVirt's MaxVmsInPool; nobody holds more than there can be.
-POOL_SIZE = (1, 1000)
-
-
-class Pool(Hardware):
-    """Machines made alike, for people to take one of; its own configuration is that of the machines yet to be added.
-
-    `pool_type` and `stateful` are chosen for good when the pool is made.
-    """
-
-    HELD_ON: ClassVar[dict[str, str]] = {
-        "pk": "pool",
-        "cluster": "cluster",
-        "cluster__data_center": "data_center",
-    }
-
-    cluster = models.ForeignKey("Cluster", models.PROTECT, related_name="pools")
-    template = models.ForeignKey(Template, models.PROTECT, related_name="pools", default=BLANK)
-    instance_type = models.ForeignKey(
-        InstanceType, models.SET_NULL, null=True, blank=True, related_name="pools", verbose_name=_("instance type")
-    )
-    use_latest_version = models.BooleanField(_("latest template version"), default=False)
-    pool_type = models.CharField(_("pool type"), max_length=12, choices=PoolType, default=PoolType.AUTOMATIC)
-    stateful = models.BooleanField(_("stateful pool"), default=False)
-    max_user_vms = models.PositiveSmallIntegerField(_("maximum number of VMs per user"), default=1)
-    # How many machines that nobody has taken yet the engine keeps up (`vms.actions.prestarting`).
-    prestarted_vms = models.PositiveSmallIntegerField(_("prestarted VMs"), default=0)
-
-    # Given by `counted()` alone.
-    member_count: int
-    running_count: int
-    taken_count: int
-    ready_count: int
-
-    objects = PoolQuerySet.as_manager()
-
-    class Meta(Hardware.Meta):
-        constraints = (
-            *Hardware.Meta.constraints,
-            models.UniqueConstraint(fields=("name",), name="pool_name_used_once"),
-            models.CheckConstraint(name="pool_type_is_known", condition=Q(pool_type__in=PoolType.values)),
-            models.CheckConstraint(name="pool_gives_each_user_some", condition=Q(max_user_vms__range=POOL_SIZE)),
-            models.CheckConstraint(name="pool_keeps_up_some", condition=Q(prestarted_vms__range=(0, POOL_SIZE[1]))),
-        )
-
-    @property
-    def size(self) -> int:
-        """How many machines it has; lists ask `counted()` instead."""
-        return self.vms.count()
-
-
 class VM(WithDisks):
     """A virtual machine: configured by the columns of `Hardware`, observed in those of this class.
 
@@ -364,7 +197,7 @@ class VM(WithDisks):
     instance_type = models.ForeignKey(
         InstanceType, models.SET_NULL, null=True, blank=True, related_name="vms", verbose_name=_("instance type")
     )
-    pool = models.ForeignKey(Pool, models.PROTECT, null=True, blank=True, related_name="vms")
+    pool = models.ForeignKey("Pool", models.PROTECT, null=True, blank=True, related_name="vms")
     use_latest_version = models.BooleanField(_("latest template version"), default=False)
     stateless = models.BooleanField(_("stateless"), default=False)
     # Whether its guest has been told of its first boot; written by `vms.actions.initial`.
