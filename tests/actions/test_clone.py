@@ -11,8 +11,9 @@ from vms.actions import create, nics, pools, power
 from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, SPICE, VNC, Choice, Console, Firmware, Level, Offer, Protocol, Video
+from vms.domain.console import HEADLESS, SPICE, VNC, Choice, Console, Level, Offer, Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import FROM_TEMPLATE, MachineSpec, VmType
 from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import ConsoleChoice

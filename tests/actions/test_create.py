@@ -10,20 +10,9 @@ from tests.factories import headless
 from vms.actions import create, places, reports
 from vms.actions.edit import edit
 from vms.domain.changes import AS_CLUSTER, Changes
-from vms.domain.console import (
-    HEADLESS,
-    SPICE,
-    SPICE_AND_VNC,
-    VNC,
-    Console,
-    Firmware,
-    Graphics,
-    Level,
-    Offer,
-    Protocol,
-    Video,
-)
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Graphics, Level, Offer, Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import VmType
 from vms.domain.parts import Boot, Topology

@@ -19,9 +19,10 @@ from vms.actions import consoles as graphics_consoles
 from vms.actions import create, power
 from vms.actions.edit import edit
 from vms.domain.changes import Changes
-from vms.domain.console import Console, Firmware, Protocol, Video
+from vms.domain.console import Console, Protocol, Video
 from vms.domain.devices import devices
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec

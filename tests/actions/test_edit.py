@@ -11,8 +11,9 @@ from tests.factories import headless
 from vms.actions import create, jobs, power
 from vms.actions.edit import edit
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, SPICE, VNC, Console, Firmware, Offer, Protocol, Video
+from vms.domain.console import HEADLESS, SPICE, VNC, Console, Offer, Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType

@@ -10,8 +10,8 @@ from tests.actions.runs import claimed, started
 from tests.factories import machine
 from tests.libvirtxml.foreign import SPACE, xml_of
 from vms.actions import domains, power, reports
-from vms.domain.console import Firmware
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities, Observation
 from vms.domain.lifecycle import Status
 from vms.models import VM, Host, HostStatus, User

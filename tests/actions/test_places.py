@@ -7,8 +7,9 @@ import pytest
 from tests.actions.runs import up
 from tests.factories import machine, person
 from vms.actions import create, hosts, places, power, reports
-from vms.domain.console import VNC, Console, Firmware, Level, Video
+from vms.domain.console import VNC, Console, Level, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.models import VM, AuditEvent, Cluster, DataCenter, Host, HostStatus, User
 

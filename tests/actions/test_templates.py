@@ -13,9 +13,10 @@ from vms.actions import create, pools, templates
 from vms.actions.edit import edit
 from vms.actions.remove import remove
 from vms.domain.changes import Changes
-from vms.domain.console import SPICE, VNC, Firmware, Video
+from vms.domain.console import SPICE, VNC, Video
 from vms.domain.devices import devices
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import VmType
 from vms.domain.parts import Boot, Topology
 from vms.domain.runonce import ConsoleChoice

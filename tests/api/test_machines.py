@@ -10,7 +10,8 @@ from tests.api.caller import Caller
 from tests.factories import headless, machine
 from vms.actions import consoles, create, edit
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Firmware, Level, Protocol, Video
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Level, Protocol, Video
+from vms.domain.firmware import Firmware
 from vms.domain.machine import VmType
 from vms.domain.parts import Topology
 from vms.domain.runonce import ConsoleChoice

@@ -11,13 +11,13 @@ from vms.domain.console import (
     SPICE_AND_VNC,
     VNC,
     Console,
-    Firmware,
     Graphics,
     Level,
     Offer,
     Protocol,
     Video,
 )
+from vms.domain.firmware import Firmware
 
 GRAPHICS = (HEADLESS, VNC, SPICE, SPICE_AND_VNC)
 DISPLAYS: list[tuple[Graphics, Video | None]] = [(HEADLESS, None), *product(GRAPHICS[1:], Video)]

@@ -6,8 +6,9 @@ from uuid import UUID
 import pytest
 
 from vms.domain.changes import Changes
-from vms.domain.console import Console, Firmware, Level, Offer, Protocol, Video
+from vms.domain.console import Console, Level, Offer, Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec
 
 SPEC = MachineSpec(id=UUID(int=5), name="web-1", memory=512, console=Console(serial=True))

@@ -6,22 +6,9 @@ from itertools import product
 import pytest
 
 from tests.domain.consoles import EVERY, FLAGS, GRAPHICS, PLAIN, consoles
-from vms.domain.console import (
-    HEADLESS,
-    KEYBOARD_LAYOUTS,
-    SPICE,
-    SPICE_AND_VNC,
-    VNC,
-    Choice,
-    Console,
-    ConsoleState,
-    GraphicalAccess,
-    Graphics,
-    NoConsole,
-    Video,
-    graphical_access,
-)
+from vms.domain.console import HEADLESS, KEYBOARD_LAYOUTS, SPICE, SPICE_AND_VNC, VNC, Choice, Console, Graphics, Video
 from vms.domain.errors import Refusal
+from vms.domain.graphicalaccess import ConsoleState, GraphicalAccess, NoConsole, graphical_access
 
 # -- which consoles exist
 

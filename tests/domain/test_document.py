@@ -22,13 +22,13 @@ from vms.domain.console import (
     VNC,
     Choice,
     Console,
-    Firmware,
     Level,
     Protocol,
     Video,
 )
 from vms.domain.devices import devices
 from vms.domain.document import VERSION, run_from_document, run_to_document
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec, VmType
 from vms.domain.networks import Nic
 from vms.domain.parts import Boot, Topology

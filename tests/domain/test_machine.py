@@ -9,8 +9,9 @@ from uuid import UUID
 import pytest
 
 from tests.domain.machines import DISK, ID, SPEC, SPICE_CONSOLE
-from vms.domain.console import SPICE_AND_VNC, VNC, Firmware, Level
+from vms.domain.console import SPICE_AND_VNC, VNC, Level
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import FROM_INSTANCE_TYPE, FROM_TEMPLATE, MachineSpec, MigrationMode, VmType, check_name
 from vms.domain.networks import Nic, mac_of
 from vms.domain.parts import (

@@ -5,20 +5,9 @@ from itertools import product
 
 import pytest
 
-from vms.domain.console import (
-    HEADLESS,
-    SPICE,
-    SPICE_AND_VNC,
-    VNC,
-    Console,
-    Firmware,
-    Graphics,
-    Level,
-    Offer,
-    Protocol,
-    Video,
-)
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Graphics, Level, Offer, Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 
 GRAPHICS = (VNC, SPICE, SPICE_AND_VNC)
 OFFERS = [

@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 from tests.domain.consoles import EVERY, GRAPHICAL
 from tests.domain.machines import DISK, HEADLESS_CONSOLE, SPEC, SPICE_CONSOLE
 from tests.examples import examples
-from vms.domain.console import SPICE, SPICE_AND_VNC, Console, Firmware, Level, Recording, SingleSignOn, Video
+from vms.domain.console import SPICE, SPICE_AND_VNC, Console, Level, Recording, SingleSignOn, Video
 from vms.domain.devices import devices
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec, VmType
 from vms.domain.networks import Nic
 from vms.domain.parts import Boot, BootDevice, BootOrder, SerialNumber, SerialPolicy, Topology, Watchdog

@@ -14,7 +14,6 @@ from vms.domain.console import (
     VNC,
     Choice,
     Console,
-    Firmware,
     Graphics,
     Level,
     Offer,
@@ -22,6 +21,7 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce
 

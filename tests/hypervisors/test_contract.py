@@ -8,9 +8,10 @@ from uuid import UUID, uuid4
 import pytest
 
 from tests.hypervisors.drivers import Bench, bench, protocols, with_vnc
-from vms.domain.console import SPICE_AND_VNC, Console, Firmware
+from vms.domain.console import SPICE_AND_VNC, Console
 from vms.domain.console import Protocol as Graphics
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status
 from vms.domain.runonce import ConsoleChoice, Run, RunOnce

@@ -7,9 +7,10 @@ from uuid import uuid4
 import pytest
 
 from tests.hypervisors.drivers import Bench, bench, protocols, with_vnc
-from vms.domain.console import SPICE_AND_VNC, Firmware
+from vms.domain.console import SPICE_AND_VNC
 from vms.domain.console import Protocol as Graphics
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.guest import Told
 from vms.domain.lifecycle import Status
 

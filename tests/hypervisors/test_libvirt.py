@@ -20,8 +20,9 @@ from tests.hypervisors.conftest import wait_until
 from tests.hypervisors.obeying import boot_dir, daemon, driver, machine, opened, with_vnc
 from tests.hypervisors.screen import enter
 from tests.needs import need
-from vms.domain.console import Console, Firmware, Protocol
+from vms.domain.console import Console, Protocol
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.parts import Boot

@@ -13,9 +13,10 @@ import pytest
 from tests.hypervisors import obedient
 from tests.hypervisors.conftest import SerialLine, wait_until
 from tests.hypervisors.hosts import NetworkedDaemon, two_hosts
-from vms.domain.console import SPICE_AND_VNC, Console, Firmware
+from vms.domain.console import SPICE_AND_VNC, Console
 from vms.domain.disks import MIB, Disk, Storage, StorageKind, Volume
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Observation
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from lxml import etree
 
-from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Level, Offer, Video
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Level, Offer, Video
 from vms.domain.disks import Disk, DiskFormat, Interface, Storage, StorageKind
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
 from vms.domain.networks import Nic

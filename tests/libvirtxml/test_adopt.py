@@ -7,7 +7,8 @@ import pytest
 from lxml import etree
 
 from tests.libvirtxml.foreign import SHAPES, xml_of
-from vms.domain.console import SPICE_AND_VNC, Console, Firmware, Video
+from vms.domain.console import SPICE_AND_VNC, Console, Video
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
 from vms.domain.parts import BootDevice, BootOrder, Topology

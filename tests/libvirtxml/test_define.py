@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from tests.libvirtxml.machines import BARE, GOLDEN, HOST, QXL, SERIAL, addresses, golden_xml, parsed, with_console
-from vms.domain.console import SPICE_AND_VNC, Console, Firmware
+from vms.domain.console import SPICE_AND_VNC, Console
+from vms.domain.firmware import Firmware
 from vms.hypervisors.private import PrivateDaemon
 from vms.libvirtxml.observe import observe
 from vms.libvirtxml.write import write

@@ -33,7 +33,6 @@ from vms.domain.console import (
     Choice,
     Console,
     DisconnectAction,
-    Firmware,
     Level,
     Protocol,
     Recording,
@@ -43,6 +42,7 @@ from vms.domain.console import (
 from vms.domain.devices import devices
 from vms.domain.disks import Disk, Interface
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec, MigrationMode, VmType
 from vms.domain.networks import Nic
 from vms.domain.parts import Boot, BootDevice, BootOrder, SerialNumber, SerialPolicy, Topology, Watchdog

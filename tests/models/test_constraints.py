@@ -11,19 +11,9 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 from django.db.models import Field
 
-from vms.domain.console import (
-    HEADLESS,
-    KEYBOARD_LAYOUTS,
-    SPICE,
-    SPICE_AND_VNC,
-    VNC,
-    Choice,
-    Console,
-    Firmware,
-    Graphics,
-    Video,
-)
+from vms.domain.console import HEADLESS, KEYBOARD_LAYOUTS, SPICE, SPICE_AND_VNC, VNC, Choice, Console, Graphics, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MEMORY_MIB, MachineSpec, VmType
 from vms.domain.parts import CPUS, Boot, Topology
 from vms.models import (

@@ -13,13 +13,13 @@ from vms.domain.console import (
     Choice,
     Console,
     DisconnectAction,
-    Firmware,
     Level,
     Protocol,
     Recording,
     SingleSignOn,
     Video,
 )
+from vms.domain.firmware import Firmware
 from vms.domain.machine import CPU_SHARES, IO_THREADS, MEMORY_MIB, PRIORITY, MachineSpec, MigrationMode, VmType
 from vms.domain.osinfo import OPERATING_SYSTEMS
 from vms.domain.parts import (

@@ -9,7 +9,8 @@ import pytest
 
 from tests.hypervisors import fat
 from tests.hypervisors.conftest import SerialLine, guest_files, private_daemon, real_libvirt
-from vms.domain.console import SPICE, Console, Firmware, Video
+from vms.domain.console import SPICE, Console, Video
+from vms.domain.firmware import Firmware
 from vms.domain.lifecycle import Status
 from vms.domain.machine import MachineSpec
 from vms.domain.networks import Nic

@@ -12,7 +12,8 @@ from tests.web.browser import controls, ticked
 from tests.web.kinds import HTMX, html_of, opened, plain_text
 from vms.actions import edit, reports
 from vms.domain.changes import Changes
-from vms.domain.console import VNC, Console, DisconnectAction, Firmware
+from vms.domain.console import VNC, Console, DisconnectAction
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec, MigrationMode
 from vms.domain.parts import Boot, BootOrder, Rng, SerialNumber, SerialPolicy, Topology, Watchdog

@@ -9,8 +9,9 @@ from tests.factories import headless, machine
 from tests.web.browser import posted, ticked
 from vms.actions import create, edit, reports
 from vms.domain.changes import Changes
-from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Firmware, Video
+from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
 from vms.domain.properties import PROPERTIES

@@ -10,9 +10,10 @@ import pytest
 import vms
 from vms import messages
 from vms.actions import many
-from vms.domain.console import Frozen, NoConsole
+from vms.domain.console import Frozen
 from vms.domain.devices import DeviceKind
 from vms.domain.errors import KINDS, Refusal
+from vms.domain.graphicalaccess import NoConsole
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import MachineSpec

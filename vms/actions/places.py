@@ -3,8 +3,9 @@
 import re
 from typing import Any, Final
 
-from vms.domain.console import Firmware, Level
+from vms.domain.console import Level
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.models import VM, ActionGroup, Cluster, DataCenter, Pool, Template
 from vms.models.networks import MANAGEMENT
 

@@ -9,8 +9,9 @@ import msgspec
 from django.conf import settings
 from django.utils import timezone
 
-from vms.domain.console import ConsoleState, Protocol
+from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
+from vms.domain.graphicalaccess import ConsoleState
 from vms.domain.hosts import Endpoint
 from vms.domain.lifecycle import TICKETABLE, Status
 from vms.domain.secret import Secret

@@ -3,8 +3,9 @@
 from django.db.models import F, Q
 
 from vms.domain import viewerfile
-from vms.domain.console import Console, NoConsole, Protocol
+from vms.domain.console import Console, Protocol
 from vms.domain.errors import Refusal
+from vms.domain.graphicalaccess import NoConsole
 from vms.domain.viewing import DEFAULT, Options, openers
 from vms.models import VM, ConsoleChoice, User
 

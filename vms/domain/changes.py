@@ -4,7 +4,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, Self
 
-from .console import Console, Firmware, Offer
+from .console import Console, Offer
+from .firmware import Firmware
 from .machine import MachineSpec
 
 AS_CLUSTER: Final = "cluster"  # in place of a firmware: the one that the cluster has

@@ -6,6 +6,7 @@ from enum import StrEnum
 from typing import Final, Self
 
 from .errors import Refusal
+from .firmware import Firmware
 
 
 class Protocol(StrEnum):
@@ -24,35 +25,6 @@ class Video(StrEnum):
     BOCHS = "bochs"
 
 
-class Chipset(StrEnum):
-    """The board that a machine is built on; a machine type's name has it."""
-
-    Q35 = "q35"
-    I440FX = "i440fx"
-
-
-class Firmware(StrEnum):
-    """What starts the guest and the board that it is made for (oVirt: BiosType); bochs needs UEFI, as a TPM does."""
-
-    BIOS = "bios"
-    UEFI = "uefi"
-    SECURE = "secure"
-    I440FX = "i440fx"
-
-    @property
-    def uefi(self) -> bool:
-        return self in {Firmware.UEFI, Firmware.SECURE}
-
-    @property
-    def chipset(self) -> Chipset:
-        return Chipset.I440FX if self == Firmware.I440FX else Chipset.Q35
-
-    @property
-    def label(self) -> str:
-        """The name that it goes by everywhere."""
-        return _FIRMWARE_LABELS[self]
-
-
 class Level(StrEnum):
     """A cluster compatibility level; the values order as text."""
 
@@ -64,13 +36,6 @@ class Level(StrEnum):
     V4_7 = "4.7"
     V4_8 = "4.8"
 
-
-_FIRMWARE_LABELS: Final = {
-    Firmware.BIOS: "BIOS",
-    Firmware.UEFI: "UEFI",
-    Firmware.SECURE: "Secure Boot",
-    Firmware.I440FX: "I440FX",
-}
 
 Graphics = frozenset[Protocol]
 HEADLESS: Final[Graphics] = frozenset()
@@ -405,47 +370,3 @@ _GRAPHICAL_FIELDS: Final = (
     *("video_type", "protocol", "keyboard", "disconnect_action", "disconnect_delay", "monitors", "sso"),
     *("allow_reconnect", "sound", *_SPICE_FIELDS),
 )
-
-
-class ConsoleState(StrEnum):
-    """Where a graphical console stands (the words are Cockpit's)."""
-
-    MISSING = "missing"
-    INACTIVE = "inactive"
-    PENDING = "pending"
-    ACTIVE = "active"
-
-
-class NoConsole(StrEnum):
-    """Why there is no graphical console to open."""
-
-    HEADLESS = "headless"
-    HEADLESS_THIS_RUN = "headless_this_run"
-    NOT_RUNNING = "not_running"
-    RESTART_NEEDED = "restart_needed"
-
-
-@dataclass(frozen=True, slots=True)
-class GraphicalAccess:
-    """The answer to "Console": its state, what can be opened, and the reason when nothing can."""
-
-    state: ConsoleState
-    protocols: Graphics = HEADLESS
-    reason: NoConsole | None = None
-
-
-def graphical_access(
-    configured: Console, running: Console | None, *, reachable: bool, once: bool = False
-) -> GraphicalAccess:
-    """What happens on "Console": `running` is what the present run shows, `reachable` whether its status allows it,
-    `once` whether the run is a Run Once."""
-    if running is not None and running.graphics and reachable:
-        return GraphicalAccess(ConsoleState.ACTIVE, running.graphics)
-    if running is None or running.graphics:
-        if configured.headless and running is None:
-            return GraphicalAccess(ConsoleState.MISSING, reason=NoConsole.HEADLESS)
-        return GraphicalAccess(ConsoleState.INACTIVE, reason=NoConsole.NOT_RUNNING)
-    if configured.headless:
-        return GraphicalAccess(ConsoleState.MISSING, reason=NoConsole.HEADLESS)
-    reason = NoConsole.HEADLESS_THIS_RUN if once else NoConsole.RESTART_NEEDED
-    return GraphicalAccess(ConsoleState.PENDING, reason=reason)

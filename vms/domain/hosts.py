@@ -8,8 +8,9 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Final
 from uuid import UUID
 
-from .console import SPICE_AND_VNC, Chipset, Console, Firmware, Graphics, Protocol
+from .console import SPICE_AND_VNC, Console, Graphics, Protocol
 from .errors import Refusal
+from .firmware import Chipset, Firmware
 from .lifecycle import Status
 from .machine import HOST_PASSTHROUGH, Address, MachineSpec
 from .networks import NetworkKind, Wire

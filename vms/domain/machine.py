@@ -10,9 +10,10 @@ from uuid import UUID
 from zoneinfo import available_timezones
 
 from . import properties
-from .console import Chipset, Console, Firmware, Level, Offer, Protocol
+from .console import Console, Level, Offer, Protocol
 from .disks import Disk
 from .errors import Refusal
+from .firmware import Chipset, Firmware
 from .networks import Nic
 from .osinfo import DEFAULT, OPERATING_SYSTEMS, OperatingSystem
 from .parts import Boot, BootOrder, Rng, SerialNumber, Topology, Watchdog, between

@@ -3,8 +3,8 @@
 from django.utils.translation import gettext_lazy as _
 
 from vms import messages
-from vms.domain.console import Firmware
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.messages import Text
 from vms.models import Hardware
 

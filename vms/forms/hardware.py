@@ -18,8 +18,9 @@ from django.utils.translation import gettext_lazy as _
 from vms import messages
 from vms.actions import access
 from vms.domain.changes import Changes, ConsoleChange
-from vms.domain.console import Firmware, Frozen, Video
+from vms.domain.console import Frozen, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec, VmType, check_name
 from vms.domain.networks import Nic
 from vms.messages import Text

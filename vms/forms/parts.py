@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from uuid import UUID
 
-from vms.domain.console import Firmware, Offer
+from vms.domain.console import Offer
+from vms.domain.firmware import Firmware
 from vms.domain.machine import MachineSpec, MigrationMode, VmType
 from vms.domain.parts import (
     Boot,

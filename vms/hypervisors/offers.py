@@ -9,9 +9,9 @@ import libvirt
 from lxml import etree
 
 from vms.domain.addresses import Way
-from vms.domain.console import Chipset, Firmware
 from vms.domain.console import Protocol as GraphicsProtocol
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Chipset, Firmware
 from vms.domain.hosts import Capabilities, NoOffline
 
 from . import networks

@@ -8,8 +8,9 @@ from typing import Any, Final
 
 from lxml import etree
 
-from vms.domain.console import VNC, Chipset, Console, Firmware, Graphics, Protocol, Video
+from vms.domain.console import VNC, Console, Graphics, Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Chipset, Firmware
 from vms.domain.machine import MEMORY_MIB, NAME_LENGTH, chipset_of
 from vms.domain.osinfo import DEFAULT, OPERATING_SYSTEMS
 from vms.domain.parts import CPUS, BootDevice, BootOrder, Topology

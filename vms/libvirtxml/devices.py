@@ -9,8 +9,9 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Final
 
-from vms.domain.console import Chipset, Level, Protocol, Video
+from vms.domain.console import Level, Protocol, Video
 from vms.domain.devices import Device, DeviceKind, devices
+from vms.domain.firmware import Chipset
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import MachineSpec
 

@@ -3,9 +3,9 @@
 from collections.abc import Callable, Iterator
 from typing import Final
 
-from vms.domain.console import Chipset
 from vms.domain.devices import Device, DeviceKind, devices
 from vms.domain.disks import Disk, Interface
+from vms.domain.firmware import Chipset
 from vms.domain.machine import MachineSpec
 from vms.domain.parts import BootDevice
 

@@ -5,7 +5,7 @@ from typing import Final
 
 from lxml import etree
 
-from vms.domain.console import Chipset
+from vms.domain.firmware import Chipset
 from vms.domain.machine import Address
 
 Element = etree._Element

@@ -6,8 +6,9 @@ from typing import Final
 
 from lxml import etree
 
-from vms.domain.console import Firmware, Protocol
+from vms.domain.console import Protocol
 from vms.domain.document import run_to_document
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import Capabilities
 from vms.domain.machine import HOST_PASSTHROUGH, MachineSpec
 from vms.domain.osinfo import Family

@@ -5,9 +5,10 @@ from typing import Any, Final
 
 from django.utils.translation import gettext_lazy as _
 
-from vms.domain.console import Frozen, NoConsole
+from vms.domain.console import Frozen
 from vms.domain.devices import DeviceKind
 from vms.domain.errors import KINDS, Refusal
+from vms.domain.graphicalaccess import NoConsole
 from vms.domain.guest import Source
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Verb

@@ -25,7 +25,6 @@ from vms.domain.console import (
     SPICE_AND_VNC,
     Console,
     DisconnectAction,
-    Firmware,
     Level,
     Offer,
     Protocol,
@@ -34,6 +33,7 @@ from vms.domain.console import (
     Video,
 )
 from vms.domain.disks import Disk
+from vms.domain.firmware import Firmware
 from vms.domain.machine import (
     CPU_SHARES,
     IO_THREADS,

@@ -8,7 +8,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
-from vms.domain.console import SPICE_AND_VNC, Firmware, Graphics, Level
+from vms.domain.console import SPICE_AND_VNC, Graphics, Level
+from vms.domain.firmware import Firmware
 from vms.domain.hosts import SUBJECT_LENGTH, Capabilities, Doorway
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.domain.runonce import LOOPBACK

@@ -14,10 +14,12 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from vms.domain.access import Seen
-from vms.domain.console import Console, Firmware, GraphicalAccess, graphical_access
+from vms.domain.console import Console
 from vms.domain.disks import Disk
 from vms.domain.doctor import Diagnosis
 from vms.domain.document import run_from_document, run_to_document
+from vms.domain.firmware import Firmware
+from vms.domain.graphicalaccess import GraphicalAccess, graphical_access
 from vms.domain.guest import GuestAddress, Told
 from vms.domain.lifecycle import NOT_RUNNING, REACHABLE, Status
 from vms.domain.machine import Address, MachineSpec

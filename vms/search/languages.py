@@ -6,8 +6,9 @@ from typing import Any, Final
 from django.db.models import Q
 
 from vms.domain.access import Rating, Seen
-from vms.domain.console import Firmware, Video
+from vms.domain.console import Video
 from vms.domain.disks import DiskFormat, StorageKind
+from vms.domain.firmware import Firmware
 from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType
 from vms.domain.networks import NetworkKind

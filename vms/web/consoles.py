@@ -11,8 +11,9 @@ from django.views.decorators.http import require_GET, require_POST
 
 from vms import messages
 from vms.actions import passes, rights, tickets, viewing
-from vms.domain.console import ConsoleState, Protocol
+from vms.domain.console import Protocol
 from vms.domain.errors import Refusal
+from vms.domain.graphicalaccess import ConsoleState
 from vms.domain.viewing import Opener
 from vms.messages import consoles as texts
 from vms.models import VM, ConsoleKind

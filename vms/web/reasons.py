@@ -7,8 +7,8 @@ from vms.actions import cancelling, edit, pools, remove, rights, screenshots
 from vms.actions.rights import Rights, on, require
 from vms.actions.viewing import console_of
 from vms.domain import lifecycle
-from vms.domain.console import NoConsole
 from vms.domain.errors import Refusal
+from vms.domain.graphicalaccess import NoConsole
 from vms.domain.lifecycle import Status, Verb
 from vms.domain.machine import MigrationMode
 from vms.models import VM, ActionGroup, Hardware, Job, Template, User

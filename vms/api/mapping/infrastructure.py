@@ -8,7 +8,7 @@ from django.db.models import QuerySet
 
 from vms.api.document import Node
 from vms.api.faults import invalid
-from vms.domain.console import Firmware
+from vms.domain.firmware import Firmware
 from vms.models import Cluster, DataCenter, Host, StorageDomain, StorageStatus, User
 from vms.models.networks import DEFAULT_MAC_POOL
 from vms.search.visible import visible

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from vms.api.document import Node
 from vms.api.faults import invalid
-from vms.domain.console import Firmware
+from vms.domain.firmware import Firmware
 from vms.domain.machine import HOST_PASSTHROUGH, MigrationMode, VmType
 from vms.domain.parts import BootDevice, RngSource, SerialPolicy
 

@@ -7,8 +7,9 @@ from vms.api.document import Node
 from vms.api.faults import invalid
 from vms.domain.access import Rating
 from vms.domain.changes import AS_CLUSTER
-from vms.domain.console import Firmware, Protocol, Video
+from vms.domain.console import Protocol, Video
 from vms.domain.errors import Refusal
+from vms.domain.firmware import Firmware
 from vms.domain.lifecycle import Status
 from vms.domain.machine import VmType
 from vms.models import HostStatus, JobState

@@ -17,7 +17,8 @@ from vms.api.mapping.fields import TEXT, Field
 from vms.api.mapping.follow import tell_one
 from vms.api.mapping.types import read_protocol
 from vms.api.renderers import XmlRenderer
-from vms.domain.console import ConsoleState, Protocol
+from vms.domain.console import Protocol
+from vms.domain.graphicalaccess import ConsoleState
 from vms.domain.secret import Secret
 from vms.models import VM, ConsoleKind
 
