@@ -8,7 +8,7 @@ from vms.models import VM, Host, HostStatus
 
 from . import storage
 from ._disks import attachments, value
-from .disks import require_usable
+from ._usable import require_usable
 
 
 def possible_on(vm: VM) -> Host:

@@ -28,6 +28,7 @@ from ._jobs import COPY_DISK, CREATE_DISK, PLUG, REMOVE_DISK, RESIZE_DISK, enque
 from ._owning import own
 from ._plain import added, changed
 from ._storable import require_storable
+from ._usable import let_go, made_of, require_no_snapshots, require_usable, set_status
 
 _PLAIN: Final = ("name", "description", "kept")
 # Nothing comes to or goes from a machine in these.
@@ -124,7 +125,7 @@ def detach(row: DiskAttachment, *, by: Actor) -> None:
     row = locked(row)
     authorise(by, ActionGroup.CONFIGURE_VM_STORAGE, vm)
     _require_open(vm)
-    _require_no_snapshots(row.disk)
+    require_no_snapshots(row.disk)
     if _plugged(vm, row):
         _take_out(vm, row, detach=True, by=by)
         return
@@ -172,7 +173,7 @@ def remove(disk: Disk, *, by: Actor) -> Job | None:
         _require_open(owner)
         if running(owner) and any(one.id == disk.pk for one in (owner.run.base.disks if owner.run else ())):
             raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=owner.name)
-    _require_no_snapshots(disk)
+    require_no_snapshots(disk)
     if inside := sorted(VM.objects.filter(cd=str(disk.pk)).values_list("name", flat=True))[:3]:
         raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=", ".join(inside))
     return discard(disk, by=by)
@@ -185,7 +186,7 @@ def discard(disk: Disk, *, by: Actor) -> Job | None:
     """Begin to remove a locked disk that nobody needs any more; None where there is nothing to be waited for."""
     if disk.status == DiskStatus.LOCKED:
         raise Refusal("ACTION_TYPE_FAILED_DISKS_LOCKED", None, name=disk.name)
-    if users := _made_of(disk):
+    if users := made_of(disk):
         raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=", ".join(users))
     if not disk.images.exists():
         record(by, "USER_FINISHED_REMOVE_DISK", disk)
@@ -241,49 +242,6 @@ def copied(
     if not frozen:
         set_status(disk, DiskStatus.LOCKED)
     return made
-
-
-def require_usable(disk: Disk, *, whole: bool = True) -> None:
-    """Refuse a disk that is being worked on, or that is not whole where it has to be."""
-    if disk.status == DiskStatus.LOCKED:
-        raise Refusal("ACTION_TYPE_FAILED_DISKS_LOCKED", None, name=disk.name)
-    if (whole and disk.status == DiskStatus.ILLEGAL) or disk.image is None:
-        raise Refusal("ACTION_TYPE_FAILED_DISK_ILLEGAL", None, name=disk.name)
-
-
-def require_at_rest(disk: Disk) -> None:
-    """Refuse a disk that a guest has, or may be about to have."""
-    for owner in owners_of(disk):
-        if isinstance(owner, VM) and running(owner):
-            raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=owner.name)
-
-
-def require_replaceable(disk: Disk) -> None:
-    """Refuse a disk whose content others begin with, or that is kept as it is."""
-    for owner in owners_of(disk):
-        if isinstance(owner, Template):
-            raise Refusal("ACTION_TYPE_FAILED_DISK_IS_A_TEMPLATES", None, name=disk.name, template=str(owner))
-    _require_no_snapshots(disk)
-    if users := _made_of(disk):
-        raise Refusal("ACTION_TYPE_FAILED_STILL_IN_USE", None, name=disk.name, users=", ".join(users))
-
-
-def set_status(disk: Disk, status: DiskStatus, **columns: Any) -> None:
-    """Set it, and have the machines that have the disk know."""
-    for name, value in {"status": status, **columns}.items():
-        setattr(disk, name, value)
-    disk.version += 1
-    disk.save(update_fields=["status", "version", *columns])
-    for owner in owners_of(disk):
-        sync_disks(owner)
-
-
-def let_go(disk: Disk) -> None:
-    """Forget a disk whose images are gone."""
-    owners = owners_of(disk)
-    disk.delete()
-    for owner in owners:
-        sync_disks(owner)
 
 
 def thin(disk: Disk, name: str, *, by: Actor) -> Disk:
@@ -406,17 +364,6 @@ def _drop(vm: VM, row: DiskAttachment, *, by: Actor) -> None:
     row.delete()
     sync_disks(vm)
     record(by, "USER_DETACH_DISK_FROM_VM", vm, disk=row.disk.name)
-
-
-def _require_no_snapshots(disk: Disk) -> None:
-    if disk.images.filter(snapshot__isnull=False).exists():
-        raise Refusal("ACTION_TYPE_FAILED_DISK_HAS_SNAPSHOTS", None, name=disk.name)
-
-
-def _made_of(disk: Disk) -> list[str]:
-    """The disks that begin as an image of this one."""
-    children = Image.objects.filter(parent__disk=disk).exclude(disk=disk).select_related("disk")
-    return sorted({child.disk.name for child in children})[:3]
 
 
 def _reaching_both(one: StorageDomain, other: StorageDomain) -> Any:

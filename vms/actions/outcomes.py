@@ -33,7 +33,7 @@ from ._jobs import (
     UNDO_SNAPSHOT,
     enqueue_on,
 )
-from .disks import let_go, set_status
+from ._usable import let_go, set_status
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -28,7 +28,7 @@ from ._authorise import Actor, authorise
 from ._disks import HOW, attachments, running
 from ._jobs import COMMIT_SNAPSHOT, PREVIEW_SNAPSHOT, REMOVE_SNAPSHOT, TAKE_SNAPSHOT, UNDO_SNAPSHOT, enqueue
 from ._storable import require_storable
-from .disks import require_usable, set_status
+from ._usable import require_usable, set_status
 
 PARTLY_GONE: Final = "SNAPSHOT_PARTLY_GONE"
 _TAKES: Final = frozenset({Status.DOWN, Status.UP, Status.PAUSED})

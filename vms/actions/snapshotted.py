@@ -14,7 +14,7 @@ from ._action import action
 from ._audit import record
 from ._authorise import ENGINE
 from ._disks import HOW, attachments, sync_disks
-from .disks import set_status
+from ._usable import set_status
 
 _ABOVE_ALL: Final = 1000  # added to places that are about to be given anew, each of which is used once
 

@@ -10,7 +10,7 @@ from . import snapshots, storage
 from ._authorise import ENGINE, Actor
 from ._disks import attachments
 from ._jobs import DROP_LAYERS, enqueue
-from .disks import set_status
+from ._usable import set_status
 from .snapshotted import freeze
 
 # After these refusals of a start it may run all the same.

@@ -31,7 +31,7 @@ from ._audit import record
 from ._authorise import ENGINE, Actor
 from ._disks import authorise_disk
 from ._jobs import EXPORT_DISK, IMPORT_DISK, enqueue_on
-from .disks import require_at_rest, require_replaceable, require_usable, set_status
+from ._usable import require_at_rest, require_replaceable, require_usable, set_status
 
 KEPT: Final = timedelta(minutes=30)  # how long one that has ended is told of
 _SALT: Final = "vms.transfers"
