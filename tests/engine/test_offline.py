@@ -17,7 +17,8 @@ from vms.domain.hosts import NoOffline
 from vms.domain.preparation import Stage, Way
 from vms.engine import service
 from vms.hypervisors.base import Progress
-from vms.hypervisors.memory import SPACIOUS, MemoryHypervisor
+from vms.hypervisors.memory import MemoryHypervisor
+from vms.hypervisors.memorymachine import SPACIOUS
 from vms.models import VM, Disk, DiskStatus, Host, Job, Preparation, StorageDomain, StorageStatus, User
 
 pytestmark = DATABASE

@@ -11,7 +11,7 @@ from vms.domain.machine import CPU_SHARES, IO_THREADS, MEMORY_MIB, NAME_LENGTH
 from vms.domain.osinfo import OPERATING_SYSTEMS
 from vms.domain.parts import CPUS, RNG_RATE
 from vms.domain.properties import PROPERTIES
-from vms.models.hardware import (
+from vms.models.choices import (
     BOOT_DEVICES,
     BOOT_ORDERS,
     DISCONNECT_ACTIONS,

@@ -33,7 +33,7 @@ from .declared import MachineFields, property_fields
 from .fields import MachineField, Section, Tab, member, refused
 from .heritage import Origin, Source, handed_down, in_words, origin
 from .layout import BASIC, LAYOUT, Layout
-from .parts import PARTS, PROPERTY, Values, plain, values_of
+from .parts import PARTS, PROPERTY, Values, plain, stored_spec, values_of
 from .state import State
 
 MACHINE_FIELDS: Final = ("name", *(name for part in PARTS for name in part.fields), *CONSOLE_FIELDS)
@@ -394,14 +394,3 @@ class HardwareForm(MachineFields):
 
     def _present(self, names: tuple[str, ...]) -> list[Any]:
         return [self[name] for name in names if name in self.fields]
-
-
-def stored_spec(row: Hardware) -> MachineSpec:
-    """The row's machine; one without a name yet gets a stand-in, as a machine cannot be nameless."""
-    if row.name:
-        return row.spec
-    try:
-        row.name = "new"
-        return row.spec
-    finally:
-        row.name = ""

@@ -31,10 +31,10 @@ from .console import CONSOLE_FIELDS, OVERRIDES
 from .copies import bases, versionable
 from .fields import Options, choice, number, switch
 from .firstboot import FirstBootFields
-from .hardware import MACHINE_FIELDS, HardwareForm, stored_spec
+from .hardware import MACHINE_FIELDS, HardwareForm
 from .heritage import Source, fits
 from .newdisk import NEW_DISK, WithNewDisk
-from .parts import Values, fields_of, plain
+from .parts import Values, fields_of, plain, stored_spec
 
 CARDS_OF: Final = "cards_of"  # the template that the rows of cards were drawn for
 _GONE: Final = _("It is not there any more, or not for you to use; choose another.")

@@ -21,6 +21,7 @@ from vms.domain.parts import (
     WatchdogAction,
 )
 from vms.domain.properties import PROPERTIES
+from vms.models import Hardware
 
 from .console import console_values
 
@@ -150,3 +151,14 @@ def plain(value: Any) -> str:
     if isinstance(value, list | tuple):
         return ",".join(sorted(str(each) for each in value))
     return str(value)
+
+
+def stored_spec(row: Hardware) -> MachineSpec:
+    """The row's machine; one without a name yet gets a stand-in, as a machine cannot be nameless."""
+    if row.name:
+        return row.spec
+    try:
+        row.name = "new"
+        return row.spec
+    finally:
+        row.name = ""

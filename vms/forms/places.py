@@ -12,7 +12,7 @@ from vms.domain.errors import Refusal
 from vms.domain.runonce import LOOPBACK
 from vms.messages import FIELDS, Text
 from vms.models import Cluster, DataCenter, User
-from vms.models.hardware import FIRMWARES
+from vms.models.choices import FIRMWARES
 
 from .fields import Field, Options, choice
 from .parts import Values

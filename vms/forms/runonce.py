@@ -17,7 +17,7 @@ from vms.domain.machine import MachineSpec
 from vms.domain.runonce import ConsoleChoice, RunOnce
 from vms.messages import Text
 from vms.models import VM, HostStatus
-from vms.models.hardware import BOOT_ORDERS
+from vms.models.choices import BOOT_ORDERS
 
 from . import offered
 from .declared import in_order, property_fields

@@ -15,6 +15,12 @@ from vms.libvirtxml.adopt import adopt, in_order, plain_name
 from vms.libvirtxml.write import NVRAM
 
 PORT_TRIES: Final = 3
+# A definition goes with all that belongs to it.
+UNDEFINE: Final = (
+    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
+    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
+    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
+)
 
 STATUSES: Final = {
     libvirt.VIR_DOMAIN_RUNNING: Status.UP,

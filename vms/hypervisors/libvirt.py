@@ -29,7 +29,7 @@ from . import agent, networks
 from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, heedless
 from .connections import Connections, Location, is_alive
 from .counters import measured
-from .domains import already, change_board, create, definition_of, make_ready, on_reboot, variables
+from .domains import UNDEFINE, already, change_board, create, definition_of, make_ready, on_reboot, variables
 from .events import Happenings
 from .glances import Glances
 from .layers import pull, push, write_elsewhere
@@ -277,7 +277,7 @@ class LibvirtHypervisor:
                 return
             if domain.isActive():
                 raise Refusal("HYPERVISOR_REFUSED", None, message="domain is active")
-            domain.undefineFlags(_UNDEFINE)
+            domain.undefineFlags(UNDEFINE)
             self._seeds.forget(machine)
 
     def observe(self, machine: UUID) -> Observation | None:
@@ -345,7 +345,7 @@ class LibvirtHypervisor:
                     if defined.isActive():  # another start was quicker
                         return self._started_before(defined, run)
                     if domain is None:
-                        defined.undefineFlags(_UNDEFINE)
+                        defined.undefineFlags(UNDEFINE)
                 raise
             return self._observation(defined)
 
@@ -396,10 +396,3 @@ class LibvirtHypervisor:
         if seen.status == Status.DOWN:
             self._seeds.forget(seen.id)
         return seen
-
-
-_UNDEFINE: Final = (
-    libvirt.VIR_DOMAIN_UNDEFINE_MANAGED_SAVE
-    | libvirt.VIR_DOMAIN_UNDEFINE_SNAPSHOTS_METADATA
-    | libvirt.VIR_DOMAIN_UNDEFINE_NVRAM
-)

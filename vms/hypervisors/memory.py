@@ -3,7 +3,7 @@
 import socket
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
@@ -24,35 +24,11 @@ from vms.libvirtxml.patch import patch
 from vms.libvirtxml.write import write
 
 from .base import NOTHING, Event, Glance, Hypervisor, Listener, Progress, Ran, Screen, heedless
+from .memorymachine import SPACIOUS, Machine
 from .memorystore import MemoryStore, take_time
 
 _PORTS = {Protocol.VNC: 5900, Protocol.SPICE: 6000}
 _SCREEN: Final = (720, 400)  # black, as before a firmware speaks
-
-
-# A host that is never too small for what people want to try.
-SPACIOUS: Final = Capabilities(
-    tpm=True,
-    hypervisor="memory",
-    accelerator_reason="memory",
-    cpus=64,
-    memory=1024 * 1024,
-    cpu_models=frozenset({"qemu64", "Haswell", "EPYC"}),
-    machines=frozenset({"pc-q35-6.0", "pc-q35-7.2", "pc-i440fx-7.2"}),
-    schedules=True,
-    networks=True,
-)
-
-
-@dataclass
-class _Machine:
-    spec: MachineSpec
-    run: Run | None = None
-    status: Status = Status.DOWN
-    ended: Ended | None = None
-    cold_reboot: bool = False
-    ports: int = field(default=0)
-    definition: str = ""
 
 
 class MemoryHypervisor:
@@ -65,7 +41,7 @@ class MemoryHypervisor:
 
     def __init__(self, capabilities: Capabilities | None = None, *, forgetful: bool = False) -> None:
         self._capabilities = capabilities or SPACIOUS
-        self._machines: dict[UUID, _Machine] = {}
+        self._machines: dict[UUID, Machine] = {}
         self._listener: Listener | None = None
         self._lock = threading.RLock()
         self._plugged = True
@@ -106,7 +82,7 @@ class MemoryHypervisor:
     def start(self, run: Run, *, paused: bool = False, seed: Mapping[str, bytes] = NOTHING) -> Observation:
         with self._lock:
             self._require_plugged()
-            machine = self._machines.setdefault(run.base.id, _Machine(run.base))
+            machine = self._machines.setdefault(run.base.id, Machine(run.base))
             if machine.status not in {Status.DOWN, Status.SUSPENDED}:
                 if machine.run is not None and machine.run.job == run.job:
                     return self._observation(run.base.id, machine)
@@ -130,7 +106,7 @@ class MemoryHypervisor:
     def define(self, spec: MachineSpec, own: str = "") -> Observation:
         with self._lock:
             self._require_plugged()
-            machine = self._machines.setdefault(spec.id, _Machine(spec))
+            machine = self._machines.setdefault(spec.id, Machine(spec))
             machine.definition = own or write(spec, self._capabilities)
             return self._told(spec.id, machine)
 
@@ -231,7 +207,7 @@ class MemoryHypervisor:
             self._tell(Event(machine))
         return to._observation(machine, to._machines[machine])
 
-    def _arrive(self, key: UUID, machine: _Machine) -> None:
+    def _arrive(self, key: UUID, machine: Machine) -> None:
         with self._lock:
             self._require_plugged()
             self._machines[key] = machine
@@ -361,7 +337,7 @@ class MemoryHypervisor:
 
     # -- inside
 
-    def _get(self, machine: UUID, *statuses: Status) -> _Machine:
+    def _get(self, machine: UUID, *statuses: Status) -> Machine:
         self._require_plugged()
         there = self._machines.get(machine)
         if there is None or there.status not in statuses:
@@ -372,13 +348,13 @@ class MemoryHypervisor:
         if not self._plugged:
             raise Refusal("HOST_NOT_RESPONDING", None, host="memory")
 
-    def _end(self, key: UUID, machine: _Machine, ended: Ended) -> None:
+    def _end(self, key: UUID, machine: Machine, ended: Ended) -> None:
         machine.status, machine.ended, machine.run, machine.cold_reboot = Status.DOWN, ended, None, False
         self.tickets.pop(key, None)
         self.guests.pop(key, None)
         self._tell(Event(key))
 
-    def _told(self, key: UUID, machine: _Machine) -> Observation:
+    def _told(self, key: UUID, machine: Machine) -> Observation:
         self._tell(Event(key))
         return self._observation(key, machine)
 
@@ -386,7 +362,7 @@ class MemoryHypervisor:
         if self._listener:
             self._listener(event)
 
-    def _observation(self, key: UUID, machine: _Machine) -> Observation:
+    def _observation(self, key: UUID, machine: Machine) -> Observation:
         there = Observation(
             id=key,
             name=machine.spec.name,

@@ -13,15 +13,17 @@ from vms.domain.guest import Source
 from vms.domain.hosts import Ended
 from vms.domain.lifecycle import Verb
 from vms.models import StorageStatus
-from vms.models.hardware import DISCONNECT_ACTIONS
+from vms.models.choices import DISCONNECT_ACTIONS
 from vms.models.machines import AGENTS as _AGENTS
 from vms.models.machines import STATUSES as _STATUSES
 
+from .allowed import ALLOWED
 from .doctor import FINDINGS
 from .events import EVENTS, FAILED
 from .fields import CHANGES, FIELDS
 from .preparing import NO_OFFLINE
-from .refusals import ALLOWED, IMAGES, REACH, REFUSALS
+from .reach import REACH
+from .refusals import IMAGES, REFUSALS
 from .text import Text
 
 __all__ = [

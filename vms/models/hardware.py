@@ -5,8 +5,6 @@ refuse to build; a test proves the two equal over every combination.
 """
 
 from collections.abc import Iterable, Mapping
-from enum import StrEnum
-from itertools import permutations
 from operator import attrgetter
 from typing import Any, ClassVar, Final
 from uuid import UUID, uuid4
@@ -62,6 +60,18 @@ from vms.domain.parts import (
 )
 
 from . import screens
+from .choices import (
+    BOOT_ORDERS,
+    DISCONNECT_ACTIONS,
+    FIRMWARES,
+    MIGRATIONS,
+    RECORDINGS,
+    RNG_SOURCES,
+    SERIAL_POLICIES,
+    SIGN_ONS,
+    VM_TYPES,
+    WATCHDOG_ACTIONS,
+)
 from .fields import EncryptedField
 from .networks import CardHolder
 from .screens import NONE
@@ -69,48 +79,6 @@ from .screens import NONE
 IS_HEADLESS: Final = Q(display_type=NONE)
 
 
-def _choices(kind: type[StrEnum], *labels: Any) -> tuple[tuple[str, Any], ...]:
-    return tuple((member.value, label) for member, label in zip(kind, labels, strict=True))
-
-
-# In oVirt's words.
-FIRMWARES: Final = _choices(
-    Firmware,
-    _("Q35 Chipset with BIOS"),
-    _("Q35 Chipset with UEFI"),
-    _("Q35 Chipset with SecureBoot"),
-    _("I440FX Chipset with BIOS"),
-)
-VM_TYPES: Final = (
-    (VmType.DESKTOP.value, _("Desktop")),
-    (VmType.SERVER.value, _("Server")),
-    (VmType.HIGH_PERFORMANCE.value, _("High Performance")),
-)
-MIGRATIONS: Final = _choices(
-    MigrationMode,
-    _("Allow manual and automatic migration"),
-    _("Allow manual migration only"),
-    _("Do not allow migration"),
-)
-SERIAL_POLICIES: Final = _choices(SerialPolicy, _("None"), _("Host ID"), _("VM ID"), _("Custom serial number"))
-DISCONNECT_ACTIONS: Final = _choices(
-    DisconnectAction,
-    _("No action"),
-    _("Lock screen"),
-    _("Logout user"),
-    _("Shutdown virtual machine"),
-    _("Reboot virtual machine"),
-)
-RECORDINGS: Final = _choices(Recording, _("While it is headless"), _("Always"), _("Never"))
-SIGN_ONS: Final = _choices(SingleSignOn, _("Disable Single Sign On"), _("Use Guest Agent"))
-WATCHDOG_ACTIONS: Final = _choices(
-    WatchdogAction, _("No action"), _("Reset"), _("Power off"), _("Pause"), _("Dump and reset")
-)
-RNG_SOURCES: Final = _choices(RngSource, "/dev/urandom", "/dev/random", "/dev/hwrng")
-BOOT_DEVICES: Final = _choices(BootDevice, _("Hard Disk"), "CD-ROM", _("Network (PXE)"))
-BOOT_ORDERS: Final = tuple(
-    BootOrder(devices=devices).text for count in (1, 2, 3) for devices in permutations(BootDevice, count)
-)
 _VIDEOS: Final = [video.value for video in Video]
 
 

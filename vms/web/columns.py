@@ -14,7 +14,7 @@ from vms.domain.osinfo import OPERATING_SYSTEMS
 from vms.messages import Text
 from vms.messages.access import RATINGS
 from vms.models import VM, User
-from vms.models.hardware import VM_TYPES
+from vms.models.choices import VM_TYPES
 
 # Column → the order of the search language that sorts by it, where there is one.
 ORDERS: Final = {

@@ -9,7 +9,7 @@ from vms import messages
 from vms.domain.hosts import Capabilities
 from vms.domain.lifecycle import NOT_RUNNING
 from vms.models import Cluster, DataCenter, Host, HostStatus
-from vms.models.hardware import FIRMWARES
+from vms.models.choices import FIRMWARES
 
 from . import affinityfacts
 from .tables import Cell, Fact, Table

@@ -8,7 +8,7 @@ from django.utils.translation import gettext as _
 
 from vms.domain.osinfo import OPERATING_SYSTEMS
 from vms.models import Disk
-from vms.models.hardware import (
+from vms.models.choices import (
     BOOT_DEVICES,
     DISCONNECT_ACTIONS,
     FIRMWARES,
