@@ -8,6 +8,11 @@ from django.test import Client
 from tests.web.browser import controls
 
 HTMX = {"HX-Request": "true"}
+# What is greyed out for a machine without a screen.
+GRAPHICAL = {
+    *("protocol", "video_type", "keyboard", "monitors", "usb", "smartcard", "sound", "file_transfer", "copy_paste"),
+    *("disconnect_action", "disconnect_delay", "sso", "allow_reconnect"),
+}
 
 
 def html_of(answer: Any) -> str:

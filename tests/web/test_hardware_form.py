@@ -7,6 +7,7 @@ import pytest
 
 from tests.factories import headless, machine
 from tests.web.browser import posted, ticked
+from tests.web.kinds import GRAPHICAL
 from vms.actions import create, edit, reports
 from vms.domain.changes import Changes
 from vms.domain.console import HEADLESS, SPICE, SPICE_AND_VNC, VNC, Console, Video
@@ -20,22 +21,6 @@ from vms.models import VM, Cluster, Host, InstanceType, Pool, Template, User
 from vms.models.machines import BLANK
 
 pytestmark = pytest.mark.django_db
-
-GRAPHICAL = {
-    "protocol",
-    "video_type",
-    "keyboard",
-    "monitors",
-    "usb",
-    "smartcard",
-    "sound",
-    "file_transfer",
-    "copy_paste",
-    "disconnect_action",
-    "disconnect_delay",
-    "sso",
-    "allow_reconnect",
-}
 
 
 def save(vm: VM, data: dict[str, Any], by: User) -> VM:

@@ -8,6 +8,7 @@ from django.test import Client
 from tests.actions.runs import up
 from tests.factories import headless
 from tests.web.browser import controls, ticked
+from tests.web.kinds import GRAPHICAL
 from vms.actions import edit, reports
 from vms.domain.changes import Changes
 from vms.domain.console import HEADLESS, VNC, Protocol
@@ -17,21 +18,6 @@ from vms.models import VM, Host, InstanceType, Job, User
 pytestmark = pytest.mark.django_db
 
 HTMX = {"HX-Request": "true"}
-GRAPHICAL = {
-    "protocol",
-    "video_type",
-    "keyboard",
-    "monitors",
-    "usb",
-    "smartcard",
-    "sound",
-    "file_transfer",
-    "copy_paste",
-    "disconnect_action",
-    "disconnect_delay",
-    "sso",
-    "allow_reconnect",
-}
 
 
 def opened(web: Client, path: str, action: str = "", **given: Any) -> dict[str, str]:
@@ -83,7 +69,7 @@ def test_a_page_that_the_browser_restores_is_whole(web: Client, url: str) -> Non
 def test_ticking_headless_is_drawn_by_the_server(web: Client, url: str) -> None:
     data = ticked(opened(web, url + "edit"), "headless", "accept_lockout")
     drawn = controls(html_of(web.post(url + "edit/preview", data, headers=HTMX)))
-    assert drawn.disabled == GRAPHICAL
+    assert drawn.disabled == {*GRAPHICAL, "tpm"}  # for want of UEFI
     assert "serial" not in drawn.disabled
 
 

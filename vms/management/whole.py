@@ -90,6 +90,7 @@ def _all(rows: Iterator[Any]) -> Iterator[str]:
 
 
 _ACTIONS: Final = vm.ENTITY.actions
+_BIOS: Final = {"bios": "q35_sea_bios", "uefi": "q35_ovmf", "secure": "q35_secure_boot", "i440fx": "i440fx_sea_bios"}
 _RELS: Final = tuple(link.rel for link in vm.ENTITY.links)
 
 
@@ -128,13 +129,13 @@ def _row(it: Any) -> str:
         f"<max>{(it.maximum_memory or it.memory) << 20}</max></memory_policy><cpu><architecture>x86_64</architecture>"
         f"<topology><cores>{it.cores}</cores><sockets>{it.sockets}</sockets><threads>{it.threads}</threads></topology>"
         f"</cpu><cpu_shares>{it.cpu_shares}</cpu_shares><io><threads>{it.io_threads}</threads></io>"
-        f"<type>{it.vm_type}</type><bios><type>{'q35_ovmf' if it.firmware == 'uefi' else 'q35_sea_bios'}</type>"
+        f"<type>{it.vm_type}</type><bios><type>{_BIOS[it.firmware]}</type>"
         f"<boot_menu><enabled>{_yes(it.boot_menu)}</enabled></boot_menu></bios><os><type>{it.os}</type><boot><devices>"
         f"<device>{it.boot_devices}</device></devices></boot></os>"
         f"<serial_number><policy>{it.serial_policy}</policy></serial_number>"
         f"<high_availability><enabled>{_yes(it.high_availability)}</enabled><priority>{it.priority}</priority>"
         f"</high_availability><rng_device><source>{it.rng_source}</source><rate/></rng_device>"
-        f"<start_paused>{_yes(it.start_paused)}</start_paused>"
+        f"<start_paused>{_yes(it.start_paused)}</start_paused><tpm_enabled>{_yes(it.tpm)}</tpm_enabled>"
         f"<console><enabled>{_yes(it.serial_console)}</enabled></console>{_console(it)}{links}</vm>"
     )
 
