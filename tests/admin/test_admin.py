@@ -43,7 +43,7 @@ def form_of(client: Client, address: str) -> dict[str, Any]:
     """What a browser would post from the page: the values of the form that are not greyed out."""
     form = client.get(address).context["adminform"].form
     shown = {name: form.get_initial_for_field(field, name) for name, field in form.fields.items() if not field.disabled}
-    data = {name: value for name, value in shown.items() if value not in (False, None)}
+    data = {name: value for name, value in shown.items() if value is not None and value is not False}
     return {name: "on" if value is True else value for name, value in data.items()}
 
 
