@@ -4,6 +4,7 @@ and everything put back.
 
 import faulthandler
 import subprocess
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -54,16 +55,21 @@ def unhurried() -> None:
 
 
 @pytest.fixture
-def vm(installation: Installation, owner: User, debian: dict[str, Path]) -> VM:
-    """Headless, with a disk on which a Debian lies that was never told so."""
-    made = machine("old", by=owner, console=headless_with_serial, memory=512, cpu=Topology(cores=2))
+def vm(installation: Installation, owner: User, debian: dict[str, Path]) -> Iterator[VM]:
+    """Headless, with a disk on which a Debian lies that was never told so; off when it is not needed any more."""
+    made = machine(
+        f"old-{VM.objects.count()}", by=owner, console=headless_with_serial, memory=512, cpu=Topology(cores=2)
+    )
     wait_until(lambda: StorageDomain.objects.filter(status=StorageStatus.ACTIVE).exists(), 30, "there is storage")
     row = disks.create_in(made, "root", domain=StorageDomain.objects.get(), size=GIB, by=owner, how={"bootable": True})
     (image,) = Image.objects.filter(disk=row.disk)
     wait_until(lambda: fresh(row.disk).status == "ok", 30, "its disk")
     (volume,) = installation.home.rglob(image.name)
     distribution.overlay(debian["default"], volume)
-    return made
+    yield made
+    if fresh(made).status != "down":
+        power.stop(fresh(made), by=owner)
+        comes_to(made, "down")
 
 
 def finding(vm: VM) -> Finding | None:
