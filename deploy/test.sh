@@ -27,20 +27,33 @@ part() {
 
 export TWICE=1
 
-# Each worker has a database of its own; whoever is done takes over tests of the others. Guests and browsers come one
-# after the other: each takes a core, and two daemons on one machine may look for a display's port at the same moment.
+# Each worker has a database of its own; whoever is done takes over tests of the others.
 all=(-n auto --dist worksteal)
 
 part "everything on SQLite" "" env -u DATABASE_URL deploy/pytest.sh "${all[@]}" \
     -m "not sql_server and not hypervisor and not browser and not clients and not guests and not stress"
 part "SQL on PostgreSQL" "database" .venv/bin/python deploy/with_postgres.py deploy/pytest.sh "${all[@]}" \
     -m "(sql or sql_server) and not hypervisor and not browser and not guests and not stress"
-part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
-    -m "hypervisor and not guests and not stress"
+
+# Guests come one after the other, and so do browsers; each of the two takes a core, so they go side by side. Both note
+# what failed, each in a cache of its own.
+beside=$(mktemp -d)
+(
+    failed=0 summary=()
+    part "a real hypervisor" "hypervisor binding guest" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
+        -o cache_dir=.pytest_cache/beside -m "hypervisor and not guests and not stress"
+    printf '%s\n' "${summary[@]}" >"$beside/summary"
+    exit "$failed"
+) >"$beside/said" 2>&1 &
+metal=$!
+trap 'kill "$metal"' INT TERM
 part "a real browser" "browser" env -u DATABASE_URL deploy/pytest.sh -p no:xdist \
     -m "browser and not hypervisor and not guests and not stress"
-
 part "other people's clients" "sdk" env -u DATABASE_URL deploy/pytest.sh -p no:xdist -m "clients"
+wait "$metal" || failed=1
+cat "$beside/said"
+mapfile -t -O "${#summary[@]}" summary <"$beside/summary"
+rm -rf "$beside"
 
 printf '\n==== summary\n'
 printf '%s\n' "${summary[@]}"
