@@ -50,6 +50,19 @@ class Verb:
     why_not: Callable[[Any], str]
 
 
+def at_work_or_at_rest(
+    activate: Callable[..., Any],
+    not_activated: Callable[[Any], str],
+    deactivate: Callable[..., Any],
+    not_rested: Callable[[Any], str],
+) -> dict[str, Verb]:
+    """The verbs of what is put into maintenance and out of it again."""
+    return {
+        "activate": Verb(act=activate, label=gettext_lazy("Activate"), icon="fa-play", why_not=not_activated),
+        "maintenance": Verb(act=deactivate, label=gettext_lazy("Maintenance"), icon="fa-wrench", why_not=not_rested),
+    }
+
+
 @dataclass(frozen=True, kw_only=True)
 class PlaceKind:
     """One kind of place: its words, its rows, its dialog, its actions, and what its pages tell."""
@@ -196,12 +209,7 @@ HOSTS: Final = PlaceKind(
     tables=placefacts.host_tables,
     counted=lambda rows: rows.select_related("cluster__data_center").annotate(running_count=_RUNNING),
     manipulates=ActionGroup.MANIPULATE_HOST,
-    verbs={
-        "activate": Verb(act=hosts.activate, label=gettext_lazy("Activate"), icon="fa-play", why_not=_not_activated),
-        "maintenance": Verb(
-            act=hosts.deactivate, label=gettext_lazy("Maintenance"), icon="fa-wrench", why_not=_not_rested
-        ),
-    },
+    verbs=at_work_or_at_rest(hosts.activate, _not_activated, hosts.deactivate, _not_rested),
     more=_host_context,
 )
 NETWORKS: Final = PlaceKind(

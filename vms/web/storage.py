@@ -18,7 +18,7 @@ from vms.routes import Access, route
 from . import reasons, storagefacts
 from .kinds import user_of
 from .pages import live, page, refusals_on, reply
-from .places import PlaceKind, Verb
+from .places import PlaceKind, at_work_or_at_rest
 from .searched import searched
 from .tables import Table
 
@@ -98,12 +98,7 @@ STORAGE_DOMAINS: Final = PlaceKind(
     tables=storagefacts.domain_tables,
     counted=lambda rows: rows.select_related("data_center", "host").annotate(disk_count=Count("disks", distinct=True)),
     manipulates=ActionGroup.MANIPULATE_STORAGE_DOMAIN,
-    verbs={
-        "activate": Verb(act=storage.activate, label=gettext_lazy("Activate"), icon="fa-play", why_not=_not_activated),
-        "maintenance": Verb(
-            act=storage.deactivate, label=gettext_lazy("Maintenance"), icon="fa-wrench", why_not=_not_rested
-        ),
-    },
+    verbs=at_work_or_at_rest(storage.activate, _not_activated, storage.deactivate, _not_rested),
     more=_domain_context,
 )
 DISKS: Final = PlaceKind(
